@@ -1,0 +1,161 @@
+//! An owned bitmap in the inner form: `Lsb0` words, block 0 in the lowest bit of the first word.
+
+mod algebra;
+mod encode;
+
+pub use algebra::Lengths;
+
+use crate::decode::Sink;
+use crate::scan::Scanner;
+use crate::{Extent, Tier};
+
+/// A bitmap in memory: one bit a block, 1 = changed.
+///
+/// Made from every source by [`Scanner::bitmap`](crate::Scanner::bitmap), from extents by
+/// [`from_extents`](Self::from_extents), and written out again by [`to_base64`](Self::to_base64) and its siblings.
+///
+/// ```
+/// use changed_blocks::{Bitmap, Encoding, Extent, Lengths, Scanner};
+/// let scanner = Scanner::new(Encoding::Base64);
+/// let monday = scanner.bitmap("YAAAAA==")?;
+/// let tuesday = scanner.bitmap("GAAAAA==")?;
+/// let both = monday.union(&tuesday, Lengths::Equal)?;
+/// assert_eq!(both.extents(), [Extent::new(1, 5)]);
+/// assert_eq!(both.to_base64(), "eAAAAA==");
+/// # Ok::<(), changed_blocks::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bitmap {
+    /// As many as the blocks need; the bits beyond the last block are zero.
+    words: Vec<u64>,
+    blocks: u64,
+}
+
+impl Bitmap {
+    /// A bitmap of that many blocks, none of them changed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not fit into the address space.
+    #[must_use]
+    pub fn new(blocks: u64) -> Self {
+        Self { words: vec![0; words_for(blocks)], blocks }
+    }
+
+    /// A bitmap of that many blocks, in which just those of the extents are changed. They may come in any order and
+    /// overlap.
+    ///
+    /// # Panics
+    ///
+    /// If an extent reaches beyond the last block.
+    #[must_use]
+    pub fn from_extents(blocks: u64, extents: &[Extent]) -> Self {
+        let mut bitmap = Self::new(blocks);
+        for &extent in extents {
+            bitmap.set(extent);
+        }
+        bitmap
+    }
+
+    /// The number of blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// The bitmap in the inner form. The bits beyond the last block are zero.
+    #[must_use]
+    pub fn as_words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Whether a block is changed; `None` if the disk does not have it.
+    #[must_use]
+    pub fn get(&self, block: u64) -> Option<bool> {
+        let word = self.words.get(usize::try_from(block / 64).ok()?)?;
+        (block < self.blocks).then_some(word >> (block % 64) & 1 == 1)
+    }
+
+    /// The number of changed blocks. Complexity: linear in the length of the bitmap.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// The changed blocks as extents. Complexity: linear in the length of the bitmap.
+    #[must_use]
+    pub fn extents(&self) -> Vec<Extent> {
+        let mut boundaries = Vec::new();
+        let tier = Tier::detect().unwrap_or(Tier::Portable);
+        let mut scanner = Scanner::new(tier, &mut boundaries, 0, false);
+        for words in self.words.chunks(crate::decode::TILE_WORDS) {
+            scanner.words(words, words.len() as u64 * 64);
+        }
+        // Only a run up to the last bit of the last word is still open.
+        if boundaries.len() % 2 == 1 {
+            boundaries.push(self.blocks);
+        }
+        crate::extent::into_extents(boundaries)
+    }
+
+    /// Marks the blocks of an extent as changed.
+    ///
+    /// # Panics
+    ///
+    /// If the extent reaches beyond the last block.
+    pub fn set(&mut self, extent: Extent) {
+        let (start, end) = (extent.start_block, extent.end_block);
+        assert!(end <= self.blocks, "block {} of a bitmap of {} blocks", end.saturating_sub(1), self.blocks);
+        if extent.is_empty() {
+            return;
+        }
+        let (first, last) = (index(start), index(end - 1));
+        let head = u64::MAX << (start % 64);
+        let tail = u64::MAX >> (63 - (end - 1) % 64);
+        if first == last {
+            self.words[first] |= head & tail;
+        } else {
+            self.words[first] |= head;
+            self.words[first + 1..last].fill(u64::MAX);
+            self.words[last] |= tail;
+        }
+    }
+
+    /// Changes the number of blocks: new ones are unchanged ones, and what lies beyond is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it does not fit into the address space.
+    pub fn resize(&mut self, blocks: u64) {
+        self.words.resize(words_for(blocks), 0);
+        self.blocks = blocks;
+        self.clear_beyond();
+    }
+
+    /// Marks extents as changed, of a disk whose number of blocks is not known yet.
+    pub(crate) fn grow_and_set(&mut self, extents: &[Extent]) {
+        let Some(last) = extents.last() else { return };
+        if last.end_block > self.blocks {
+            self.resize(last.end_block);
+        }
+        for &extent in extents {
+            self.set(extent);
+        }
+    }
+
+    /// Makes the bits beyond the last block zero.
+    fn clear_beyond(&mut self) {
+        if let (Some(last), 1..) = (self.words.last_mut(), self.blocks % 64) {
+            *last &= (1 << (self.blocks % 64)) - 1;
+        }
+    }
+}
+
+/// The place of a block's word. The bitmap is in memory, so it fits.
+fn index(block: u64) -> usize {
+    usize::try_from(block / 64).expect("a block of a bitmap in memory")
+}
+
+fn words_for(blocks: u64) -> usize {
+    usize::try_from(blocks.div_ceil(64)).expect("a bitmap that fits into the address space")
+}

@@ -1,0 +1,52 @@
+//! Input bytes to `Lsb0` words, a tile at a time.
+//!
+//! A driver ([`text`], [`raw`]) walks one contiguous piece of input and hands tiles to a [`Sink`]. It knows no files
+//! and no threads. Under the text driver lie the kernels, one file a tier: they turn whole tiles of symbols into
+//! words, and say only whether every byte was a symbol. Which byte was not, and what that means, the driver and
+//! [`tail`] find out.
+
+mod alphabet;
+mod portable;
+pub(crate) mod raw;
+pub(crate) mod tail;
+pub(crate) mod text;
+
+pub(crate) use alphabet::Alphabet;
+
+use crate::Tier;
+
+/// Words of one tile at the most: 4,096 base64 symbols are 24,576 bits. Text, decoded bytes, words and a queue of
+/// positions stay in an L1 cache of 32 KiB together.
+pub(crate) const TILE_WORDS: usize = 384;
+
+/// Symbols of one tile of text. A multiple of 64, so that both alphabets fill whole words.
+pub(crate) const TILE_SYMBOLS: usize = 4096;
+
+/// What takes the bits of a piece of input, in block order.
+pub(crate) trait Sink {
+    /// The last bit taken so far.
+    fn last_bit(&self) -> bool;
+
+    /// Takes `bits` further bits, each equal to [`last_bit`](Self::last_bit).
+    fn uniform(&mut self, bits: u64);
+
+    /// Takes the first `bits` bits of `Lsb0` words. What follows them in the last word equals the last bit, so it
+    /// holds no boundary.
+    fn words(&mut self, words: &[u64], bits: u64);
+}
+
+/// Decodes base64 symbols into `Lsb0` words. Contract of every kernel of this name:
+///
+/// `symbols.len()` is a multiple of 32 and at most [`TILE_SYMBOLS`]; `words` has exactly 3 words for every 32
+/// symbols. Returns whether all bytes were symbols; if not, the words hold anything.
+fn decode_base64(tier: Tier, symbols: &[u8], words: &mut [u64]) -> bool {
+    debug_assert!(symbols.len().is_multiple_of(32) && words.len() == symbols.len() / 32 * 3);
+    match tier {
+        Tier::Portable => portable::decode_base64(symbols, words),
+    }
+}
+
+/// Whether every byte equals `value`. Written so that compilers compare whole vectors.
+fn is_uniform(bytes: &[u8], value: u8) -> bool {
+    bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |differing, byte| differing | (byte ^ value)) == 0)
+}

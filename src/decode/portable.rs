@@ -1,0 +1,36 @@
+//! Kernels that run everywhere. They read words with `from_le_bytes` and `from_be_bytes` only, so they assume nothing
+//! about the byte order of the machine.
+
+use super::{TILE_SYMBOLS, TILE_WORDS};
+
+/// See [`super::decode_base64`] for the contract. The decoding itself is base64-simd's, which brings vector code of
+/// its own for several processors; what it yields is `Msb0` and is reversed here, a word at a time.
+pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+    let mut bytes = [0; TILE_WORDS * 8];
+    let Some(bytes) = bytes.get_mut(..symbols.len() / 4 * 3) else { return false };
+    if base64_simd::STANDARD_NO_PAD.decode(symbols, base64_simd::Out::from_slice(bytes)).is_err() {
+        return false;
+    }
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_be_bytes(*bytes).reverse_bits();
+    }
+    true
+}
+
+/// Packs `0` and `1`, 64 to a word; `symbols.len()` is `64 * words.len()`. Returns whether all bytes were one of them.
+pub(super) fn decode_bits(symbols: &[u8], words: &mut [u64]) -> bool {
+    debug_assert!(symbols.len() == words.len() * 64 && symbols.len() <= TILE_SYMBOLS);
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // Moves the lowest bit of byte i to bit 56 + i; no two of the products meet below that.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut differing = 0;
+    for (word, symbols) in words.iter_mut().zip(symbols.as_chunks::<64>().0) {
+        *word = 0;
+        for (i, eight) in symbols.as_chunks().0.iter().enumerate() {
+            let eight = u64::from_le_bytes(*eight);
+            differing |= (eight & !ONES) ^ (ONES * u64::from(b'0'));
+            *word |= ((eight & ONES).wrapping_mul(GATHER) >> 56) << (8 * i);
+        }
+    }
+    differing == 0
+}

@@ -1,0 +1,43 @@
+//! The driver over raw bitmaps: bytes in, tiles out.
+
+use super::{Sink, TILE_WORDS, is_uniform};
+use crate::BitOrder;
+
+const TILE_BYTES: usize = TILE_WORDS * 8;
+
+/// Hands the bits of `bytes` to the sink.
+pub(crate) fn decode(order: BitOrder, bytes: &[u8], sink: &mut impl Sink) {
+    let mut words = [0; TILE_WORDS];
+    for tile in bytes.chunks(TILE_BYTES) {
+        let bits = tile.len() as u64 * 8;
+        if is_uniform(tile, if sink.last_bit() { 0xff } else { 0 }) {
+            sink.uniform(bits);
+        } else {
+            sink.words(load(order, tile, &mut words), bits);
+        }
+    }
+}
+
+/// Bytes to `Lsb0` words. The last word is filled up with the last bit, which adds no boundary.
+fn load<'w>(order: BitOrder, bytes: &[u8], words: &'w mut [u64; TILE_WORDS]) -> &'w [u64] {
+    let word = |bytes: [u8; 8]| match order {
+        BitOrder::Lsb0 => u64::from_le_bytes(bytes),
+        BitOrder::Msb0 => u64::from_be_bytes(bytes).reverse_bits(),
+    };
+    let (whole, rest) = bytes.as_chunks();
+    for (to, from) in words.iter_mut().zip(whole) {
+        *to = word(*from);
+    }
+    let mut used = whole.len();
+    if let Some(&last) = rest.last() {
+        let last_bit = match order {
+            BitOrder::Lsb0 => last >> 7 == 1,
+            BitOrder::Msb0 => last & 1 == 1,
+        };
+        let mut filled = [if last_bit { 0xff } else { 0 }; 8];
+        filled[..rest.len()].copy_from_slice(rest);
+        words[used] = word(filled);
+        used += 1;
+    }
+    &words[..used]
+}

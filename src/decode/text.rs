@@ -1,0 +1,99 @@
+//! The driver over text: symbols and line breaks in, tiles out.
+
+use super::alphabet::Class;
+use super::{Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS, is_uniform};
+use crate::Tier;
+
+/// How far a piece of text went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TextEnd {
+    /// How many symbols were taken.
+    pub(crate) symbols: u64,
+    /// The place, from the start of the piece, of the first byte that is neither a symbol nor a line break. Nothing
+    /// from there on was taken.
+    pub(crate) stop: Option<usize>,
+    /// The place and value of the last symbol taken.
+    pub(crate) last: Option<(usize, u8)>,
+}
+
+/// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither.
+pub(crate) fn decode(alphabet: Alphabet, tier: Tier, text: &[u8], sink: &mut impl Sink) -> TextEnd {
+    let mut words = [0; TILE_WORDS];
+    let mut staged = [0; TILE_SYMBOLS];
+    let mut at = 0;
+    let mut symbols = 0;
+    let stop = loop {
+        // The usual case: nothing but symbols, decoded where they lie.
+        while let Some(tile) = text.get(at..at + TILE_SYMBOLS) {
+            if !emit(alphabet, tier, tile, TILE_SYMBOLS, &mut words, sink) {
+                break;
+            }
+            at += TILE_SYMBOLS;
+            symbols += TILE_SYMBOLS;
+        }
+        // There is a line break, the end, or something else within the next tile: gather its symbols.
+        let (read, count, stopped) = gather(alphabet, &text[at..], &mut staged);
+        at += read;
+        symbols += count;
+        if count > 0 {
+            // Filling up with the last bit adds no boundary, and makes whole words.
+            let last = alphabet.last_bit(staged[count - 1]);
+            let whole = count.next_multiple_of(64);
+            staged[count..whole].fill(alphabet.uniform_symbol(last));
+            let decoded = emit(alphabet, tier, &staged[..whole], count, &mut words, sink);
+            debug_assert!(decoded, "gathered symbols are symbols");
+        }
+        if stopped {
+            break Some(at);
+        }
+        if at == text.len() {
+            break None;
+        }
+    };
+    let last = text[..at].iter().rposition(|&byte| alphabet.class(byte) == Class::Symbol);
+    TextEnd { symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
+}
+
+/// Hands one tile to the sink, of which the first `count` symbols count. Returns `false`, and hands over nothing, if
+/// not all bytes are symbols.
+fn emit(
+    alphabet: Alphabet,
+    tier: Tier,
+    symbols: &[u8],
+    count: usize,
+    words: &mut [u64; TILE_WORDS],
+    sink: &mut impl Sink,
+) -> bool {
+    let bits = (count * alphabet.bits_per_symbol()) as u64;
+    if is_uniform(symbols, alphabet.uniform_symbol(sink.last_bit())) {
+        sink.uniform(bits);
+        return true;
+    }
+    let words = &mut words[..symbols.len() * alphabet.bits_per_symbol() / 64];
+    let decoded = alphabet.decode(tier, symbols, words);
+    if decoded {
+        sink.words(words, bits);
+    }
+    decoded
+}
+
+/// Copies symbols until the tile is full, the text ends, or a byte is neither symbol nor line break. Returns how many
+/// bytes of the text were read, how many symbols that gave, and whether such a byte comes next.
+fn gather(alphabet: Alphabet, text: &[u8], staged: &mut [u8; TILE_SYMBOLS]) -> (usize, usize, bool) {
+    let classes = alphabet.classes();
+    let mut count = 0;
+    for (read, &byte) in text.iter().enumerate() {
+        if count == TILE_SYMBOLS {
+            return (read, count, false);
+        }
+        match classes[usize::from(byte)] {
+            Class::Symbol => {
+                staged[count] = byte;
+                count += 1;
+            }
+            Class::Break => {}
+            Class::Space | Class::Padding | Class::Other => return (read, count, true),
+        }
+    }
+    (text.len(), count, false)
+}

@@ -1,0 +1,73 @@
+//! The ways in which a bitmap is written down.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::BitOrder;
+
+/// How a bitmap is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// The answer of `VDI.list_changed_blocks`: standard base64, padded, of an `Msb0` bitmap. White space around it
+    /// and line breaks inside it are accepted.
+    Base64,
+    /// The bytes of a bitmap themselves, in either bit order.
+    Raw(BitOrder),
+    /// A `.cbtlog` file: a header, which gives the virtual size, and an `Lsb0` bitmap.
+    CbtLog,
+    /// One character a block, `0` or `1`. White space around it and line breaks inside it are accepted.
+    Bits,
+}
+
+impl Encoding {
+    /// All encodings.
+    pub const ALL: &'static [Self] =
+        &[Self::Base64, Self::Raw(BitOrder::Msb0), Self::Raw(BitOrder::Lsb0), Self::CbtLog, Self::Bits];
+
+    /// The name, as the command takes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Base64 => "base64",
+            Self::Raw(BitOrder::Msb0) => "raw-msb0",
+            Self::Raw(BitOrder::Lsb0) => "raw-lsb0",
+            Self::CbtLog => "cbtlog",
+            Self::Bits => "bits",
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no encoding's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no encoding; known are: base64, raw-msb0, raw-lsb0, cbtlog, bits")]
+pub struct UnknownEncoding(String);
+
+impl FromStr for Encoding {
+    type Err = UnknownEncoding;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
+        let found = Self::ALL.iter().copied().find(|encoding| encoding.name() == name);
+        found.ok_or_else(|| UnknownEncoding(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_is_known_by_its_name() {
+        for &encoding in Encoding::ALL {
+            assert_eq!(encoding.name().parse(), Ok(encoding));
+            assert!(UnknownEncoding(String::new()).to_string().contains(encoding.name()));
+        }
+        assert!("raw".parse::<Encoding>().is_err());
+    }
+}

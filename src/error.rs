@@ -1,0 +1,349 @@
+//! The one error type. Every variant says where (an offset and a byte) or names both figures that disagree.
+
+use std::fmt;
+use std::io;
+
+/// What can go wrong, and where. Offsets are bytes from the start of the input, before any white space is skipped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A byte that is neither a base64 symbol nor a line break, or a space between symbols.
+    #[error("{} at offset {offset} is not base64", Byte(*byte))]
+    InvalidSymbol {
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A `=` that is not at the end of the text, or one too many.
+    #[error("padding '=' at offset {offset} is not at the end of a group at the end of the text")]
+    MisplacedPadding {
+        /// Where the first `=` is that should not be there.
+        offset: u64,
+    },
+    /// The last group has two or three symbols, and not the padding that belongs to them.
+    #[error("the text ends at offset {offset} with {found} of {expected} padding characters '='")]
+    MissingPadding {
+        /// The length of the input.
+        offset: u64,
+        /// How many `=` the last group needs.
+        expected: u8,
+        /// How many it has.
+        found: u8,
+    },
+    /// The last group has a single symbol, which is not even one byte.
+    #[error("the text ends at offset {offset} in the middle of a group: 1 of 4 symbols")]
+    IncompleteGroup {
+        /// The length of the input.
+        offset: u64,
+    },
+    /// The last symbol before the padding has bits that belong to no byte.
+    #[error("{} at offset {offset} has bits under the padding that are not zero", Byte(*byte))]
+    TrailingBits {
+        /// Where the symbol is.
+        offset: u64,
+        /// The symbol.
+        byte: u8,
+    },
+    /// A byte of a 0/1 text that is neither `0` nor `1` nor a line break.
+    #[error("{} at offset {offset} is neither '0' nor '1'", Byte(*byte))]
+    InvalidBit {
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// The input holds no bitmap at all.
+    #[error("the bitmap is empty, but no disk has no blocks")]
+    Empty,
+    /// The bitmap is shorter than the disk needs.
+    #[error("the bitmap has {found} {unit}, but a disk of {virtual_size} bytes needs {expected}")]
+    TooShort {
+        /// How many there are.
+        found: u64,
+        /// How many the disk needs.
+        expected: u64,
+        /// What is counted: bytes, or bits of a 0/1 text.
+        unit: Unit,
+        /// The size of the disk in bytes.
+        virtual_size: u64,
+    },
+    /// The bitmap is longer than the disk.
+    #[error("the bitmap has {found} {unit}, but a disk of {virtual_size} bytes has only {expected}")]
+    TooLong {
+        /// How many there are.
+        found: u64,
+        /// How many the disk has.
+        expected: u64,
+        /// What is counted: bytes, or bits of a 0/1 text.
+        unit: Unit,
+        /// The size of the disk in bytes.
+        virtual_size: u64,
+    },
+    /// A block is marked as changed that the disk does not have.
+    #[error("block {block} is marked as changed, but the disk has only {blocks} blocks")]
+    BlockBeyondEnd {
+        /// The first such block.
+        block: u64,
+        /// The number of blocks of the disk.
+        blocks: u64,
+    },
+    /// A byte offset that no 64-bit number holds.
+    #[error("block {block} of {block_size} bytes ends beyond 2^64 bytes")]
+    OffsetOverflow {
+        /// The block.
+        block: u64,
+        /// The size of a block in bytes.
+        block_size: u64,
+    },
+    /// A block size that is not a power of two from 512 B to 1 GiB.
+    #[error("{bytes} bytes is no block size: it must be a power of two from 512 to 1073741824")]
+    BlockSize {
+        /// The size asked for.
+        bytes: u64,
+    },
+    /// A virtual size of nothing.
+    #[error("{bytes} bytes is no virtual size: no disk has no blocks")]
+    VirtualSize {
+        /// The size asked for.
+        bytes: u64,
+    },
+    /// A `.cbtlog` that ends within its header.
+    #[error("the .cbtlog has {found} bytes, but its header alone has {expected}")]
+    HeaderTooShort {
+        /// The length of the input in bytes.
+        found: u64,
+        /// The length of a header in bytes.
+        expected: u64,
+    },
+    /// A `.cbtlog` whose consistent flag is neither 0 nor 1.
+    #[error("the consistent flag at offset {offset} is {value}, but only 0 and 1 are ever written")]
+    ConsistentFlag {
+        /// Where the flag is.
+        offset: u64,
+        /// What it holds.
+        value: i32,
+    },
+    /// A `.cbtlog` that is not marked as consistent: the disk was being written, or the host failed meanwhile, and
+    /// changes may be missing.
+    #[error("the .cbtlog is not marked as consistent (flag at offset {offset} is 0): changes may be missing from it")]
+    Inconsistent {
+        /// Where the flag is.
+        offset: u64,
+    },
+    /// A `.cbtlog` for a disk of another size than the one asked for.
+    #[error("the .cbtlog is for a disk of {found} bytes, not of {expected}")]
+    VirtualSizeMismatch {
+        /// What the header says, in bytes.
+        found: u64,
+        /// What was asked for, in bytes.
+        expected: u64,
+    },
+    /// A `.cbtlog` was to be read with another block size than the one that all of them have.
+    #[error("a .cbtlog has blocks of {expected} bytes, not of {found}")]
+    BlockSizeMismatch {
+        /// What was asked for, in bytes.
+        found: u64,
+        /// What the format has, in bytes.
+        expected: u64,
+    },
+    /// A file became shorter while it was read.
+    #[error("the file ends at offset {offset}, but had {expected} bytes when it was opened")]
+    Shrunk {
+        /// Where reading met the end.
+        offset: u64,
+        /// The length that it had, in bytes.
+        expected: u64,
+    },
+    /// Two bitmaps of different lengths, where that is to be refused.
+    #[error("one bitmap has {left} blocks and the other has {right}")]
+    LengthMismatch {
+        /// The length of the first, in blocks.
+        left: u64,
+        /// The length of the second, in blocks.
+        right: u64,
+    },
+    /// A tier that this build does not know.
+    #[error("{name:?} is no tier; known are: {known}")]
+    UnknownTier {
+        /// What was asked for.
+        name: String,
+        /// The names of the tiers of this build.
+        known: String,
+    },
+    /// A tier that this processor cannot run.
+    #[error("this processor lacks what the tier {tier} needs; it can run: {available}")]
+    UnavailableTier {
+        /// What was asked for.
+        tier: crate::Tier,
+        /// The names of the tiers that can run here.
+        available: String,
+    },
+    /// The input could not be read.
+    #[error("reading at offset {offset} failed: {source}")]
+    Read {
+        /// How far reading had come.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the length of a bitmap is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes of the decoded bitmap, each for eight blocks.
+    Bytes,
+    /// Characters of a 0/1 text, each for one block.
+    Bits,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Bits => "bits",
+        })
+    }
+}
+
+/// What an error means for the one who wanted the changed blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Consequence {
+    /// This bitmap cannot be used. A backup that needs it has to be a full one.
+    UnusableBitmap,
+    /// What was asked for makes no sense, whatever the bitmap holds.
+    WrongUsage,
+    /// The input could not be read; the bitmap itself may be good.
+    Failed,
+}
+
+impl Error {
+    /// A stable name of the kind of error, for programs: lower case, words joined by hyphens.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidSymbol { .. } => "invalid-symbol",
+            Self::MisplacedPadding { .. } => "misplaced-padding",
+            Self::MissingPadding { .. } => "missing-padding",
+            Self::IncompleteGroup { .. } => "incomplete-group",
+            Self::TrailingBits { .. } => "trailing-bits",
+            Self::InvalidBit { .. } => "invalid-bit",
+            Self::Empty => "empty",
+            Self::TooShort { .. } => "too-short",
+            Self::TooLong { .. } => "too-long",
+            Self::BlockBeyondEnd { .. } => "block-beyond-end",
+            Self::OffsetOverflow { .. } => "offset-overflow",
+            Self::BlockSize { .. } => "block-size",
+            Self::VirtualSize { .. } => "virtual-size",
+            Self::HeaderTooShort { .. } => "header-too-short",
+            Self::ConsistentFlag { .. } => "consistent-flag",
+            Self::Inconsistent { .. } => "inconsistent",
+            Self::VirtualSizeMismatch { .. } => "virtual-size-mismatch",
+            Self::BlockSizeMismatch { .. } => "block-size-mismatch",
+            Self::Shrunk { .. } => "shrunk",
+            Self::LengthMismatch { .. } => "length-mismatch",
+            Self::UnknownTier { .. } => "unknown-tier",
+            Self::UnavailableTier { .. } => "unavailable-tier",
+            Self::Read { .. } => "read",
+        }
+    }
+
+    /// What the error means for the one who wanted the changed blocks.
+    #[must_use]
+    pub const fn consequence(&self) -> Consequence {
+        match self {
+            Self::BlockSize { .. }
+            | Self::BlockSizeMismatch { .. }
+            | Self::UnknownTier { .. }
+            | Self::UnavailableTier { .. }
+            | Self::LengthMismatch { .. } => Consequence::WrongUsage,
+            Self::Read { .. } | Self::Shrunk { .. } => Consequence::Failed,
+            _ => Consequence::UnusableBitmap,
+        }
+    }
+
+    /// What to do about it, in a sentence, where there is more to say than the error itself says.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::InvalidSymbol { byte: b'-' | b'_', .. } => {
+                "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'"
+            }
+            Self::InvalidSymbol { offset: 0, byte: b'<' | b'"' | b'{' | b'[' } => {
+                "this looks like XML or JSON; pass only the string inside it"
+            }
+            Self::InvalidSymbol { offset: 0, byte: 0xef | 0xfe | 0xff } => {
+                "this looks like a byte order mark; save the text as plain ASCII"
+            }
+            Self::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
+                "this looks like binary data; is it a raw bitmap or a .cbtlog?"
+            }
+            Self::InvalidSymbol { .. } | Self::InvalidBit { .. } => {
+                "the text is damaged or is not a bitmap; ask for it again, or take a full backup"
+            }
+            Self::MisplacedPadding { .. } => {
+                "are these two texts behind each other? pass one answer of the call at a time"
+            }
+            Self::MissingPadding { .. } | Self::IncompleteGroup { .. } => {
+                "the text was cut short; ask for it again, or take a full backup"
+            }
+            Self::TrailingBits { .. } => {
+                "the last characters were changed or cut; ask for the bitmap again, or take a full backup"
+            }
+            Self::Empty => "some storage answers so when it fails; ask again, or take a full backup",
+            Self::TooShort { .. } => {
+                "the bitmap was cut short or is another disk's; ask for it again, or take a full backup"
+            }
+            Self::TooLong { .. } => {
+                "it may be another disk's; VHD storage rounds up to 4 bytes, and a surplus of zeros can be allowed"
+            }
+            Self::BlockBeyondEnd { .. } | Self::VirtualSizeMismatch { .. } => {
+                "the bitmap is another disk's, or the disk was resized; take a full backup"
+            }
+            Self::OffsetOverflow { .. } => "is the block size right?",
+            Self::HeaderTooShort { .. } | Self::ConsistentFlag { .. } | Self::VirtualSize { .. } => {
+                "the file is damaged or is no .cbtlog; take a full backup"
+            }
+            Self::Inconsistent { .. } => {
+                "the disk is attached for writing, or was when its host failed; detach it or take a snapshot first"
+            }
+            Self::Shrunk { .. } => "something else changes the file; try again with a copy",
+            _ => return None,
+        })
+    }
+}
+
+/// A byte as people can read it: printable ones in quotes, all in hexadecimal.
+struct Byte(u8);
+
+impl fmt::Display for Byte {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            b' ' => f.write_str("a space (0x20)"),
+            byte if byte.is_ascii_graphic() => write!(f, "'{}' (0x{byte:02x})", char::from(byte)),
+            byte => write!(f, "byte 0x{byte:02x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_where_and_what() {
+        let text = Error::InvalidSymbol { offset: 1 << 40, byte: b'#' }.to_string();
+        assert_eq!(text, "'#' (0x23) at offset 1099511627776 is not base64");
+        let text = Error::InvalidSymbol { offset: 7, byte: 0 }.to_string();
+        assert_eq!(text, "byte 0x00 at offset 7 is not base64");
+        let error = Error::TooShort { found: 3, expected: 4, unit: Unit::Bytes, virtual_size: 2_000_000 };
+        assert_eq!(error.to_string(), "the bitmap has 3 bytes, but a disk of 2000000 bytes needs 4");
+        assert_eq!((error.kind(), error.consequence()), ("too-short", Consequence::UnusableBitmap));
+        assert!(error.hint().is_some());
+    }
+}

@@ -1,0 +1,65 @@
+//! Changed-block bitmaps of XenServer and XCP-ng, turned into extents.
+//!
+//! XenServer and XCP-ng track which blocks of 64 KiB of a virtual disk were written. Their call
+//! `VDI.list_changed_blocks(vdi_from, vdi_to)` answers with a bitmap, one bit a block, as one base64 string. This
+//! library turns that string, and every other form such a bitmap comes in, into the list of runs that a backup has
+//! to read.
+//!
+//! ```
+//! use changed_blocks::{Encoding, Scanner, VirtualSize};
+//!
+//! let answer = "ygAAAA=="; // what the call said: 11001010 and 24 zeros
+//! let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(32 * 65_536)?);
+//! let mut extents = Vec::new();
+//! let summary = scanner.extents_into(answer, &mut extents)?;
+//! for &extent in &extents {
+//!     let range = summary.geometry.byte_range(extent)?;
+//!     println!("read {} bytes at {}", range.len_bytes, range.offset_bytes);
+//! }
+//! assert_eq!(extents.len(), 3);
+//! # Ok::<(), changed_blocks::Error>(())
+//! ```
+//!
+//! # The promise
+//!
+//! Never a false negative: a block that changed is never missing from the list. Input that could hide a change
+//! (damaged, cut short, another disk's) is an error that says where, never a shorter list. One thing no decoder can
+//! see: a base64 text cut short at a multiple of four characters is still good base64. Give the
+//! [virtual size](Scanner::virtual_size) wherever it is known; then that is an error too.
+//!
+//! # Where to look
+//!
+//! * [`Scanner`]: from a [`Source`] in some [`Encoding`] to extents: all of them, into a buffer, or to a visitor.
+//! * [`Extent`]: a run of changed blocks. [`Geometry`]: from blocks to bytes.
+//! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
+//! * [`format`]: writers for extents and bitmaps.
+//! * [`cbtlog`]: the files behind the call.
+//! * [`Error`]: what can be wrong with a bitmap, and where.
+//! * [`Tier`]: which implementation of the hot path runs.
+
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod bitmap;
+pub mod cbtlog;
+mod decode;
+mod encoding;
+mod error;
+mod extent;
+pub mod format;
+mod geometry;
+mod pipeline;
+mod scan;
+mod scanner;
+mod source;
+mod tier;
+
+pub use bitmap::{Bitmap, Lengths};
+pub use encoding::{Encoding, UnknownEncoding};
+pub use error::{Consequence, Error, Result, Unit};
+pub use extent::{Extent, from_boundaries, is_canonical};
+pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
+pub use pipeline::Visitor;
+pub use scanner::{Scanner, Summary};
+pub use source::{Mapped, Source};
+pub use tier::{TIER_VARIABLE, Tier};

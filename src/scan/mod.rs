@@ -1,0 +1,70 @@
+//! `Lsb0` words to boundaries.
+//!
+//! A boundary is a position where a bit and the one before it differ. For words in block order,
+//! `w ^ (w << 1 | last bit of the word before)` has a one at every boundary, and counting trailing zeros walks them.
+//! Nothing has to be known of a run but whether one is open, so the boundaries of two pieces of a bitmap, put behind
+//! each other, are the boundaries of the whole.
+
+mod portable;
+
+use std::mem::MaybeUninit;
+
+use crate::Tier;
+use crate::decode::Sink;
+
+/// Appends the boundaries of the bits that it takes.
+pub(crate) struct Scanner<'a> {
+    tier: Tier,
+    boundaries: &'a mut Vec<u64>,
+    position: u64,
+    open: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
+    pub(crate) const fn new(tier: Tier, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
+        Self { tier, boundaries, position, open }
+    }
+
+    /// The position of the next bit, and whether a run is open.
+    pub(crate) const fn end(&self) -> (u64, bool) {
+        (self.position, self.open)
+    }
+}
+
+impl Sink for Scanner<'_> {
+    fn last_bit(&self) -> bool {
+        self.open
+    }
+
+    fn uniform(&mut self, bits: u64) {
+        self.position += bits;
+    }
+
+    fn words(&mut self, words: &[u64], bits: u64) {
+        self.boundaries.reserve(words.len() * 64);
+        let room = self.boundaries.spare_capacity_mut();
+        let count = scan(self.tier, words, self.open, self.position, room);
+        let len = self.boundaries.len() + count;
+        // SAFETY: by the contract of `scan`, the first `count` elements of the spare capacity were written, and that
+        // is at least `count` long, since the slice was made from it and kernels index into the slice.
+        #[expect(unsafe_code)]
+        unsafe {
+            self.boundaries.set_len(len);
+        }
+        self.open = words.last().map_or(self.open, |word| word >> 63 == 1);
+        self.position += bits;
+    }
+}
+
+/// Writes the boundaries of `words` to the start of `room`, ascending, and returns how many. Contract of every kernel
+/// of this name:
+///
+/// `room` has at least 64 places for each word. Bit 0 of the first word is at `position`; `open` is the bit before
+/// it. Exactly the first places, as many as are returned, hold boundaries afterwards.
+fn scan(tier: Tier, words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    debug_assert!(room.len() >= words.len() * 64);
+    match tier {
+        Tier::Portable => portable::scan(words, open, position, room),
+    }
+}

@@ -1,0 +1,283 @@
+//! The engine as its users see it: what to expect of the input, and the ways to get extents.
+
+use std::ops::ControlFlow;
+
+use crate::cbtlog::{HEADER_BYTES, Header};
+use crate::decode::Alphabet;
+use crate::error::Unit;
+use crate::extent::{into_boundaries, into_extents};
+use crate::pipeline::{Codec, Joiner, Pipeline, Plan};
+use crate::source::{Opened, Source};
+use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor};
+
+/// Turns bitmaps into extents.
+///
+/// A scanner holds what is expected of the input and how to work; it can be used any number of times, from several
+/// threads. All ways give the same extents: sorted, disjoint, never adjacent, in blocks; see [`Geometry`] for bytes.
+///
+/// Give the virtual size wherever it is known. A base64 text that was cut short at a multiple of four characters is
+/// still good base64; only the virtual size tells that changes are missing.
+///
+/// ```
+/// use changed_blocks::{Encoding, Extent, Scanner, VirtualSize};
+/// // 01100000 00000000 …: the second and third blocks changed.
+/// let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(2_000_000)?);
+/// assert_eq!(scanner.extents("YAAAAA==")?, [Extent::new(1, 3)]);
+/// # Ok::<(), changed_blocks::Error>(())
+/// ```
+///
+/// # Complexity
+///
+/// Linear in the length of the input plus the number of extents. Memory beside the result is bounded, whatever the
+/// length of the input.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    encoding: Encoding,
+    geometry: Geometry,
+    allow_longer: bool,
+    allow_inconsistent: bool,
+    parallel: bool,
+    tier: Option<Tier>,
+    chunk_bytes: Option<usize>,
+}
+
+/// What is known of a bitmap once all of it was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The number of blocks: those of the disk where its size is known, else the bits of the bitmap, which are a
+    /// multiple of eight unless it is a 0/1 text.
+    pub blocks: u64,
+    /// The block size, and the virtual size if it was given or found in the header of a `.cbtlog`.
+    pub geometry: Geometry,
+}
+
+/// What a visitor of batches of nothing breaks with.
+type Never = std::convert::Infallible;
+type NoVisitor = fn(&[Extent]) -> ControlFlow<Never>;
+
+impl Scanner {
+    /// A scanner for bitmaps of that encoding, of blocks of 64 KiB, on all threads of the present rayon pool.
+    #[must_use]
+    pub const fn new(encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            geometry: Geometry { block_size: BlockSize::DEFAULT, virtual_size: None },
+            allow_longer: false,
+            allow_inconsistent: false,
+            parallel: true,
+            tier: None,
+            chunk_bytes: None,
+        }
+    }
+
+    /// The size of a block. Must be 64 KiB, as it is if nothing is said, for a `.cbtlog`.
+    #[must_use]
+    pub const fn block_size(mut self, block_size: BlockSize) -> Self {
+        self.geometry.block_size = block_size;
+        self
+    }
+
+    /// The size of the disk. The bitmap must then have exactly the length that belongs to it and no block beyond the
+    /// disk's end.
+    #[must_use]
+    pub const fn virtual_size(mut self, virtual_size: VirtualSize) -> Self {
+        self.geometry.virtual_size = Some(virtual_size);
+        self
+    }
+
+    /// Whether a bitmap may be longer than the virtual size asks for, as long as the surplus is all zeros.
+    #[must_use]
+    pub const fn allow_longer(mut self, allow: bool) -> Self {
+        self.allow_longer = allow;
+        self
+    }
+
+    /// Whether a `.cbtlog` may be read that is not marked as consistent. Changes may be missing from it.
+    #[must_use]
+    pub const fn allow_inconsistent(mut self, allow: bool) -> Self {
+        self.allow_inconsistent = allow;
+        self
+    }
+
+    /// Whether to work on all threads of the present rayon pool (the global one, or the one that `install` was
+    /// called on) or on the caller's thread alone.
+    #[must_use]
+    pub const fn parallel(mut self, parallel: bool) -> Self {
+        self.parallel = parallel;
+        self
+    }
+
+    /// The tier to use, instead of the fastest that this processor can run.
+    #[must_use]
+    pub const fn tier(mut self, tier: Tier) -> Self {
+        self.tier = Some(tier);
+        self
+    }
+
+    /// How many bytes of input to a chunk, at least 1. For testing and tuning: the result does not depend on it.
+    #[must_use]
+    pub const fn chunk_bytes(mut self, bytes: usize) -> Self {
+        self.chunk_bytes = Some(if bytes == 0 { 1 } else { bytes });
+        self
+    }
+
+    /// The whole list of extents.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. There is never a partial list.
+    pub fn extents<'a>(&self, source: impl Into<Source<'a>>) -> Result<Vec<Extent>> {
+        let mut extents = Vec::new();
+        self.extents_into(source, &mut extents)?;
+        Ok(extents)
+    }
+
+    /// Replaces what is in `extents` by the whole list, and keeps its allocation for it as far as that goes.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. After an error the list is empty.
+    pub fn extents_into<'a>(&self, source: impl Into<Source<'a>>, extents: &mut Vec<Extent>) -> Result<Summary> {
+        let mut boundaries = into_boundaries(std::mem::take(extents));
+        boundaries.clear();
+        let (summary, joiner) = match self.run(source.into(), boundaries, &mut None::<NoVisitor>)? {
+            ControlFlow::Continue(done) => done,
+            ControlFlow::Break(never) => match never {},
+        };
+        *extents = into_extents(joiner.into_boundaries());
+        Ok(summary)
+    }
+
+    /// Hands the extents to a visitor in batches, as they are found. Nothing is collected, so memory stays bounded
+    /// whatever the number of extents is. The visitor may stop early; the rest of the input is then not read, and not
+    /// judged.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. What the visitor got before an error must not be used: the error may mean that all of it is
+    /// another disk's.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use changed_blocks::{Encoding, Extent, Scanner};
+    /// let mut changed_blocks = 0;
+    /// let outcome = Scanner::new(Encoding::Base64).visit("YAAAAA==", |batch: &[Extent]| {
+    ///     changed_blocks += batch.iter().map(|extent| extent.len_blocks()).sum::<u64>();
+    ///     ControlFlow::<()>::Continue(())
+    /// })?;
+    /// assert!(outcome.is_continue());
+    /// assert_eq!(changed_blocks, 2);
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    pub fn visit<'a, V: Visitor>(
+        &self,
+        source: impl Into<Source<'a>>,
+        visitor: V,
+    ) -> Result<ControlFlow<V::Break, Summary>> {
+        let mut visitor = Some(visitor);
+        let (summary, mut joiner) = match self.run(source.into(), Vec::new(), &mut visitor)? {
+            ControlFlow::Continue(done) => done,
+            ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
+        };
+        if let Some(visitor) = &mut visitor {
+            if let ControlFlow::Break(value) = joiner.flush_rest(visitor) {
+                return Ok(ControlFlow::Break(value));
+            }
+        }
+        Ok(ControlFlow::Continue(summary))
+    }
+
+    /// The bitmap itself, in memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
+        let mut bitmap = Bitmap::new(self.geometry.blocks().unwrap_or(0));
+        let outcome = self.visit(source, |batch: &[Extent]| {
+            bitmap.grow_and_set(batch);
+            ControlFlow::<Never>::Continue(())
+        })?;
+        let ControlFlow::Continue(summary) = outcome;
+        bitmap.resize(summary.blocks);
+        Ok(bitmap)
+    }
+
+    /// Runs the pipeline over a source and judges the whole.
+    fn run<V: Visitor>(
+        &self,
+        source: Source<'_>,
+        boundaries: Vec<u64>,
+        visitor: &mut Option<V>,
+    ) -> Result<ControlFlow<V::Break, (Summary, Joiner)>> {
+        let tier = self.tier.map_or_else(Tier::detect, Tier::require)?;
+        let codec = match self.encoding {
+            Encoding::Base64 => Codec::Text(Alphabet::Base64),
+            Encoding::Bits => Codec::Text(Alphabet::Bits),
+            Encoding::Raw(order) => Codec::Raw(order),
+            Encoding::CbtLog => Codec::Raw(BitOrder::Lsb0),
+        };
+        let plan = Plan { codec, tier, parallel: self.parallel, chunk_bytes: self.chunk_bytes };
+
+        let mut opened = Opened::from(source);
+        let mut geometry = self.geometry;
+        if self.encoding == Encoding::CbtLog {
+            let (head, rest) = opened.split(HEADER_BYTES)?;
+            let header = Header::parse(&head)?;
+            geometry = self.geometry_of(header)?;
+            opened = rest.limit(header.bitmap_bytes());
+        }
+        let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()));
+        let outcome = match opened {
+            Opened::Slice(input) => pipeline.run(&input, visitor)?,
+            Opened::File(input) => pipeline.run(&input, visitor)?,
+            Opened::Stream(mut reader) => pipeline.run_stream(&mut *reader, visitor)?,
+        };
+        if let ControlFlow::Break(value) = outcome {
+            return Ok(ControlFlow::Break(value));
+        }
+        let (bits, mut joiner) = pipeline.finish()?;
+        self.check_len(bits, &geometry)?;
+        joiner.finish(bits)?;
+        let blocks = geometry.blocks().unwrap_or(bits);
+        Ok(ControlFlow::Continue((Summary { blocks, geometry }, joiner)))
+    }
+
+    /// The geometry that the header of a `.cbtlog` says, if that is what was asked for.
+    fn geometry_of(&self, header: Header) -> Result<Geometry> {
+        if self.geometry.block_size != Header::BLOCK_SIZE {
+            let (found, expected) = (self.geometry.block_size.bytes(), Header::BLOCK_SIZE.bytes());
+            return Err(Error::BlockSizeMismatch { found, expected });
+        }
+        if !self.allow_inconsistent {
+            header.require_consistent()?;
+        }
+        match self.geometry.virtual_size {
+            Some(expected) if expected != header.virtual_size => {
+                let (found, expected) = (header.virtual_size.bytes(), expected.bytes());
+                Err(Error::VirtualSizeMismatch { found, expected })
+            }
+            _ => Ok(Geometry { virtual_size: Some(header.virtual_size), ..self.geometry }),
+        }
+    }
+
+    /// Whether a bitmap of that many bits can be the disk's, as far as its length tells.
+    fn check_len(&self, bits: u64, geometry: &Geometry) -> Result<()> {
+        let Some(size) = geometry.virtual_size else { return Ok(()) };
+        let virtual_size = size.bytes();
+        let blocks = size.blocks(geometry.block_size);
+        let (found, expected, unit) = match self.encoding {
+            // A bitmap that was printed bit by bit may still have what fills up its last byte.
+            Encoding::Bits if bits > blocks && bits <= blocks.next_multiple_of(8) => return Ok(()),
+            Encoding::Bits => (bits, blocks, Unit::Bits),
+            _ => (bits / 8, blocks.div_ceil(8), Unit::Bytes),
+        };
+        if found < expected {
+            Err(Error::TooShort { found, expected, unit, virtual_size })
+        } else if found > expected && !self.allow_longer {
+            Err(Error::TooLong { found, expected, unit, virtual_size })
+        } else {
+            Ok(())
+        }
+    }
+}

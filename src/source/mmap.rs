@@ -1,0 +1,52 @@
+//! Mapped files. The one place where a file is mapped, and why that is sound.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::ops::Deref;
+
+/// A file mapped into memory, for reading.
+///
+/// Lengths are found by seeking, so block devices can be mapped too. What cannot be mapped (a pipe, an empty file) is
+/// an error here; hand the [`File`] itself to the scanner instead, which reads it.
+///
+/// Two things to know before choosing this over handing over the [`File`]: if another process makes the file shorter
+/// meanwhile, or a sector cannot be read, the system ends this process with `SIGBUS`, where reading would have given
+/// an error; and what another process writes meanwhile shows through.
+#[derive(Debug)]
+pub struct Mapped {
+    map: memmap2::Mmap,
+    file: File,
+}
+
+impl Mapped {
+    /// Maps the whole of a file.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: the file cannot be sought in, is empty, or cannot be mapped.
+    pub fn new(mut file: File) -> io::Result<Self> {
+        let len = file.seek(SeekFrom::End(0))?;
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        // SAFETY: the map is private to this type and handed out only as `&[u8]`, read once from front to back by
+        // code that keeps nothing of what it read and that gives some answer for every content. That another process
+        // might write to the file meanwhile, which no program can prevent, is stated above.
+        #[expect(unsafe_code)]
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(&file)? };
+        #[cfg(unix)]
+        // Only a hint: without it all the same is read, perhaps more slowly.
+        let _ = map.advise(memmap2::Advice::Sequential);
+        Ok(Self { map, file })
+    }
+
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}

@@ -1,0 +1,99 @@
+//! Where the bytes of a bitmap come from: memory, a mapped file, a file, or a stream.
+
+mod file;
+mod input;
+mod mmap;
+mod opened;
+mod sparse;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+
+pub(crate) use input::{Input, Slice};
+pub use mmap::Mapped;
+pub(crate) use opened::Opened;
+
+/// Where the bytes of a bitmap come from. Made by `From` from slices, strings, open files and mapped files, and by
+/// [`Source::reader`] from any [`Read`].
+///
+/// ```
+/// use changed_blocks::{Encoding, Scanner, Source};
+/// let scanner = Scanner::new(Encoding::Base64);
+/// let from_text = scanner.extents("YAAAAA==")?;
+/// let from_stream = scanner.extents(Source::reader(&mut "YAAAAA==".as_bytes()))?;
+/// assert_eq!(from_text, from_stream);
+/// # Ok::<(), changed_blocks::Error>(())
+/// ```
+#[non_exhaustive]
+pub enum Source<'a> {
+    /// Bytes in memory.
+    Slice(&'a [u8]),
+    /// A mapped file. Holes of a raw bitmap are skipped.
+    Mapped(&'a Mapped),
+    /// An open file or block device, from its present position to its end, read in pieces by all threads. Holes of a
+    /// raw bitmap are skipped. What has no length (a pipe, a terminal, a file of `/proc`) is read as a stream.
+    File(&'a File),
+    /// A stream, read to its end in bounded memory.
+    Reader(&'a mut dyn Read),
+}
+
+impl<'a> Source<'a> {
+    /// A source that reads a stream to its end.
+    pub fn reader(reader: &'a mut dyn Read) -> Self {
+        Self::Reader(reader)
+    }
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slice(bytes) => write!(f, "Slice({} bytes)", bytes.len()),
+            Self::Mapped(mapped) => write!(f, "Mapped({} bytes)", mapped.len()),
+            Self::File(file) => f.debug_tuple("File").field(file).finish(),
+            Self::Reader(_) => f.write_str("Reader"),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Source<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Slice(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Source<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Slice(bytes)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Source<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Slice(bytes)
+    }
+}
+
+impl<'a> From<&'a str> for Source<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Slice(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a String> for Source<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Slice(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a File> for Source<'a> {
+    fn from(file: &'a File) -> Self {
+        Self::File(file)
+    }
+}
+
+impl<'a> From<&'a Mapped> for Source<'a> {
+    fn from(mapped: &'a Mapped) -> Self {
+        Self::Mapped(mapped)
+    }
+}
