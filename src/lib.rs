@@ -54,7 +54,7 @@ mod scanner;
 mod source;
 mod tier;
 
-pub use bitmap::{Bitmap, Lengths};
+pub use bitmap::{Bitmap, BitmapWriter, Lengths};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use error::{Consequence, Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};

@@ -228,6 +228,9 @@ impl Scanner {
             opened = rest.limit(header.bitmap_bytes());
         }
         let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()));
+        if let Some(visitor) = visitor {
+            visitor.begin(&geometry);
+        }
         let outcome = match opened {
             Opened::Slice(input) => pipeline.run(&input, visitor)?,
             Opened::File(input) => pipeline.run(&input, visitor)?,

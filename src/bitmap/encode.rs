@@ -25,7 +25,9 @@ impl Bitmap {
     /// One character a block, `0` or `1`; no line break.
     #[must_use]
     pub fn to_bits(&self) -> String {
-        (0..self.blocks).map(|block| if self.get(block) == Some(true) { '1' } else { '0' }).collect()
+        let bits = self.words.iter().flat_map(|word| (0..64).map(move |i| if word >> i & 1 == 1 { '1' } else { '0' }));
+        // The text is in memory, so its length is a usize.
+        bits.take(usize::try_from(self.blocks).unwrap_or(usize::MAX)).collect()
     }
 
     /// How many bytes of the last word no block needs.

@@ -2,8 +2,10 @@
 
 mod algebra;
 mod encode;
+mod writer;
 
 pub use algebra::Lengths;
+pub use writer::BitmapWriter;
 
 use crate::decode::Sink;
 use crate::scan::Scanner;
@@ -130,6 +132,11 @@ impl Bitmap {
         self.words.resize(words_for(blocks), 0);
         self.blocks = blocks;
         self.clear_beyond();
+    }
+
+    /// Marks all blocks as unchanged.
+    pub fn clear(&mut self) {
+        self.words.fill(0);
     }
 
     /// Marks extents as changed, of a disk whose number of blocks is not known yet.

@@ -1,1 +1,126 @@
-//! Writers of extents and of bitmaps, over [`std::io::Write`]. One file a format.
+//! Extents written down for people and for other tools: one file a format.
+//!
+//! A format appends to a buffer, so that many extents can be formatted at once and written with one call.
+//!
+//! ```
+//! use changed_blocks::format::{ExtentFormat, Text, Totals};
+//! use changed_blocks::{ByteRange, Geometry};
+//! let mut text = Vec::new();
+//! Text.range(ByteRange { offset_bytes: 65_536, len_bytes: 131_072 }, &mut text);
+//! assert_eq!(text, b"65536 131072\n");
+//! ```
+
+mod csv;
+mod json;
+mod text;
+
+pub use csv::Csv;
+pub use json::{Json, Ndjson};
+pub use text::Text;
+
+use crate::{ByteRange, Geometry};
+
+/// Sums over a list of extents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The number of extents.
+    pub extents: u64,
+    /// The number of changed blocks, a partial one included.
+    pub changed_blocks: u64,
+    /// The number of bytes in changed blocks, where the last block of the disk counts only as far as the disk goes.
+    pub changed_bytes: u64,
+    /// The longest extent, in bytes.
+    pub longest_bytes: u64,
+}
+
+impl Totals {
+    /// Adds a range of changed bytes that touches no block which an earlier one touched.
+    pub fn add(&mut self, range: ByteRange, geometry: &Geometry) {
+        let log2 = geometry.block_size.log2();
+        let last_block = range.end_bytes().saturating_sub(1) >> log2;
+        self.extents += 1;
+        self.changed_blocks += last_block - (range.offset_bytes >> log2) + 1;
+        self.changed_bytes += range.len_bytes;
+        self.longest_bytes = self.longest_bytes.max(range.len_bytes);
+    }
+}
+
+/// A way to write extents down. All numbers are bytes from the start of the disk, in decimal.
+pub trait ExtentFormat {
+    /// What comes before the first extent. The totals may not be known yet.
+    fn head(&self, _geometry: &Geometry, _totals: Option<&Totals>, _to: &mut Vec<u8>) {}
+
+    /// What stands between two extents.
+    fn separator(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// One extent.
+    fn range(&self, range: ByteRange, to: &mut Vec<u8>);
+
+    /// What comes after the last extent. `head_knew` tells whether the head was given the totals.
+    fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _to: &mut Vec<u8>) {}
+}
+
+/// Appends a number in decimal.
+fn push_decimal(number: u64, to: &mut Vec<u8>) {
+    to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BlockSize, VirtualSize};
+
+    fn write(format: &dyn ExtentFormat, early: bool) -> String {
+        let virtual_size = Some(VirtualSize::new(300_000).expect("not 0"));
+        let geometry = Geometry { block_size: BlockSize::DEFAULT, virtual_size };
+        let ranges = [ByteRange::between(0, 131_072), ByteRange::between(262_144, 300_000)];
+        let mut totals = Totals::default();
+        for range in ranges {
+            totals.add(range, &geometry);
+        }
+        let mut to = Vec::new();
+        format.head(&geometry, early.then_some(&totals), &mut to);
+        for (i, range) in ranges.into_iter().enumerate() {
+            to.extend_from_slice(if i > 0 { format.separator() } else { b"" });
+            format.range(range, &mut to);
+        }
+        format.foot(&geometry, &totals, early, &mut to);
+        String::from_utf8(to).expect("text")
+    }
+
+    #[test]
+    fn text_is_an_extentlist() {
+        assert_eq!(write(&Text, true), "0 131072\n262144 37856\n");
+    }
+
+    #[test]
+    fn csv_has_a_header() {
+        assert_eq!(write(&Csv, false), "offset,length\n0,131072\n262144,37856\n");
+    }
+
+    #[test]
+    fn ndjson_is_an_object_a_line() {
+        assert_eq!(write(&Ndjson, false), "{\"offset\":0,\"length\":131072}\n{\"offset\":262144,\"length\":37856}\n");
+    }
+
+    #[test]
+    fn json_has_the_totals_where_they_are_known() {
+        let extents = "\"extents\":[\n{\"offset\":0,\"length\":131072},\n{\"offset\":262144,\"length\":37856}\n]";
+        let totals = "\"changed_blocks\":3,\"changed_bytes\":168928";
+        let sizes = "\"block_size\":65536,\"virtual_size\":300000";
+        assert_eq!(write(&Json, true), format!("{{{sizes},{totals},{extents}}}\n"));
+        assert_eq!(write(&Json, false), format!("{{{sizes},{extents},{totals}}}\n"));
+    }
+
+    #[test]
+    fn totals_count_clipped_blocks_once() {
+        let geometry = Geometry::default();
+        let mut totals = Totals::default();
+        totals.add(ByteRange::between(65_000, 65_536), &geometry);
+        totals.add(ByteRange::between(200_000, 262_145), &geometry);
+        let expected = Totals { extents: 2, changed_blocks: 3, changed_bytes: 536 + 62_145, longest_bytes: 62_145 };
+        assert_eq!(totals, expected);
+    }
+}

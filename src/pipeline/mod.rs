@@ -19,7 +19,7 @@ use wave::{ChunkEnd, Slot};
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::source::{Input, Slice};
-use crate::{BitOrder, Error, Extent, Result, Tier};
+use crate::{BitOrder, Error, Extent, Geometry, Result, Tier};
 
 /// How the bytes of an input hold bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,10 @@ impl Plan {
 pub trait Visitor {
     /// What the visitor says when it stops early.
     type Break;
+
+    /// Is told, before the first extents, what turns them into bytes. The virtual size of a `.cbtlog` is known here,
+    /// since its header was read.
+    fn begin(&mut self, _geometry: &Geometry) {}
 
     /// Takes the next extents: in ascending order, never adjacent to those before, and not empty.
     fn extents(&mut self, extents: &[Extent]) -> ControlFlow<Self::Break>;

@@ -1,0 +1,95 @@
+//! `cbt extents`: the byte ranges that changed.
+
+use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
+use changed_blocks::{ByteRange, Extent, Geometry, Summary};
+
+use crate::args::{ExtentsArgs, Format};
+use crate::failure::Failure;
+use crate::human::Human;
+use crate::input::Input;
+use crate::plan::scanner;
+use crate::run::{Pieces, Render, RenderError, run};
+use crate::sink::{Sink, State, Target};
+
+pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
+    let scanner = scanner(&args.input)?;
+    let start = args.offset.unwrap_or(0);
+    let end = args.length.map_or(u64::MAX, |length| start.saturating_add(length));
+    if args.length == Some(0) {
+        let message = "--length 0 would list nothing, whatever changed".to_owned();
+        return Err(Failure::Usage { message, hint: "leave it out for everything from --offset on" });
+    }
+    let window = ByteRange::between(start, end);
+    let human = Human { block_size: args.input.block_size };
+    let format: &dyn ExtentFormat = match args.output {
+        Format::Text => &Text,
+        Format::Human => &human,
+        Format::Json => &Json,
+        Format::Ndjson => &Ndjson,
+        Format::Csv => &Csv,
+    };
+    let mut input = Input::open(args.input.input.as_deref())?;
+    let target = Target::open(args.file.output_file.as_deref())?;
+    run(&scanner, &mut input, target, || ExtentsRender {
+        format,
+        window,
+        geometry: Geometry::default(),
+        totals: Totals::default(),
+        pieces: Pieces::new(),
+    })
+}
+
+struct ExtentsRender<'f> {
+    format: &'f dyn ExtentFormat,
+    window: ByteRange,
+    geometry: Geometry,
+    totals: Totals,
+    pieces: Pieces,
+}
+
+impl Render for ExtentsRender<'_> {
+    type Digest = Totals;
+
+    fn begin(&mut self, geometry: &Geometry) {
+        self.geometry = *geometry;
+    }
+
+    fn head(&self, totals: Option<&Totals>) -> Vec<u8> {
+        let mut head = Vec::new();
+        self.format.head(&self.geometry, totals, &mut head);
+        head
+    }
+
+    fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError> {
+        let discarding = to.state() == State::Discarding;
+        for &extent in extents {
+            let Some(range) = self.geometry.byte_range(extent)?.clip(self.window) else { continue };
+            let first = self.totals.extents == 0;
+            self.totals.add(range, &self.geometry);
+            if discarding {
+                continue;
+            }
+            let buffer = self.pieces.buffer();
+            if !first {
+                buffer.extend_from_slice(self.format.separator());
+            }
+            self.format.range(range, buffer);
+            self.pieces.hand_over_if_large(to)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        Ok(self.pieces.hand_over(to)?)
+    }
+
+    fn foot(&self, head_knew: bool) -> Vec<u8> {
+        let mut foot = Vec::new();
+        self.format.foot(&self.geometry, &self.totals, head_knew, &mut foot);
+        foot
+    }
+
+    fn digest(&self) -> Totals {
+        self.totals
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong in a run, what the user is told of it, and the exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use changed_blocks::{Consequence, Error};
+
+/// A run that did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library refused the input.
+    Bitmap { input: String, error: Error },
+    /// The input could not be opened.
+    Open { input: String, error: io::Error },
+    /// The output could not be written.
+    Write { output: String, error: io::Error },
+    /// The options make no sense together, or not with this input.
+    Usage { message: String, hint: &'static str },
+    /// A file gave another list when it was read again.
+    Changed { input: String },
+    /// The reader of the output has enough.
+    BrokenPipe,
+}
+
+impl Failure {
+    /// 0 done · 1 failed · 2 wrong usage · 3 this bitmap cannot be used.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Bitmap { error, .. } => match error.consequence() {
+                Consequence::UnusableBitmap => 3,
+                Consequence::WrongUsage => 2,
+                _ => 1,
+            },
+            Self::Usage { .. } => 2,
+            Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } => 1,
+            Self::BrokenPipe => 0,
+        })
+    }
+
+    /// A stable name, for programs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Bitmap { error, .. } => error.kind(),
+            Self::Open { .. } => "open",
+            Self::Write { .. } => "write",
+            Self::Usage { .. } => "usage",
+            Self::Changed { .. } => "changed",
+            Self::BrokenPipe => "broken-pipe",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Bitmap { input, error } => format!("{input}: {error}"),
+            Self::Open { input, error } => format!("{input}: {error}"),
+            Self::Write { output, error } => format!("writing {output}: {error}"),
+            Self::Usage { message, .. } => message.clone(),
+            Self::Changed { input } => format!("{input}: the file was changed while it was read"),
+            Self::BrokenPipe => "the output was closed".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Bitmap { error, .. } => flag_hint(error).or_else(|| error.hint()),
+            Self::Usage { hint, .. } => Some(hint),
+            Self::Changed { .. } => Some("what was written so far must not be used; try again with a copy"),
+            _ => None,
+        }
+    }
+
+    /// Tells the user, on standard error: a line or two, or one JSON object.
+    pub(crate) fn report(&self, json: bool) {
+        if matches!(self, Self::BrokenPipe) {
+            return;
+        }
+        report(self.kind(), &self.message(), self.hint(), json);
+    }
+}
+
+/// Writes an error to standard error. That it may be closed is no reason to fail in another way than before.
+pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, json: bool) {
+    use std::io::Write;
+    let text = if json {
+        serde_json::json!({"error": kind, "message": message, "hint": hint}).to_string() + "\n"
+    } else {
+        let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+        format!("cbt: {message}\n{hint}")
+    };
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Hints that name options of this command, which the library does not know.
+const fn flag_hint(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
+            "this looks like binary data; for a raw bitmap or a .cbtlog say --from raw-msb0, raw-lsb0 or cbtlog"
+        }
+        Error::TooLong { .. } => {
+            "it may be another disk's; VHD storage rounds up to 4 bytes: if the surplus is all zeros, --allow-longer \
+             accepts it"
+        }
+        Error::Inconsistent { .. } => {
+            "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first, or say \
+             --allow-inconsistent to read it all the same"
+        }
+        Error::OffsetOverflow { .. } => "is --block-size right?",
+        Error::VirtualSizeMismatch { .. } => {
+            "leave out --virtual-size to use what the header says, if it is the right file"
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,69 @@
+//! `cbt`: changed-block bitmaps of XenServer and XCP-ng at the command line.
+
+#![deny(unsafe_code)]
+
+mod args;
+mod encode;
+mod extents;
+mod failure;
+mod human;
+mod input;
+mod plan;
+mod progress;
+mod run;
+mod sink;
+mod size;
+mod staged;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command, Format};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let (outcome, json) = match &cli.command {
+        Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
+        Command::Bits(args) => (encode::bits(args), false),
+        Command::Encode(args) => (encode::encode(args), false),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report(json);
+            failure.exit_code()
+        }
+    }
+}
+
+/// Help, or what is wrong with the command line: as a JSON object if that asks for JSON.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let asked_for_json = || {
+        let mut args =
+            std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).skip_while(|a| a != "--output");
+        let inline = std::env::args_os().any(|arg| arg == "--output=json" || arg == "--output=ndjson");
+        inline || args.nth(1).is_some_and(|format| format == "json" || format == "ndjson")
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A closed pipe is no failure.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ if asked_for_json() => {
+            let text = error.render().to_string();
+            let message = text.trim().trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+            failure::report("usage", message, Some("see cbt --help"), true);
+            ExitCode::from(2)
+        }
+        _ => {
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A run: input through the engine into a rendering, once, or twice where the output is too long to be held.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use changed_blocks::{Error, Extent, Geometry, Scanner, Summary, Visitor};
+
+use crate::failure::Failure;
+use crate::input::Input;
+use crate::progress::Progress;
+use crate::sink::{Sink, State, Target};
+
+/// What one command makes of the extents. Made anew for each pass over the input.
+pub(crate) trait Render {
+    /// What two passes over the same input must agree on.
+    type Digest: PartialEq;
+
+    /// Is told what turns blocks into bytes, before the first extents.
+    fn begin(&mut self, _geometry: &Geometry) {}
+
+    /// What comes first. An earlier pass's digest is given where there was one.
+    fn head(&self, _digest: Option<&Self::Digest>) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The next extents.
+    fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError>;
+
+    /// What remains once all extents were seen.
+    fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError>;
+
+    /// What comes last. `head_knew` tells whether the head was given a digest.
+    fn foot(&self, _head_knew: bool) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// What was seen.
+    fn digest(&self) -> Self::Digest;
+}
+
+/// Why a rendering failed.
+pub(crate) enum RenderError {
+    Write(io::Error),
+    Bitmap(Error),
+    Usage { message: String, hint: &'static str },
+}
+
+impl From<io::Error> for RenderError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<Error> for RenderError {
+    fn from(error: Error) -> Self {
+        Self::Bitmap(error)
+    }
+}
+
+/// Reads the input, renders it, and lets the output appear.
+pub(crate) fn run<R: Render>(
+    scanner: &Scanner,
+    input: &mut Input,
+    mut target: Target,
+    make: impl Fn() -> R,
+) -> Result<(), Failure> {
+    let mut sink = Sink::holding(&mut target, input.is_rereadable());
+    let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
+    if sink.state() == State::Discarding {
+        let digest = first.digest();
+        input.rewind()?;
+        let mut sink = Sink::flowing(&mut target);
+        let (second, again) = pass(scanner, input, make(), &mut sink, Some(&digest))?;
+        if second.digest() != digest || again != summary {
+            return Err(Failure::Changed { input: input.name.clone() });
+        }
+    }
+    target.commit()
+}
+
+/// One pass over the input, to the end of what it writes.
+fn pass<R: Render>(
+    scanner: &Scanner,
+    input: &Input,
+    render: R,
+    sink: &mut Sink<'_>,
+    earlier: Option<&R::Digest>,
+) -> Result<(R, Summary), Failure> {
+    let mut pass = Pass { render, sink, earlier, progress: Progress::new(input.len()) };
+    let outcome = scanner.visit(input.source(), &mut pass);
+    pass.progress.stop();
+    let Pass { mut render, sink, .. } = pass;
+    let refuse = |error| Failure::Bitmap { input: input.name.clone(), error };
+    let finished = match outcome.map_err(refuse)? {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(summary) => {
+            let end = render.end(&summary, sink);
+            let held = sink.state() == State::Holding;
+            let head = if held { render.head(Some(&render.digest())) } else { Vec::new() };
+            let foot = render.foot(held || earlier.is_some());
+            end.and_then(|()| Ok(sink.finish(&head, &foot)?)).map(|()| summary)
+        }
+    };
+    match finished {
+        Ok(summary) => Ok((render, summary)),
+        Err(RenderError::Write(error)) => Err(sink.failure(error)),
+        Err(RenderError::Bitmap(error)) => Err(refuse(error)),
+        Err(RenderError::Usage { message, hint }) => Err(Failure::Usage { message, hint }),
+    }
+}
+
+struct Pass<'p, 's, 't, R: Render> {
+    render: R,
+    sink: &'s mut Sink<'t>,
+    earlier: Option<&'p R::Digest>,
+    progress: Progress,
+}
+
+impl<R: Render> Visitor for &mut Pass<'_, '_, '_, R> {
+    type Break = RenderError;
+
+    fn begin(&mut self, geometry: &Geometry) {
+        self.render.begin(geometry);
+        let head = self.render.head(self.earlier);
+        self.sink.begin(head);
+    }
+
+    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<RenderError> {
+        match self.render.extents(extents, self.sink) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn progress(&mut self, input_bytes: u64) {
+        if self.sink.shows() {
+            self.progress.stop();
+        }
+        self.progress.update(input_bytes);
+    }
+}
+
+/// Formats extents piece by piece: `push` appends one to a buffer, which goes to the sink whenever it is large.
+pub(crate) struct Pieces {
+    buffer: Vec<u8>,
+}
+
+impl Pieces {
+    const LARGE: usize = 64 << 10;
+
+    pub(crate) const fn new() -> Self {
+        Self { buffer: Vec::new() }
+    }
+
+    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Hands over what was appended if it is much.
+    pub(crate) fn hand_over_if_large(&mut self, to: &mut Sink<'_>) -> io::Result<()> {
+        if self.buffer.len() >= Self::LARGE { self.hand_over(to) } else { Ok(()) }
+    }
+
+    /// Hands over what was appended.
+    pub(crate) fn hand_over(&mut self, to: &mut Sink<'_>) -> io::Result<()> {
+        to.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}

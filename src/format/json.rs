@@ -1,0 +1,70 @@
+//! JSON: one object for all, or one a line.
+
+use super::{ExtentFormat, Totals, push_decimal};
+use crate::{ByteRange, Geometry, VirtualSize};
+
+/// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
+/// array of objects with `offset` and `length`. Where the totals are not known in time, they stand behind the extents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
+
+/// One object a line, with `offset` and `length`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ndjson;
+
+fn push_range(range: ByteRange, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"{\"offset\":");
+    push_decimal(range.offset_bytes, to);
+    to.extend_from_slice(b",\"length\":");
+    push_decimal(range.len_bytes, to);
+    to.push(b'}');
+}
+
+fn push_totals(totals: &Totals, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"\"changed_blocks\":");
+    push_decimal(totals.changed_blocks, to);
+    to.extend_from_slice(b",\"changed_bytes\":");
+    push_decimal(totals.changed_bytes, to);
+}
+
+impl ExtentFormat for Json {
+    fn head(&self, geometry: &Geometry, totals: Option<&Totals>, to: &mut Vec<u8>) {
+        to.extend_from_slice(b"{\"block_size\":");
+        push_decimal(geometry.block_size.bytes(), to);
+        to.extend_from_slice(b",\"virtual_size\":");
+        match geometry.virtual_size.map(VirtualSize::bytes) {
+            Some(bytes) => push_decimal(bytes, to),
+            None => to.extend_from_slice(b"null"),
+        }
+        to.push(b',');
+        if let Some(totals) = totals {
+            push_totals(totals, to);
+            to.push(b',');
+        }
+        to.extend_from_slice(b"\"extents\":[\n");
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b",\n"
+    }
+
+    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
+        push_range(range, to);
+    }
+
+    fn foot(&self, _geometry: &Geometry, totals: &Totals, head_knew: bool, to: &mut Vec<u8>) {
+        to.extend_from_slice(if totals.extents > 0 { b"\n]" } else { b"]" });
+        if !head_knew {
+            to.push(b',');
+            push_totals(totals, to);
+        }
+        to.extend_from_slice(b"}\n");
+    }
+}
+
+impl ExtentFormat for Ndjson {
+    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
+        push_range(range, to);
+        to.push(b'\n');
+    }
+}
