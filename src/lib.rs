@@ -48,6 +48,8 @@ mod error;
 mod extent;
 pub mod format;
 mod geometry;
+#[doc(hidden)]
+pub mod internals;
 mod pipeline;
 mod scan;
 mod scanner;
