@@ -65,3 +65,8 @@ pub use pipeline::Visitor;
 pub use scanner::{Scanner, Summary};
 pub use source::{Mapped, Source};
 pub use tier::{TIER_VARIABLE, Tier};
+
+/// The README's example is tested like those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,9 +52,11 @@ impl ExtentFormat for Human {
             BinaryBytes(changed_bytes),
         );
         if let Some(size) = geometry.virtual_size {
-            #[expect(clippy::cast_precision_loss, reason = "two digits of a percentage")]
+            #[expect(clippy::cast_precision_loss, reason = "a few digits of a percentage")]
             let percent = changed_bytes as f64 / size.bytes() as f64 * 100.0;
-            let _ = write!(to, " of {} ({percent:.2} %)", BinaryBytes(size.bytes()));
+            // Two significant digits, or so, of a small share.
+            let decimals = if percent < 0.1 { 4 } else { 2 };
+            let _ = write!(to, " of {} ({percent:.decimals$} %)", BinaryBytes(size.bytes()));
         }
         let _ = writeln!(to, ", longest {}", BinaryBytes(longest_bytes));
     }
