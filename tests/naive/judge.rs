@@ -1,0 +1,123 @@
+//! What is expected of an input besides its encoding, and what the oracle makes of the whole.
+
+use changed_blocks::{BitOrder, BlockSize, Encoding, Scanner, VirtualSize};
+
+use super::{Runs, Verdict, decode_base64, decode_bits, decode_raw_lsb0, decode_raw_msb0, extents};
+
+/// What a user says about an input before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expect {
+    pub(crate) encoding: Encoding,
+    pub(crate) block_size: u64,
+    pub(crate) virtual_size: Option<u64>,
+    pub(crate) allow_longer: bool,
+    pub(crate) allow_inconsistent: bool,
+}
+
+/// What a good input holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) blocks: u64,
+    pub(crate) runs: Runs,
+}
+
+impl Expect {
+    /// Nothing is known but the encoding.
+    pub(crate) const fn new(encoding: Encoding) -> Self {
+        Self { encoding, block_size: 65_536, virtual_size: None, allow_longer: false, allow_inconsistent: false }
+    }
+
+    /// The disk has that many bytes.
+    pub(crate) const fn size(self, bytes: u64) -> Self {
+        Self { virtual_size: Some(bytes), ..self }
+    }
+
+    /// The disk has just that many whole blocks.
+    pub(crate) const fn blocks(self, blocks: u64) -> Self {
+        self.size(blocks * self.block_size)
+    }
+
+    /// The scanner of the library that expects the same.
+    pub(crate) fn scanner(&self) -> Scanner {
+        let scanner = Scanner::new(self.encoding)
+            .block_size(BlockSize::new(self.block_size).expect("a block size"))
+            .allow_longer(self.allow_longer)
+            .allow_inconsistent(self.allow_inconsistent);
+        match self.virtual_size {
+            Some(bytes) => scanner.virtual_size(VirtualSize::new(bytes).expect("not 0")),
+            None => scanner,
+        }
+    }
+
+    /// What the input holds, or what is wrong with it.
+    pub(crate) fn scan(&self, input: &[u8]) -> Result<Found, Verdict> {
+        match self.encoding {
+            Encoding::Base64 => self.judge(&decode_base64(input)?),
+            Encoding::Bits => self.judge(&decode_bits(input)?),
+            Encoding::Raw(BitOrder::Msb0) => self.judge(&decode_raw_msb0(input)?),
+            Encoding::Raw(BitOrder::Lsb0) => self.judge(&decode_raw_lsb0(input)?),
+            Encoding::CbtLog => self.scan_cbtlog(input),
+            other => panic!("the oracle does not know {other}"),
+        }
+    }
+
+    fn scan_cbtlog(&self, input: &[u8]) -> Result<Found, Verdict> {
+        let len = input.len() as u64;
+        if len < 48 {
+            return Err(Verdict::kind("header-too-short").figures(len, 48));
+        }
+        match input[32..36] {
+            [0 | 1, 0, 0, 0] => {}
+            _ => return Err(Verdict::at("consistent-flag", 32)),
+        }
+        let mut size = 0u64;
+        for place in (40..48).rev() {
+            size = size * 256 + u64::from(input[place]);
+        }
+        if size == 0 {
+            return Err(Verdict::kind("virtual-size").figures(0, 0));
+        }
+        if self.block_size != 65_536 {
+            return Err(Verdict::kind("block-size-mismatch").figures(self.block_size, 65_536));
+        }
+        if input[32] == 0 && !self.allow_inconsistent {
+            return Err(Verdict::at("inconsistent", 32));
+        }
+        if let Some(expected) = self.virtual_size.filter(|&expected| expected != size) {
+            return Err(Verdict::kind("virtual-size-mismatch").figures(size, expected));
+        }
+        // What lies behind the bitmap is not part of it: the file may be a whole volume.
+        let bitmap_bytes = size.div_ceil(65_536).div_ceil(8);
+        let end = (bitmap_bytes.saturating_add(48)).min(len);
+        let end = usize::try_from(end).expect("no more than the input");
+        self.size(size).judge(&decode_raw_lsb0(&input[48..end])?)
+    }
+
+    /// Whether the bits can be the disk's.
+    fn judge(&self, bits: &[bool]) -> Result<Found, Verdict> {
+        let found = bits.len() as u64;
+        let Some(size) = self.virtual_size else {
+            return Ok(Found { blocks: found, runs: extents(bits) });
+        };
+        let blocks = size.div_ceil(self.block_size);
+        let whole_bytes = blocks.div_ceil(8) * 8;
+        let (figures, too_short, too_long) = if self.encoding == Encoding::Bits {
+            // Printed bit by bit, either with what fills up the last byte or without it.
+            ((found, blocks), found < blocks, found > whole_bytes)
+        } else {
+            ((found / 8, whole_bytes / 8), found < whole_bytes, found > whole_bytes)
+        };
+        if too_short {
+            return Err(Verdict::kind("too-short").figures(figures.0, figures.1));
+        }
+        if too_long && !self.allow_longer {
+            return Err(Verdict::kind("too-long").figures(figures.0, figures.1));
+        }
+        for (block, &bit) in (0u64..).zip(bits) {
+            if block >= blocks && bit {
+                return Err(Verdict::kind("block-beyond-end").figures(block, blocks));
+            }
+        }
+        Ok(Found { blocks, runs: extents(bits) })
+    }
+}

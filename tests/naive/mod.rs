@@ -1,0 +1,243 @@
+//! The oracle: what a bitmap means, bit by bit and byte by byte. Slow, plain, and made of nothing that the library
+//! uses; it is the reading of the format that the fast code is held against.
+
+// Every test program uses some of this, none uses all of it.
+#![allow(dead_code)]
+
+mod judge;
+mod verdict;
+
+pub(crate) use judge::{Expect, Found};
+pub(crate) use verdict::Verdict;
+
+/// Runs of changed blocks: first block, first block after the run.
+pub(crate) type Runs = Vec<(u64, u64)>;
+
+const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn is_line_break(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+fn is_space(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t' || byte == 0x0b || byte == 0x0c
+}
+
+fn value_of(symbol: u8) -> Option<u8> {
+    (0..64).find(|&value| SYMBOLS[usize::from(value)] == symbol)
+}
+
+/// The bits of a standard base64 text of an `Msb0` bitmap, whole bytes of them.
+pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<bool>, Verdict> {
+    let mut bits = Vec::new();
+    let mut symbols = 0u64;
+    let mut last_symbol = (0u64, 0u8);
+    let mut paddings = 0u64;
+    let mut first_padding = 0u64;
+    // A space after the first character, which is inside the text if another character follows.
+    let mut space: Option<(u64, u8)> = None;
+
+    for (offset, &byte) in (0u64..).zip(text) {
+        // How many paddings the symbols so far need at the end.
+        let needed = match symbols % 4 {
+            2 => 2,
+            3 => 1,
+            _ => 0,
+        };
+        if is_line_break(byte) {
+            continue;
+        }
+        if is_space(byte) {
+            if symbols + paddings > 0 && space.is_none() {
+                space = Some((offset, byte));
+            }
+            continue;
+        }
+        if byte == b'=' {
+            if let Some((offset, byte)) = space {
+                return Err(Verdict::byte("invalid-symbol", offset, byte));
+            }
+            if paddings == needed {
+                return Err(Verdict::at("misplaced-padding", offset));
+            }
+            if paddings == 0 {
+                first_padding = offset;
+                let value = value_of(last_symbol.1).expect("a symbol");
+                let unused = if needed == 2 { value & 0b1111 } else { value & 0b11 };
+                if unused != 0 {
+                    return Err(Verdict::byte("trailing-bits", last_symbol.0, last_symbol.1));
+                }
+            }
+            paddings += 1;
+            continue;
+        }
+        let Some(value) = value_of(byte) else {
+            return Err(Verdict::byte("invalid-symbol", offset, byte));
+        };
+        if let Some((offset, byte)) = space {
+            return Err(Verdict::byte("invalid-symbol", offset, byte));
+        }
+        if paddings > 0 {
+            return Err(Verdict::at("misplaced-padding", first_padding));
+        }
+        symbols += 1;
+        last_symbol = (offset, byte);
+        for bit in (0..6).rev() {
+            bits.push(value >> bit & 1 == 1);
+        }
+    }
+
+    let end = text.len() as u64;
+    let expected = match symbols % 4 {
+        _ if symbols == 0 => return Err(Verdict::kind("empty")),
+        1 => return Err(Verdict::at("incomplete-group", end)),
+        2 => 2,
+        3 => 1,
+        _ => 0,
+    };
+    if paddings < expected {
+        return Err(Verdict::at("missing-padding", end).figures(paddings, expected));
+    }
+    while !bits.len().is_multiple_of(8) {
+        bits.pop();
+    }
+    Ok(bits)
+}
+
+/// The bits of a text of one character a block.
+pub(crate) fn decode_bits(text: &[u8]) -> Result<Vec<bool>, Verdict> {
+    let mut bits = Vec::new();
+    let mut space: Option<(u64, u8)> = None;
+    for (offset, &byte) in (0u64..).zip(text) {
+        if is_line_break(byte) {
+            continue;
+        }
+        if is_space(byte) {
+            if !bits.is_empty() && space.is_none() {
+                space = Some((offset, byte));
+            }
+            continue;
+        }
+        if byte != b'0' && byte != b'1' {
+            return Err(Verdict::byte("invalid-bit", offset, byte));
+        }
+        if let Some((offset, byte)) = space {
+            return Err(Verdict::byte("invalid-bit", offset, byte));
+        }
+        bits.push(byte == b'1');
+    }
+    if bits.is_empty() { Err(Verdict::kind("empty")) } else { Ok(bits) }
+}
+
+/// The bits of a bitmap with the first block in the most significant bit.
+pub(crate) fn decode_raw_msb0(bytes: &[u8]) -> Result<Vec<bool>, Verdict> {
+    decode_raw(bytes, |byte, bit| byte >> (7 - bit) & 1 == 1)
+}
+
+/// The bits of a bitmap with the first block in the least significant bit.
+pub(crate) fn decode_raw_lsb0(bytes: &[u8]) -> Result<Vec<bool>, Verdict> {
+    decode_raw(bytes, |byte, bit| byte >> bit & 1 == 1)
+}
+
+fn decode_raw(bytes: &[u8], is_set: impl Fn(u8, u32) -> bool) -> Result<Vec<bool>, Verdict> {
+    if bytes.is_empty() {
+        return Err(Verdict::kind("empty"));
+    }
+    let mut bits = Vec::new();
+    for &byte in bytes {
+        for bit in 0..8 {
+            bits.push(is_set(byte, bit));
+        }
+    }
+    Ok(bits)
+}
+
+/// The runs of set bits.
+pub(crate) fn extents(bits: &[bool]) -> Runs {
+    let mut runs = Runs::new();
+    let mut start = None;
+    for (block, &bit) in (0u64..).zip(bits) {
+        match (bit, start) {
+            (true, None) => start = Some(block),
+            (false, Some(first)) => {
+                runs.push((first, block));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(first) = start {
+        runs.push((first, bits.len() as u64));
+    }
+    runs
+}
+
+/// The bytes of a bitmap with the first block in the most significant bit, the last byte filled up with zeros.
+pub(crate) fn encode_raw_msb0(bits: &[bool]) -> Vec<u8> {
+    let mut bytes = vec![0; bits.len().div_ceil(8)];
+    for (block, &bit) in bits.iter().enumerate() {
+        if bit {
+            bytes[block / 8] |= 0b1000_0000 >> (block % 8);
+        }
+    }
+    bytes
+}
+
+/// The bytes of a bitmap with the first block in the least significant bit, the last byte filled up with zeros.
+pub(crate) fn encode_raw_lsb0(bits: &[bool]) -> Vec<u8> {
+    let mut bytes = vec![0; bits.len().div_ceil(8)];
+    for (block, &bit) in bits.iter().enumerate() {
+        if bit {
+            bytes[block / 8] |= 1 << (block % 8);
+        }
+    }
+    bytes
+}
+
+/// The answer of the call for a bitmap: its `Msb0` bytes as padded base64.
+pub(crate) fn encode_base64(bits: &[bool]) -> String {
+    let mut text = String::new();
+    for group in encode_raw_msb0(bits).chunks(3) {
+        let mut group_bits = decode_raw_msb0(group).expect("not empty");
+        while !group_bits.len().is_multiple_of(6) {
+            group_bits.push(false);
+        }
+        for symbol in group_bits.chunks(6) {
+            let mut value = 0;
+            for &bit in symbol {
+                value = value * 2 + usize::from(bit);
+            }
+            text.push(char::from(SYMBOLS[value]));
+        }
+        for _ in group.len()..3 {
+            text.push('=');
+        }
+    }
+    text
+}
+
+/// One character a block.
+pub(crate) fn encode_bits(bits: &[bool]) -> String {
+    bits.iter().map(|&bit| if bit { '1' } else { '0' }).collect()
+}
+
+/// A closed `.cbtlog` of a disk of that many bytes, with no parent and no child.
+pub(crate) fn encode_cbtlog(bits: &[bool], virtual_size: u64) -> Vec<u8> {
+    let mut bytes = vec![0; 48];
+    bytes[32] = 1;
+    bytes[40..48].copy_from_slice(&virtual_size.to_le_bytes());
+    bytes.extend(encode_raw_lsb0(bits));
+    bytes
+}
+
+/// Breaks a text into lines of that many characters.
+pub(crate) fn wrap(text: &str, width: usize, line_break: &str) -> String {
+    let mut wrapped = String::new();
+    for (place, character) in text.chars().enumerate() {
+        if place > 0 && place % width == 0 {
+            wrapped.push_str(line_break);
+        }
+        wrapped.push(character);
+    }
+    wrapped
+}

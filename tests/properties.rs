@@ -1,0 +1,244 @@
+//! What holds for every bitmap, whatever it looks like, however it is written down, and however the work is cut up.
+
+#[path = "common/bitmaps.rs"]
+mod bitmaps;
+mod common;
+mod naive;
+
+use std::ops::ControlFlow;
+
+use bitmaps::{bitmap, small_bitmap};
+use changed_blocks::{BitOrder, Encoding, Extent, Scanner, Source, is_canonical};
+use common::{Input, Kind, Setup, UnevenReader, pairs, setup, setups, simplify, tiers};
+use naive::{Expect, Found, Runs, Verdict};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// The bitmap in an encoding, and how many blocks it has there: whole bytes of them, but for a 0/1 text.
+fn encode(encoding: Encoding, bits: &[bool]) -> (Vec<u8>, u64) {
+    let blocks = bits.len() as u64;
+    let whole = blocks.next_multiple_of(8);
+    match encoding {
+        Encoding::Base64 => (naive::encode_base64(bits).into_bytes(), whole),
+        Encoding::Bits => (naive::encode_bits(bits).into_bytes(), blocks),
+        Encoding::Raw(BitOrder::Msb0) => (naive::encode_raw_msb0(bits), whole),
+        Encoding::Raw(BitOrder::Lsb0) => (naive::encode_raw_lsb0(bits), whole),
+        Encoding::CbtLog => (naive::encode_cbtlog(bits, blocks * 65_536), blocks),
+        other => panic!("no encoder for {other}"),
+    }
+}
+
+fn some_setups() -> impl Strategy<Value = Vec<Setup>> {
+    vec((0..setups()).prop_map(setup), 1..5)
+}
+
+/// The extents of one bitmap that follow `before` blocks, joined to those before.
+fn join(mut runs: Runs, before: u64, behind: &[(u64, u64)]) -> Runs {
+    for &(start, end) in behind {
+        match runs.last_mut() {
+            Some(last) if last.1 == start + before => last.1 = end + before,
+            _ => runs.push((start + before, end + before)),
+        }
+    }
+    runs
+}
+
+fn reversed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte.reverse_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+
+    #[test]
+    fn extents_are_the_oracle_s_in_every_encoding(bits in bitmap(), setups in some_setups()) {
+        let runs = naive::extents(&bits);
+        for &encoding in Encoding::ALL {
+            let (bytes, blocks) = encode(encoding, &bits);
+            let expect = Expect::new(encoding);
+            let expected = Ok(Found { blocks, runs: runs.clone() });
+            prop_assert_eq!(&expect.scan(&bytes), &expected, "the oracle against itself");
+            let input = Input::new(bytes);
+            for setup in &setups {
+                setup.check(&expect, &input, &expected);
+                let visited = simplify(&setup.visited(&expect.scanner(), &input));
+                prop_assert_eq!(&visited, &expected, "{:?} {}", setup, encoding);
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_joined_are_scans_joined(a in bitmap(), b in bitmap(), setups in some_setups()) {
+        // Cut to groups of three bytes, so that the first text has no padding.
+        let a = &a[..a.len() / 24 * 24];
+        prop_assume!(!a.is_empty());
+        for encoding in Encoding::ALL.iter().copied().filter(|&encoding| encoding != Encoding::CbtLog) {
+            let (first, second) = (encode(encoding, a).0, encode(encoding, &b).0);
+            let scanner = Scanner::new(encoding);
+            for setup in &setups {
+                let scan = |bytes: &[u8]| {
+                    let (summary, extents) = setup.extents(&scanner, &Input::new(bytes)).expect("good");
+                    (summary.blocks, pairs(&extents))
+                };
+                let ((left_blocks, left), (right_blocks, right)) = (scan(&first), scan(&second));
+                prop_assert_eq!(left_blocks, a.len() as u64);
+                let joined = (left_blocks + right_blocks, join(left, left_blocks, &right));
+                prop_assert_eq!(scan(&[&first[..], &second].concat()), joined, "{:?} {}", setup, encoding);
+            }
+        }
+    }
+
+    #[test]
+    fn one_bit_order_is_the_other_with_its_bytes_reversed(bytes in vec(any::<u8>(), 1..6000), setups in some_setups()) {
+        let (lsb0, msb0) = (Input::new(reversed(&bytes)), Input::new(bytes));
+        for setup in setups {
+            let of = |order, input| simplify(&setup.extents(&Scanner::new(Encoding::Raw(order)), input));
+            prop_assert_eq!(of(BitOrder::Msb0, &msb0), of(BitOrder::Lsb0, &lsb0), "{:?}", setup);
+        }
+    }
+
+    #[test]
+    fn line_breaks_and_white_space_around_change_nothing(
+        bits in bitmap(),
+        width in prop_oneof![1..9usize, Just(48), Just(64), Just(76), 60..5000usize],
+        line_break in "[\r\n]{1,3}",
+        before in "[ \t\r\n\x0b\x0c]{0,5}",
+        behind in "[ \t\r\n\x0b\x0c]{0,5}",
+        setups in some_setups(),
+    ) {
+        for encoding in [Encoding::Base64, Encoding::Bits] {
+            let (text, blocks) = encode(encoding, &bits);
+            let text = String::from_utf8(text).expect("ASCII");
+            let wrapped = format!("{before}{}{behind}", naive::wrap(&text, width, &line_break));
+            let expected = Ok(Found { blocks, runs: naive::extents(&bits) });
+            let input = Input::new(wrapped);
+            for setup in &setups {
+                setup.check(&Expect::new(encoding), &input, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_visitor_that_stops_has_a_prefix(bits in bitmap(), after in 1..6usize, setups in some_setups()) {
+        let expected = naive::extents(&bits);
+        let input = naive::encode_base64(&bits);
+        let scanner = Scanner::new(Encoding::Base64);
+        for setup in setups {
+            let (mut got, mut batches) = (Vec::new(), 0);
+            let scanner = setup.apply(&scanner, input.len());
+            let outcome = setup.on_threads(|| {
+                let visitor = |batch: &[Extent]| {
+                    got.extend_from_slice(batch);
+                    batches += 1;
+                    if batches == after { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+                };
+                let mut reader = UnevenReader::new(input.as_bytes());
+                match setup.kind {
+                    Kind::Reader => scanner.visit(Source::reader(&mut reader), visitor),
+                    _ => scanner.visit(&input, visitor),
+                }
+            });
+            let outcome = outcome.expect("a good text");
+            prop_assert!(is_canonical(&got));
+            prop_assert!(batches <= after, "called again after it stopped");
+            match outcome {
+                ControlFlow::Break(value) => {
+                    prop_assert_eq!((value, batches), ("enough", after));
+                    prop_assert!(expected.starts_with(&pairs(&got)));
+                }
+                ControlFlow::Continue(_) => prop_assert_eq!(&pairs(&got), &expected),
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_of_the_disk_is_held_against_the_bitmap(
+        bits in small_bitmap(),
+        difference in -40i64..40,
+        partial in 0..65_536u64,
+        allow_longer in any::<bool>(),
+        zeros in 0..60usize,
+        setups in some_setups(),
+    ) {
+        let mut bits = bits;
+        bits.resize(bits.len() + zeros, false);
+        let blocks = (bits.len() as u64).saturating_add_signed(difference).max(1);
+        for encoding in [Encoding::Base64, Encoding::Raw(BitOrder::Msb0), Encoding::Raw(BitOrder::Lsb0), Encoding::Bits] {
+            let (bytes, _) = encode(encoding, &bits);
+            let expect = Expect { allow_longer, ..Expect::new(encoding) }.size(blocks * 65_536 - partial);
+            let expected = expect.scan(&bytes);
+            let input = Input::new(bytes);
+            for setup in &setups {
+                setup.check(&expect, &input, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn errors_do_not_depend_on_how_the_work_is_cut_up(
+        bits in bitmap(),
+        width in prop_oneof![Just(1_000_000usize), 1..200usize],
+        damages in vec((any::<Index>(), any::<u8>()), 1..4),
+        cut in any::<Option<Index>>(),
+        setups in some_setups(),
+    ) {
+        for encoding in [Encoding::Base64, Encoding::Bits] {
+            let (text, _) = encode(encoding, &bits);
+            let mut text = naive::wrap(&String::from_utf8(text).expect("ASCII"), width, "\n").into_bytes();
+            for (place, byte) in &damages {
+                let place = place.index(text.len());
+                text[place] = *byte;
+            }
+            text.truncate(cut.map_or(text.len(), |cut| cut.index(text.len())));
+            let expect = Expect::new(encoding);
+            let expected = expect.scan(&text);
+            let input = Input::new(text);
+            for setup in setups.iter().copied().chain(tiers().map(Setup::plain)) {
+                setup.check(&expect, &input, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_the_bitmap_of_a_cbtlog_is_not_its(
+        bits in bitmap(),
+        behind in vec(any::<u8>(), 0..5000),
+        setups in some_setups(),
+    ) {
+        let (mut bytes, blocks) = encode(Encoding::CbtLog, &bits);
+        bytes.extend(behind);
+        let expected = Ok(Found { blocks, runs: naive::extents(&bits) });
+        let input = Input::new(bytes);
+        for setup in setups {
+            setup.check(&Expect::new(Encoding::CbtLog), &input, &expected);
+        }
+    }
+}
+
+#[test]
+fn surplus_figures_are_those_of_the_bitmap_and_the_disk() {
+    // 40 blocks are 5 bytes; the disk has 29, which are 4.
+    let mut bits = vec![false; 40];
+    bits[28] = true;
+    let cases = [
+        (None, "too-long", (5, 4)),
+        (Some(35), "block-beyond-end", (35, 29)),
+        (Some(29), "block-beyond-end", (29, 29)),
+    ];
+    for (beyond, kind, (found, expected)) in cases {
+        let mut bits = bits.clone();
+        if let Some(beyond) = beyond {
+            bits[beyond] = true;
+        }
+        let expect = Expect { allow_longer: beyond.is_some(), ..Expect::new(Encoding::Base64).blocks(29) };
+        let input = Input::new(naive::encode_base64(&bits));
+        let verdict = Err(Verdict::kind(kind).figures(found, expected));
+        assert_eq!(expect.scan(input.bytes()), verdict);
+        common::for_every_setup(|setup| setup.check(&expect, &input, &verdict));
+    }
+    let expect = Expect { allow_longer: true, ..Expect::new(Encoding::Base64).blocks(29) };
+    let input = Input::new(naive::encode_base64(&bits));
+    let good = Ok(Found { blocks: 29, runs: vec![(28, 29)] });
+    common::for_every_setup(|setup| setup.check(&expect, &input, &good));
+}

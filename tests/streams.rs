@@ -1,0 +1,78 @@
+//! Streams: pipes, ones that break off, and ones that have more to say than is of use.
+
+#![cfg(unix)]
+
+mod common;
+mod naive;
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+
+use changed_blocks::{BitOrder, Encoding, Error, Mapped, Scanner, Source};
+use common::{FailingReader, Kind, Rng, for_every_setup, pairs, simplify};
+use naive::Found;
+
+#[test]
+fn a_stream_that_fails_says_how_far_it_came() {
+    let bits = Rng::new(31).bits(30_000);
+    for (encoding, bytes) in [
+        (Encoding::Base64, naive::encode_base64(&bits).into_bytes()),
+        (Encoding::Bits, naive::encode_bits(&bits).into_bytes()),
+        (Encoding::Raw(BitOrder::Msb0), naive::encode_raw_msb0(&bits)),
+    ] {
+        breaks_off(encoding, &bytes);
+    }
+}
+
+/// The header is part of the input, so it counts.
+#[test]
+fn a_stream_of_a_cbtlog_that_fails_says_how_far_it_came() {
+    breaks_off(Encoding::CbtLog, &naive::encode_cbtlog(&Rng::new(31).bits(30_000), 40_000 * 65_536));
+}
+
+fn breaks_off(encoding: Encoding, bytes: &[u8]) {
+    for good in [0, 1, 47, 48, 49, 3072, bytes.len()] {
+        for_every_setup(|setup| {
+            if setup.kind != Kind::Reader {
+                return;
+            }
+            let scanner = setup.apply(&Scanner::new(encoding), good);
+            let answer = setup.on_threads(|| scanner.extents(Source::reader(&mut FailingReader::new(&bytes[..good]))));
+            match answer {
+                Err(Error::Read { offset, source }) => {
+                    assert_eq!(offset, good as u64, "{setup:?} {encoding}");
+                    assert_eq!(source.kind(), ErrorKind::ConnectionReset);
+                }
+                other => panic!("{other:?} {setup:?} {encoding} {good}"),
+            }
+        });
+    }
+}
+
+/// What is behind the bitmap of a log, a stream need not even have.
+#[test]
+fn a_stream_is_read_no_further_than_the_bitmap_of_a_cbtlog() {
+    let bits = Rng::new(37).bits(3000);
+    let bytes = naive::encode_cbtlog(&bits, 3000 * 65_536);
+    let expected = Ok(Found { blocks: 3000, runs: naive::extents(&bits) });
+    for_every_setup(|setup| {
+        let scanner = setup.apply(&Scanner::new(Encoding::CbtLog), bytes.len());
+        let mut reader = FailingReader::new(&bytes);
+        let mut extents = Vec::new();
+        let answer = setup.on_threads(|| scanner.extents_into(Source::reader(&mut reader), &mut extents));
+        assert_eq!(simplify(&answer.map(|summary| (summary, extents))), expected, "{setup:?}");
+    });
+}
+
+#[test]
+fn a_pipe_is_read_as_a_stream() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let bits = Rng::new(41).bits(80_000);
+    let text = naive::encode_base64(&bits);
+    let writing = std::thread::spawn(move || writer.write_all(text.as_bytes()));
+    let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+    assert!(Mapped::new(pipe.try_clone().expect("a handle")).is_err());
+    let extents = Scanner::new(Encoding::Base64).extents(&pipe).expect("a stream is read as one");
+    assert_eq!(pairs(&extents), naive::extents(&bits));
+    writing.join().expect("no panic").expect("all was read");
+}
