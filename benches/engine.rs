@@ -6,7 +6,7 @@
 //! cargo bench -- whole/portable            # one part on one tier
 //! ```
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout)]
 
 use std::hint::black_box;
 

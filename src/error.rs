@@ -287,7 +287,7 @@ impl Error {
                 "the text is damaged or is not a bitmap; ask for it again, or take a full backup"
             }
             Self::MisplacedPadding { .. } => {
-                "are these two texts behind each other? pass one answer of the call at a time"
+                "characters are missing before it, or two texts stand behind each other: pass one answer of the call at a time"
             }
             Self::MissingPadding { .. } | Self::IncompleteGroup { .. } => {
                 "the text was cut short; ask for it again, or take a full backup"

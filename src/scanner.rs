@@ -114,10 +114,11 @@ impl Scanner {
         self
     }
 
-    /// How many bytes of input to a chunk, at least 1. For testing and tuning: the result does not depend on it.
+    /// How many bytes of input to a chunk, from 1 to 16 MiB; what is outside is taken as the nearest of these. For
+    /// testing and tuning: the result does not depend on it.
     #[must_use]
-    pub const fn chunk_bytes(mut self, bytes: usize) -> Self {
-        self.chunk_bytes = Some(if bytes == 0 { 1 } else { bytes });
+    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
+        self.chunk_bytes = Some(bytes.clamp(1, 16 << 20));
         self
     }
 
@@ -179,10 +180,10 @@ impl Scanner {
             ControlFlow::Continue(done) => done,
             ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
         };
-        if let Some(visitor) = &mut visitor {
-            if let ControlFlow::Break(value) = joiner.flush_rest(visitor) {
-                return Ok(ControlFlow::Break(value));
-            }
+        if let Some(visitor) = &mut visitor
+            && let ControlFlow::Break(value) = joiner.flush(visitor)
+        {
+            return Ok(ControlFlow::Break(value));
         }
         Ok(ControlFlow::Continue(summary))
     }
@@ -193,7 +194,8 @@ impl Scanner {
     ///
     /// See [`Error`].
     pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
-        let mut bitmap = Bitmap::new(self.geometry.blocks().unwrap_or(0));
+        // It grows as far as the input goes, whatever virtual size was claimed.
+        let mut bitmap = Bitmap::new(0);
         let outcome = self.visit(source, |batch: &[Extent]| {
             bitmap.grow_and_set(batch);
             ControlFlow::<Never>::Continue(())
@@ -221,13 +223,15 @@ impl Scanner {
 
         let mut opened = Opened::from(source);
         let mut geometry = self.geometry;
+        let mut done = 0;
         if self.encoding == Encoding::CbtLog {
             let (head, rest) = opened.split(HEADER_BYTES)?;
             let header = Header::parse(&head)?;
             geometry = self.geometry_of(header)?;
             opened = rest.limit(header.bitmap_bytes());
+            done = HEADER_BYTES as u64;
         }
-        let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()));
+        let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()), done);
         if let Some(visitor) = visitor {
             visitor.begin(&geometry);
         }
@@ -240,6 +244,10 @@ impl Scanner {
             return Ok(ControlFlow::Break(value));
         }
         let (bits, mut joiner) = pipeline.finish()?;
+        // The header of a `.cbtlog` tells how much is missing.
+        if bits == 0 && self.encoding != Encoding::CbtLog {
+            return Err(Error::Empty);
+        }
         self.check_len(bits, &geometry)?;
         joiner.finish(bits)?;
         let blocks = geometry.blocks().unwrap_or(bits);

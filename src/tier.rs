@@ -38,6 +38,7 @@ impl Tier {
     }
 
     /// The tiers that this processor can run, the fastest last.
+    #[must_use = "this only lists them"]
     pub fn available() -> impl DoubleEndedIterator<Item = Self> {
         Self::ALL.iter().copied().filter(|tier| tier.is_available())
     }
@@ -51,7 +52,8 @@ impl Tier {
     pub fn detect() -> Result<Self> {
         static CHOICE: OnceLock<(Option<String>, Tier)> = OnceLock::new();
         let (forced, fastest) = CHOICE.get_or_init(|| {
-            let forced = std::env::var_os(TIER_VARIABLE).map(|name| name.to_string_lossy().into_owned());
+            let forced = std::env::var_os(TIER_VARIABLE).filter(|name| !name.is_empty());
+            let forced = forced.map(|name| name.to_string_lossy().into_owned());
             (forced, Self::available().next_back().unwrap_or(Self::Portable))
         });
         match forced {

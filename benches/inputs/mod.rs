@@ -23,7 +23,7 @@ pub(crate) const DENSITIES: [Density; 8] = [
     Density { name: "all-ones", per_mille: 1000, run: 1 },
 ];
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): a few lines, and good enough to place runs.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and good enough to place runs.
 struct Random(u64);
 
 impl Random {
@@ -58,9 +58,7 @@ impl Density {
                 while at < blocks {
                     let end = (at + random.around(run)).min(blocks);
                     for block in at..end {
-                        // The bitmap is in memory, so its indices fit.
-                        #[expect(clippy::cast_possible_truncation)]
-                        let byte = (block / 8) as usize;
+                        let byte = usize::try_from(block / 8).expect("an index of a bitmap in memory");
                         bitmap[byte] |= 0x80 >> (block % 8);
                     }
                     at = end + random.around(gap);

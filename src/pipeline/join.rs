@@ -77,7 +77,7 @@ impl Joiner {
     }
 
     /// Gives out all runs that have ended.
-    pub(super) fn flush<V: Visitor>(&mut self, visitor: &mut V) -> ControlFlow<V::Break> {
+    pub(crate) fn flush<V: Visitor>(&mut self, visitor: &mut V) -> ControlFlow<V::Break> {
         self.check_end();
         let ended = self.boundaries.len() & !1;
         let open = self.boundaries.get(ended).copied();
@@ -90,8 +90,8 @@ impl Joiner {
         ControlFlow::Continue(())
     }
 
-    /// Closes the last run at the end of the bitmap. What was not given out yet is left, checked, in
-    /// [`into_boundaries`](Self::into_boundaries).
+    /// Closes the last run at the end of the bitmap. What was not given out yet is left, checked, for
+    /// [`flush`](Self::flush) or [`into_boundaries`](Self::into_boundaries).
     pub(crate) fn finish(&mut self, bits: u64) -> Result<()> {
         if self.boundaries.len() % 2 == 1 {
             self.boundaries.push(bits);
@@ -101,11 +101,6 @@ impl Joiner {
             (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
             _ => Ok(()),
         }
-    }
-
-    /// Gives out what [`finish`](Self::finish) left.
-    pub(crate) fn flush_rest<V: Visitor>(&mut self, visitor: &mut V) -> ControlFlow<V::Break> {
-        self.flush(visitor)
     }
 
     pub(crate) fn into_boundaries(self) -> Vec<u64> {

@@ -49,7 +49,7 @@ pub(crate) struct Plan {
 }
 
 /// What boundaries may take in memory while a wave is under way, if all bits alternate.
-const WAVE_BUDGET: usize = 24 << 20;
+const WAVE_BUDGET: usize = 12 << 20;
 /// Chunks for one thread, which also bounds what a visitor gets at a time.
 const SERIAL_CHUNK: usize = 16 * TILE_SYMBOLS;
 
@@ -97,17 +97,18 @@ pub(crate) struct Pipeline {
     joiner: Joiner,
     tail: Tail,
     slots: Vec<Slot>,
-    /// Bytes of input dealt with by earlier calls of `run`.
+    /// Bytes of input dealt with before, also by earlier calls of `run`.
     done: u64,
 }
 
 impl Pipeline {
-    pub(crate) fn new(plan: Plan, joiner: Joiner) -> Self {
+    /// A pipeline for an input of which `done` bytes were dealt with before.
+    pub(crate) fn new(plan: Plan, joiner: Joiner, done: u64) -> Self {
         let alphabet = match plan.codec {
             Codec::Text(alphabet) => alphabet,
             Codec::Raw(_) => Alphabet::Bits,
         };
-        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), done: 0 }
+        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), done }
     }
 
     /// Reads a stream to its end.
@@ -145,16 +146,18 @@ impl Pipeline {
         while at < input.len() {
             let filled;
             (filled, at) = self.fill_slots(input, at, chunk, places);
-            let stop = if filled == 1 { self.run_one(input)? } else { self.run_many(input, filled)? };
-            if let Some(stop) = stop {
-                self.read_tail(input, stop, chunk)?;
-                at = input.len();
+            let outcome =
+                if filled == 1 { self.run_one(input, visitor)? } else { self.run_many(input, filled, visitor)? };
+            match outcome {
+                ControlFlow::Continue(None) => {}
+                ControlFlow::Continue(Some(stop)) => {
+                    self.read_tail(input, stop, chunk)?;
+                    at = input.len();
+                }
+                ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
             }
             if let Some(visitor) = visitor {
                 visitor.progress(self.done + at);
-                if let ControlFlow::Break(value) = self.joiner.flush(visitor) {
-                    return Ok(ControlFlow::Break(value));
-                }
             }
         }
         self.done += input.len();
@@ -167,7 +170,7 @@ impl Pipeline {
             Codec::Text(_) => self.tail.finish(self.done)?,
             Codec::Raw(_) => self.joiner.position(),
         };
-        if bits == 0 { Err(Error::Empty) } else { Ok((bits, self.joiner)) }
+        Ok((bits, self.joiner))
     }
 
     /// Where the first symbol of a text is, or the end of the input.
@@ -210,7 +213,11 @@ impl Pipeline {
     }
 
     /// Scans a single chunk straight onto the joined list. Returns where a text stopped, if it did.
-    fn run_one(&mut self, input: &impl Input) -> Result<Option<u64>> {
+    fn run_one<V: Visitor>(
+        &mut self,
+        input: &impl Input,
+        visitor: &mut Option<V>,
+    ) -> Result<ControlFlow<V::Break, Option<u64>>> {
         let slot = &mut self.slots[0];
         self.joiner.skip_zeros(slot.hole * 8);
         let start = self.joiner.end();
@@ -218,11 +225,17 @@ impl Pipeline {
         let end = wave::scan(&self.plan, bytes, start, self.joiner.boundaries());
         self.joiner.set_end(end.position, end.open);
         let range = slot.range.clone();
-        Ok(self.count(&range, &end))
+        let stop = self.count(&range, &end);
+        Ok(self.flush(visitor).map_continue(|()| stop))
     }
 
     /// Scans chunks on all threads and joins the results. Returns where a text stopped, if it did.
-    fn run_many(&mut self, input: &impl Input, filled: usize) -> Result<Option<u64>> {
+    fn run_many<V: Visitor>(
+        &mut self,
+        input: &impl Input,
+        filled: usize,
+        visitor: &mut Option<V>,
+    ) -> Result<ControlFlow<V::Break, Option<u64>>> {
         let plan = self.plan;
         let first = self.slots[0].range.start;
         let position = self.joiner.position();
@@ -241,11 +254,21 @@ impl Pipeline {
             self.joiner.skip_zeros(slot.hole * 8);
             self.joiner.append(&slot.boundaries, slot.guess, end.position, end.open);
             let range = slot.range.clone();
-            if let Some(stop) = self.count(&range, &end) {
-                return Ok(Some(stop));
+            let stop = self.count(&range, &end);
+            // After every chunk, so that the joined list does not double what a wave takes.
+            let flushed = self.flush(visitor).map_continue(|()| stop);
+            if stop.is_some() || flushed.is_break() {
+                return Ok(flushed);
             }
         }
-        Ok(None)
+        Ok(ControlFlow::Continue(None))
+    }
+
+    fn flush<V: Visitor>(&mut self, visitor: &mut Option<V>) -> ControlFlow<V::Break> {
+        match visitor {
+            Some(visitor) => self.joiner.flush(visitor),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     /// Counts the symbols of a chunk. Returns where the text stopped, if it did.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::Input;
 use super::sparse;
@@ -14,31 +15,42 @@ pub(crate) struct FileInput<'a> {
     /// Where the input begins in the file.
     start: u64,
     len: u64,
-    /// How much of the file, as it was opened, lies before the input.
+    /// How much of what was asked for lies before the input, and how long all of it was.
     skipped: u64,
+    whole_len: u64,
+    /// The same file once more, with a position of its own, to look for holes with.
+    prober: OnceLock<Option<File>>,
 }
 
 impl<'a> FileInput<'a> {
     /// The file from its present position to its end; nothing if it has no length that could be relied on.
     ///
-    /// The length is found by seeking, since the metadata of a block device say 0.
+    /// The position is never moved, not even for a moment: it may be shared with another scan, which would then begin
+    /// at a wrong place and miss what lies before.
     pub(crate) fn open(file: &'a File) -> Option<Self> {
         if cfg!(not(unix)) {
             return None;
         }
-        let mut seekable = file;
-        let start = seekable.stream_position().ok()?;
-        let end = seekable.seek(SeekFrom::End(0)).ok()?;
-        seekable.seek(SeekFrom::Start(start)).ok()?;
+        let start = { file }.stream_position().ok()?;
+        let metadata = file.metadata().ok()?;
+        let prober = OnceLock::new();
+        let end = if metadata.is_file() {
+            metadata.len()
+        } else {
+            // The metadata of a block device say 0, so its length is found by seeking.
+            prober.get_or_init(|| reopen(file)).as_ref()?.seek(SeekFrom::End(0)).ok()?
+        };
         // Files of /proc claim to be empty, and terminals and some devices claim to be seekable.
-        (end > start).then(|| Self { file, start, len: end - start, skipped: 0 })
+        let len = end.checked_sub(start).filter(|&len| len > 0)?;
+        Some(Self { file, start, len, skipped: 0, whole_len: len, prober })
     }
 
     /// The part of the input from `start`, at most `len` bytes.
     pub(crate) fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);
         let len = len.min(self.len - start);
-        Self { file: self.file, start: self.start + start, len, skipped: self.skipped + start }
+        let (skipped, whole_len) = (self.skipped + start, self.whole_len);
+        Self { file: self.file, start: self.start + start, len, skipped, whole_len, prober: OnceLock::new() }
     }
 }
 
@@ -56,7 +68,7 @@ impl Input for FileInput<'_> {
             let at = range.start + filled as u64;
             let offset = self.skipped + at;
             match read_at(self.file, &mut scratch[filled..], self.start + at) {
-                Ok(0) => return Err(Error::Shrunk { offset, expected: self.skipped + self.len }),
+                Ok(0) => return Err(Error::Shrunk { offset, expected: self.whole_len }),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::Read { offset, source }),
@@ -66,8 +78,23 @@ impl Input for FileInput<'_> {
     }
 
     fn data(&self, from: u64) -> Range<u64> {
-        sparse::next_data(self.file, self.start, from, self.len)
+        match self.prober.get_or_init(|| reopen(self.file)) {
+            Some(prober) => sparse::next_data(prober, self.start, from, self.len),
+            None => from..self.len,
+        }
     }
+}
+
+/// Opens the same file once more, so that it has a position of its own; nothing where that cannot be had.
+#[cfg(unix)]
+fn reopen(file: &File) -> Option<File> {
+    use std::os::fd::AsRawFd;
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+}
+
+#[cfg(not(unix))]
+fn reopen(_file: &File) -> Option<File> {
+    None
 }
 
 #[cfg(unix)]

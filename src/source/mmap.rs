@@ -26,6 +26,9 @@ impl Mapped {
     /// What the system says: the file cannot be sought in, is empty, or cannot be mapped.
     pub fn new(mut file: File) -> io::Result<Self> {
         let len = file.seek(SeekFrom::End(0))?;
+        if len == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is nothing to map in an empty file"));
+        }
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         // SAFETY: the map is private to this type and handed out only as `&[u8]`, read once from front to back by
         // code that keeps nothing of what it read and that gives some answer for every content. That another process

@@ -32,7 +32,8 @@ pub enum Source<'a> {
     /// A mapped file. Holes of a raw bitmap are skipped.
     Mapped(&'a Mapped),
     /// An open file or block device, from its present position to its end, read in pieces by all threads. Holes of a
-    /// raw bitmap are skipped. What has no length (a pipe, a terminal, a file of `/proc`) is read as a stream.
+    /// raw bitmap are skipped. The position is not moved. What has no length (a pipe, a terminal, a file of `/proc`) is
+    /// read as a stream.
     File(&'a File),
     /// A stream, read to its end in bounded memory.
     Reader(&'a mut dyn Read),

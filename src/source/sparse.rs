@@ -10,7 +10,7 @@ pub(super) fn next_data(file: &File, start: u64, from: u64, len: u64) -> Range<u
     use rustix::fs::{SeekFrom, seek};
     use rustix::io::Errno;
 
-    // Moves the position of the file, which is why everything else reads at explicit places.
+    // Moves the position of the file, which is why it is one that nobody else relies on.
     match seek(file, SeekFrom::Data(start + from)) {
         Ok(data) => {
             let data = (data - start).min(len);

@@ -90,7 +90,9 @@ impl Expect {
         let bitmap_bytes = size.div_ceil(65_536).div_ceil(8);
         let end = (bitmap_bytes.saturating_add(48)).min(len);
         let end = usize::try_from(end).expect("no more than the input");
-        self.size(size).judge(&decode_raw_lsb0(&input[48..end])?)
+        // The header tells how much is missing, even if all of it is.
+        let bits = if end == 48 { Vec::new() } else { decode_raw_lsb0(&input[48..end])? };
+        self.size(size).judge(&bits)
     }
 
     /// Whether the bits can be the disk's.

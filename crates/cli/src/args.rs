@@ -51,7 +51,7 @@ Examples:
 
 /// Turns changed-block bitmaps of XenServer and XCP-ng into extents.
 #[derive(Debug, Parser)]
-#[command(name = "cbt", version, after_help = MAIN_EXAMPLES, max_term_width = 110)]
+#[command(name = "cbt", version, propagate_version = true, after_help = MAIN_EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -82,11 +82,11 @@ pub(crate) struct InputArgs {
     pub(crate) from: From,
 
     /// The bytes of the disk that one bit stands for
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size)]
+    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
     pub(crate) block_size: BlockSize,
 
     /// The size of the disk: the bitmap must be just as long as that needs, and the last extent ends there
-    #[arg(long, value_name = "SIZE", value_parser = virtual_size)]
+    #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Option<VirtualSize>,
 
     /// Accept a bitmap that is longer than the disk needs, if the surplus is all zeros
@@ -98,7 +98,7 @@ pub(crate) struct InputArgs {
     pub(crate) allow_inconsistent: bool,
 
     /// How many threads to use [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
@@ -108,11 +108,11 @@ pub(crate) struct ExtentsArgs {
     pub(crate) input: InputArgs,
 
     /// List only what lies at or after this byte of the disk
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
     pub(crate) offset: Option<u64>,
 
     /// List only what lies in this many bytes from --offset on
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
     pub(crate) length: Option<u64>,
 
     /// How to write the list
@@ -156,7 +156,7 @@ pub(crate) struct EncodeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct FileArgs {
-    /// Write to a file, which appears or is replaced once all is written [default: standard output]
+    /// Write to a file, which appears or is replaced once all is written; - is standard output [default: -]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output_file: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use crate::sink::{Sink, Target};
 
 pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
-    let mut input = Input::open(args.input.input.as_deref())?;
+    let mut input = Input::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     let encoding = Encoding::from(args.to);
     if matches!(encoding, Encoding::Raw(_)) && target.is_terminal() {
@@ -23,7 +23,7 @@ pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
 
 pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
-    let mut input = Input::open(args.input.input.as_deref())?;
+    let mut input = Input::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Bits, args.first_block, args.count))
 }

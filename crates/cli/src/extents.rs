@@ -1,7 +1,7 @@
 //! `cbt extents`: the byte ranges that changed.
 
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
-use changed_blocks::{ByteRange, Extent, Geometry, Summary};
+use changed_blocks::{ByteRange, Extent, Geometry, Summary, VirtualSize};
 
 use crate::args::{ExtentsArgs, Format};
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
         Format::Ndjson => &Ndjson,
         Format::Csv => &Csv,
     };
-    let mut input = Input::open(args.input.input.as_deref())?;
+    let mut input = Input::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     run(&scanner, &mut input, target, || ExtentsRender {
         format,
@@ -79,7 +79,13 @@ impl Render for ExtentsRender<'_> {
         Ok(())
     }
 
-    fn end(&mut self, _summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        let block_size = self.geometry.block_size.bytes();
+        let size = self.geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
+        if self.window.offset_bytes > size {
+            let message = format!("--offset {} is not on the disk, which has {size} bytes", self.window.offset_bytes);
+            return Err(RenderError::Usage { message, hint: "is it the right disk?" });
+        }
         Ok(self.pieces.hand_over(to)?)
     }
 

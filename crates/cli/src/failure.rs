@@ -10,6 +10,8 @@ use changed_blocks::{Consequence, Error};
 pub(crate) enum Failure {
     /// The library refused the input.
     Bitmap { input: String, error: Error },
+    /// The input is no bitmap, although it could be decoded as one.
+    NotABitmap { message: String, hint: &'static str },
     /// The input could not be opened.
     Open { input: String, error: io::Error },
     /// The output could not be written.
@@ -31,6 +33,7 @@ impl Failure {
                 Consequence::WrongUsage => 2,
                 _ => 1,
             },
+            Self::NotABitmap { .. } => 3,
             Self::Usage { .. } => 2,
             Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } => 1,
             Self::BrokenPipe => 0,
@@ -41,6 +44,7 @@ impl Failure {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Bitmap { error, .. } => error.kind(),
+            Self::NotABitmap { .. } => "not-a-bitmap",
             Self::Open { .. } => "open",
             Self::Write { .. } => "write",
             Self::Usage { .. } => "usage",
@@ -54,7 +58,7 @@ impl Failure {
             Self::Bitmap { input, error } => format!("{input}: {error}"),
             Self::Open { input, error } => format!("{input}: {error}"),
             Self::Write { output, error } => format!("writing {output}: {error}"),
-            Self::Usage { message, .. } => message.clone(),
+            Self::Usage { message, .. } | Self::NotABitmap { message, .. } => message.clone(),
             Self::Changed { input } => format!("{input}: the file was changed while it was read"),
             Self::BrokenPipe => "the output was closed".to_owned(),
         }
@@ -63,7 +67,7 @@ impl Failure {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Bitmap { error, .. } => flag_hint(error).or_else(|| error.hint()),
-            Self::Usage { hint, .. } => Some(hint),
+            Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(hint),
             Self::Changed { .. } => Some("what was written so far must not be used; try again with a copy"),
             _ => None,
         }
@@ -82,7 +86,8 @@ impl Failure {
 pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, json: bool) {
     use std::io::Write;
     let text = if json {
-        serde_json::json!({"error": kind, "message": message, "hint": hint}).to_string() + "\n"
+        let [kind, message, hint] = [Some(kind), Some(message), hint].map(|text| serde_json::json!(text));
+        format!("{{\"error\":{kind},\"message\":{message},\"hint\":{hint}}}\n")
     } else {
         let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
         format!("cbt: {message}\n{hint}")
@@ -93,7 +98,9 @@ pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, json: bool) 
 /// Hints that name options of this command, which the library does not know.
 const fn flag_hint(error: &Error) -> Option<&'static str> {
     Some(match error {
-        Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
+        // The library knows better what such a byte means at the very start.
+        Error::InvalidSymbol { offset: 1.., byte: 0..=8 | 14..=31 | 127..=255 }
+        | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {
             "this looks like binary data; for a raw bitmap or a .cbtlog say --from raw-msb0, raw-lsb0 or cbtlog"
         }
         Error::TooLong { .. } => {
@@ -103,6 +110,10 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         Error::Inconsistent { .. } => {
             "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first, or say \
              --allow-inconsistent to read it all the same"
+        }
+        Error::InvalidBit { .. } => "--from bits reads one 0 or 1 for each block; for the call's answer leave it out",
+        Error::ConsistentFlag { .. } | Error::HeaderTooShort { .. } => {
+            "the file is damaged or is no .cbtlog: for the call's answer leave out --from; else take a full backup"
         }
         Error::OffsetOverflow { .. } => "is --block-size right?",
         Error::VirtualSizeMismatch { .. } => {

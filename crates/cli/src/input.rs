@@ -1,56 +1,105 @@
 //! What is read: a file or standard input.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use changed_blocks::Source;
+use changed_blocks::{Encoding, Source};
 
+use crate::args::InputArgs;
 use crate::failure::Failure;
 
 /// An open input.
 pub(crate) struct Input {
     /// What messages call it.
     pub(crate) name: String,
-    file: File,
-    /// Where it starts and how many bytes it has, if it is a file that can be read once more.
-    extent: Option<(u64, u64)>,
+    content: Content,
 }
 
+enum Content {
+    /// What can be read again, from where it is positioned, and how many bytes it has.
+    File { file: File, len: u64 },
+    /// What comes only once, after what was looked at already.
+    Stream(io::Chain<Cursor<Vec<u8>>, File>),
+}
+
+/// How much of an input is looked at before it is decoded.
+const GLANCE: u64 = 64;
+
 impl Input {
-    /// Opens a file, or standard input if no path is given or it is `-`.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let (name, file) = match path {
+    /// Opens what the options name: a file, or standard input if there is none or it is `-`.
+    pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
+        let (name, file) = match args.input.as_deref() {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
             _ => ("standard input".to_owned(), standard_input()),
         };
-        match file {
-            Ok(file) => Ok(Self { extent: known_extent(&file), name, file }),
+        match file.and_then(glance) {
+            Ok((content, glance)) => {
+                if Encoding::from(args.from) == Encoding::Base64 && args.virtual_size.is_none() {
+                    refuse_other_than_base64(&name, &glance)?;
+                }
+                Ok(Self { name, content })
+            }
             Err(error) => Err(Failure::Open { input: name, error }),
         }
     }
 
     /// The number of bytes, if it is known.
-    pub(crate) fn len(&self) -> Option<u64> {
-        self.extent.map(|(_, len)| len)
+    pub(crate) const fn len(&self) -> Option<u64> {
+        match self.content {
+            Content::File { len, .. } => Some(len),
+            Content::Stream(_) => None,
+        }
     }
 
     /// The source for one pass.
-    pub(crate) const fn source(&self) -> Source<'_> {
-        Source::File(&self.file)
+    pub(crate) fn source(&mut self) -> Source<'_> {
+        match &mut self.content {
+            Content::File { file, .. } => Source::File(file),
+            Content::Stream(stream) => Source::reader(stream),
+        }
     }
 
     /// Whether there can be another pass.
     pub(crate) const fn is_rereadable(&self) -> bool {
-        self.extent.is_some()
+        self.len().is_some()
     }
 
-    /// Goes back to the start, for another pass.
-    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
-        let start = self.extent.map_or(0, |(start, _)| start);
-        let sought = self.file.seek(SeekFrom::Start(start));
-        sought.map(|_| ()).map_err(|error| Failure::Open { input: self.name.clone(), error })
+    /// Reads a stream to its end. A `.cbtlog` may be longer than what it holds, and whoever writes it into a pipe should
+    /// not find it closed.
+    pub(crate) fn drain(&mut self) {
+        if let Content::Stream(stream) = &mut self.content {
+            // What cannot be read was not needed either.
+            let _ = io::copy(stream, &mut io::sink());
+        }
     }
+}
+
+/// Looks at the first bytes without losing them.
+fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
+    let mut glance = Vec::new();
+    if let Some((start, len)) = known_extent(&file) {
+        file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
+        file.seek(SeekFrom::Start(start))?;
+        return Ok((Content::File { file, len }, glance));
+    }
+    file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
+    Ok((Content::Stream(Cursor::new(glance.clone()).chain(file)), glance))
+}
+
+/// Refuses what happens to be good base64 and is certainly no bitmap: what programs print for an answer that they did
+/// not get, and the 0/1 text of another encoding. Either would give a list, and none of what really changed in it.
+fn refuse_other_than_base64(name: &str, glance: &[u8]) -> Result<(), Failure> {
+    let text = glance.trim_ascii();
+    let said = |message: &str| format!("{name}: {message}");
+    if matches!(text, b"null" | b"NULL" | b"None" | b"true" | b"True" | b"void") {
+        let message = said(&format!("this is the word {}, not a bitmap", String::from_utf8_lossy(text)));
+        return Err(Failure::NotABitmap { message, hint: "the call has failed; look at what it said, and ask again" });
+    }
+    if text.len() >= 4 && text.iter().all(|byte| matches!(byte, b'0' | b'1' | b'\r' | b'\n')) {
+        let message = said("this looks like one 0 or 1 for each block, not like base64");
+        return Err(Failure::NotABitmap { message, hint: "say --from bits" });
+    }
+    Ok(())
 }
 
 /// Standard input as a file, so that one that was redirected from a file is read like a file.

@@ -29,7 +29,7 @@ impl Progress {
         let bar = self.bar.get_or_insert_with(|| {
             let (bar, template) = match len {
                 Some(len) => (ProgressBar::new(len), "{bar:40} {binary_bytes} of {binary_total_bytes}, {eta} left"),
-                None => (ProgressBar::new_spinner(), "{spinner} {binary_bytes}, {binary_bytes_per_sec}"),
+                None => (ProgressBar::new_spinner(), "{spinner} {binary_bytes} read"),
             };
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.with_elapsed(started.elapsed()).with_style(style)

@@ -68,20 +68,20 @@ pub(crate) fn run<R: Render>(
     let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
     if sink.state() == State::Discarding {
         let digest = first.digest();
-        input.rewind()?;
         let mut sink = Sink::flowing(&mut target);
         let (second, again) = pass(scanner, input, make(), &mut sink, Some(&digest))?;
         if second.digest() != digest || again != summary {
             return Err(Failure::Changed { input: input.name.clone() });
         }
     }
+    input.drain();
     target.commit()
 }
 
 /// One pass over the input, to the end of what it writes.
 fn pass<R: Render>(
     scanner: &Scanner,
-    input: &Input,
+    input: &mut Input,
     render: R,
     sink: &mut Sink<'_>,
     earlier: Option<&R::Digest>,
@@ -90,7 +90,8 @@ fn pass<R: Render>(
     let outcome = scanner.visit(input.source(), &mut pass);
     pass.progress.stop();
     let Pass { mut render, sink, .. } = pass;
-    let refuse = |error| Failure::Bitmap { input: input.name.clone(), error };
+    let name = &input.name;
+    let refuse = |error| Failure::Bitmap { input: name.clone(), error };
     let finished = match outcome.map_err(refuse)? {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(summary) => {

@@ -30,7 +30,7 @@ enum To {
 
 impl Target {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path else {
+        let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             let name = "standard output".to_owned();
             return match standard_output() {
                 Ok(file) => Ok(Self { name, to: To::Direct(file) }),
@@ -39,6 +39,7 @@ impl Target {
         };
         let name = path.display().to_string();
         match Destination::open(path) {
+            Ok(Destination::StandardOutput) => Self::open(None),
             Ok(Destination::Special(file)) => Ok(Self { name, to: To::Direct(file) }),
             Ok(Destination::Staged(staged)) => Ok(Self { name, to: To::Staged(staged) }),
             Err(error) => Err(Failure::Write { output: name, error }),

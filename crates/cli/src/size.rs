@@ -20,18 +20,19 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
 
 fn factor(unit: &str) -> Option<u64> {
     let unit = unit.to_ascii_lowercase();
-    let power = match unit.strip_suffix("ib").unwrap_or(&unit) {
-        "" if !unit.is_empty() => return None,
-        "" | "b" => 0,
-        "s" if unit == "s" => return Some(512),
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        "p" => 5,
-        "e" => 6,
-        _ => return None,
-    };
+    let power =
+        match unit.strip_suffix("ib").filter(|letter| "kmgtpe".contains(letter) && !letter.is_empty()).unwrap_or(&unit)
+        {
+            "" | "b" => 0,
+            "s" => return Some(512),
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            "p" => 5,
+            "e" => 6,
+            _ => return None,
+        };
     Some(1 << (10 * power))
 }
 

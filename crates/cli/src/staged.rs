@@ -3,6 +3,7 @@
 //! On Linux the content goes to a file without a name, which the system drops if this process ends in whatever way
 //! before the file is given its name. Where that cannot be had, it goes to a temporary file next to the target.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ const PREFIX: &str = ".cbt-";
 
 /// Where `-o` leads to.
 pub(crate) enum Destination {
+    /// Standard output, under another name.
+    StandardOutput,
     /// A file that exists and is no regular one (a device, a named pipe): it can only be written to directly.
     Special(File),
     Staged(Staged),
@@ -33,31 +36,60 @@ enum Content {
 impl Destination {
     /// Makes ready to write to a path. Nothing that can be seen is changed yet.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let existing = match fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        let target = match follow(path)? {
+            Followed::Path(target) => target,
+            Followed::Descriptor(number) if number == "1" => return Ok(Self::StandardOutput),
+            // Another open file of this process. What it holds already is not ours to replace.
+            Followed::Descriptor(_) => return Ok(Self::Special(OpenOptions::new().append(true).open(path)?)),
+        };
+        let existing = match fs::metadata(&target) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Staged(Staged::new(target)?)),
             Err(error) => return Err(error),
         };
         // Replacing a file needs no permission to write to it, so ask for that permission here.
-        let opened = existing.as_ref().map(|_| OpenOptions::new().write(true).open(path)).transpose()?;
-        match (existing, opened) {
-            (Some(metadata), Some(file)) if !metadata.is_file() => Ok(Self::Special(file)),
-            (Some(metadata), _) => {
-                let staged = Staged::new(fs::canonicalize(path)?)?;
-                keep_owner_and_mode(staged.file(), &metadata)?;
-                Ok(Self::Staged(staged))
-            }
-            (None, _) => Ok(Self::Staged(Staged::new(path.to_owned())?)),
+        let file = OpenOptions::new().write(true).open(&target)?;
+        if !existing.is_file() {
+            return Ok(Self::Special(file));
         }
+        let staged = Staged::new(target)?;
+        keep_owner_and_mode(staged.file(), &existing)?;
+        Ok(Self::Staged(staged))
     }
+}
+
+/// Where a path leads to.
+enum Followed {
+    /// A name that is no link, and may not exist.
+    Path(PathBuf),
+    /// The number of an open file of this process: `/dev/stdout` and its like. Resolving such a link gives the path of
+    /// the file behind it, and replacing that would take it away from whoever opened it.
+    Descriptor(OsString),
+}
+
+/// Follows links, also one that leads to nothing yet, so that a link stays a link and what it names is written.
+fn follow(path: &Path) -> io::Result<Followed> {
+    // As many as the system itself follows.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = fs::read_link(&path) else { return Ok(Followed::Path(path)) };
+        let place = fs::canonicalize(directory(&path))?;
+        if let (true, true, Some(number)) = (place.starts_with("/proc"), place.ends_with("fd"), path.file_name()) {
+            return Ok(Followed::Descriptor(number.to_owned()));
+        }
+        path = place.join(to);
+    }
+    Err(io::Error::other("too many links"))
 }
 
 impl Staged {
     fn new(target: PathBuf) -> io::Result<Self> {
-        if target.file_name().is_none() {
+        // `Path` does not tell `name/` from `name`, but whoever writes a slash means a directory.
+        if target.file_name().is_none() || target.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let content = match unnamed(directory(&target)) {
+        let content = match unnamed(directory(&target))? {
             Some(content) => content,
             None => Content::Named(permissive(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target))?),
         };
@@ -108,7 +140,9 @@ fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     // Only root may give files away; for everybody else a replaced file becomes their own.
     let _ = std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()));
-    file.set_permissions(metadata.permissions())
+    // Without the bits that lend one's rights to others: the content is new.
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 #[cfg(not(unix))]
@@ -118,18 +152,24 @@ fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
 
 /// A file without a name, if the file system has such and a name can be given to it later.
 #[cfg(target_os = "linux")]
-fn unnamed(directory: &Path) -> Option<Content> {
+fn unnamed(directory: &Path) -> io::Result<Option<Content>> {
     use rustix::fs::{Mode, OFlags, open};
+    use rustix::io::Errno;
     if !Path::new("/proc/self/fd").exists() {
-        return None;
+        return Ok(None);
     }
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    open(directory, flags, Mode::from_raw_mode(0o666)).ok().map(|file| Content::Unnamed(File::from(file)))
+    match open(directory, flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => Ok(Some(Content::Unnamed(File::from(file)))),
+        // What file systems and systems say that do not know the flag.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unnamed(_directory: &Path) -> Option<Content> {
-    None
+fn unnamed(_directory: &Path) -> io::Result<Option<Content>> {
+    Ok(None)
 }
 
 /// Gives a temporary name to a file that has none.

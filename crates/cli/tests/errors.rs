@@ -269,3 +269,18 @@ fn a_name_that_is_no_text_is_a_name_all_the_same() {
     std::fs::write(&path, "YAAA*").expect("as before");
     assert_eq!(run("--output=json").status.code(), Some(3));
 }
+
+#[test]
+fn what_programs_print_instead_of_an_answer_is_no_bitmap() {
+    // All of these are good base64.
+    for word in ["null", "None\n", "true", " NULL "] {
+        let message = run_piped(["extents"], word).failure(3);
+        assert!(message.contains("not a bitmap") && message.contains(word.trim()), "{message}");
+    }
+    let message = run_piped(["extents"], "0110000011110000\n").failure(3);
+    assert!(message.contains("--from bits"), "{message}");
+    // Part of something longer, known by its length to be the disk's bitmap, or not said to be base64, it is one.
+    assert!(!run_piped(["extents"], "nullnull").text().is_empty());
+    assert!(!run_piped(["extents", "--virtual-size", "1536k"], "null").text().is_empty());
+    assert!(!run_piped(["extents", "--from", "raw-msb0"], "null").text().is_empty());
+}

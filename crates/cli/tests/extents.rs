@@ -195,13 +195,17 @@ fn a_window_shows_its_part_of_the_list() {
         (Some("1M"), None, "1048576 1048576\n"),
         (Some("1500000"), Some("1"), "1500000 1\n"),
         (Some("2M"), None, ""),
-        (Some("0xffffffffffffffff"), Some("0xffffffffffffffff"), ""),
         (Some("1"), Some("0xffffffffffffffff"), "65536 131072\n1048576 1048576\n"),
     ] {
         let mut args = vec!["extents"];
         args.extend(offset.into_iter().flat_map(|offset| ["--offset", offset]));
         args.extend(length.into_iter().flat_map(|length| ["--length", length]));
         assert_eq!(run_piped(&args, bits.base64()).text(), expected, "{args:?}");
+    }
+    // Behind the disk there is nothing to ask for.
+    for offset in ["2097153", "10T", "0xffffffffffffffff"] {
+        let message = run_piped(["extents", "--offset", offset], bits.base64()).failure(2);
+        assert!(message.contains("--offset") && message.contains("2097152"), "{message}");
     }
     // A window does not hide that the bitmap is bad elsewhere.
     run_piped(["extents", "--length", "64k", "--virtual-size", "1T"], bits.base64()).failure(3);
