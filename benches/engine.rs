@@ -100,12 +100,12 @@ fn scan(c: &mut Criterion, cases: &[Case]) {
         let mut boundaries = Vec::new();
         for tier in tiers() {
             boundaries.clear();
-            internals::scan(tier, &words, &mut boundaries);
+            internals::scan(tier, &words, &mut boundaries).expect("an available tier");
             assert!(boundaries == case.boundaries, "{tier}: {}", case.name);
             group.bench_function(BenchmarkId::new(tier.name(), case.name), |b| {
                 b.iter(|| {
                     boundaries.clear();
-                    internals::scan(tier, black_box(&words), &mut boundaries);
+                    internals::scan(tier, black_box(&words), &mut boundaries)
                 });
             });
         }

@@ -22,7 +22,7 @@ pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
             self.0.extend_from_slice(words);
         }
     }
-    let end = text::decode(Alphabet::Base64, tier, symbols, &mut Collect(words));
+    let end = text::decode(Alphabet::Base64, tier.verify()?, symbols, &mut Collect(words));
     match end.stop {
         Some(stop) => Err(Error::InvalidSymbol { offset: stop as u64, byte: symbols[stop] }),
         None => Ok(()),
@@ -30,9 +30,10 @@ pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
 }
 
 /// Appends the boundaries of `Lsb0` words that follow an unchanged block.
-pub fn scan(tier: Tier, words: &[u64], boundaries: &mut Vec<u64>) {
-    let mut scanner = Scanner::new(tier, boundaries, 0, false);
+pub fn scan(tier: Tier, words: &[u64], boundaries: &mut Vec<u64>) -> Result<()> {
+    let mut scanner = Scanner::new(tier.verify()?, boundaries, 0, false);
     for tile in words.chunks(TILE_WORDS) {
         scanner.words(tile, tile.len() as u64 * 64);
     }
+    Ok(())
 }

@@ -212,7 +212,7 @@ impl Scanner {
         boundaries: Vec<u64>,
         visitor: &mut Option<V>,
     ) -> Result<ControlFlow<V::Break, (Summary, Joiner)>> {
-        let tier = self.tier.map_or_else(Tier::detect, Tier::require)?;
+        let tier = self.tier.map_or_else(Tier::detect, Ok)?.verify()?;
         let codec = match self.encoding {
             Encoding::Base64 => Codec::Text(Alphabet::Base64),
             Encoding::Bits => Codec::Text(Alphabet::Bits),

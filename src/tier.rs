@@ -15,17 +15,26 @@ pub const TIER_VARIABLE: &str = "CHANGED_BLOCKS_TIER";
 pub enum Tier {
     /// Runs everywhere, and is the measure of the others.
     Portable,
+    /// 64-bit Arm, where every processor has it.
+    Neon,
+    /// x86-64 with AVX2, BMI1, BMI2 and POPCNT (Haswell, Zen and later).
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VL, VBMI and VBMI2 (Ice Lake, Zen 4 and later).
+    Avx512,
 }
 
 impl Tier {
     /// All tiers of this build, the fastest last. Not each of them runs on every processor.
-    pub const ALL: &'static [Self] = &[Self::Portable];
+    pub const ALL: &'static [Self] = &[Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// The name that [`TIER_VARIABLE`] takes.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
         }
     }
 
@@ -34,6 +43,26 @@ impl Tier {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("bmi2")
+                    && is_x86_feature_detected!("popcnt")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vbmi")
+                    && is_x86_feature_detected!("avx512vbmi2")
+            }
+            #[allow(unreachable_patterns, reason = "which tiers are another architecture's depends on this one")]
+            _ => false,
         }
     }
 
@@ -57,22 +86,32 @@ impl Tier {
             (forced, Self::available().next_back().unwrap_or(Self::Portable))
         });
         match forced {
-            Some(name) => name.parse::<Self>()?.require(),
+            Some(name) => name.parse::<Self>()?.verify().map(Verified::tier),
             None => Ok(*fastest),
         }
     }
 
-    /// The tier itself, if this processor can run it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnavailableTier`] if not.
-    pub fn require(self) -> Result<Self> {
+    /// The proof that this processor can run the tier.
+    pub(crate) fn verify(self) -> Result<Verified> {
         if self.is_available() {
-            Ok(self)
+            Ok(Verified(self))
         } else {
             Err(Error::UnavailableTier { tier: self, available: names(Self::available()) })
         }
+    }
+}
+
+/// A tier that this processor can run. Only [`Tier::verify`] makes one, which is what makes it safe to call kernels
+/// that need more than every processor has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verified(Tier);
+
+impl Verified {
+    /// The tier that runs everywhere.
+    pub(crate) const PORTABLE: Self = Self(Tier::Portable);
+
+    pub(crate) const fn tier(self) -> Tier {
+        self.0
     }
 }
 

@@ -9,6 +9,7 @@ pub use writer::BitmapWriter;
 
 use crate::decode::Sink;
 use crate::scan::Scanner;
+use crate::tier::Verified;
 use crate::{Extent, Tier};
 
 /// A bitmap in memory: one bit a block, 1 = changed.
@@ -88,7 +89,7 @@ impl Bitmap {
     #[must_use]
     pub fn extents(&self) -> Vec<Extent> {
         let mut boundaries = Vec::new();
-        let tier = Tier::detect().unwrap_or(Tier::Portable);
+        let tier = Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE);
         let mut scanner = Scanner::new(tier, &mut boundaries, 0, false);
         for words in self.words.chunks(crate::decode::TILE_WORDS) {
             scanner.words(words, words.len() as u64 * 64);

@@ -1,6 +1,7 @@
 //! The alphabets of bitmap texts.
 
-use crate::{Error, Tier};
+use crate::Error;
+use crate::tier::Verified;
 
 /// A way to write a bitmap as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ const fn classes(symbols: &[u8], padding: bool) -> [Class; 256] {
     classes
 }
 
-const BASE64_SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(super) const BASE64_SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Alphabet {
     /// What each byte is in a text of this alphabet.
@@ -109,7 +110,7 @@ impl Alphabet {
 
     /// Decodes symbols into `Lsb0` words: a multiple of 64 of them, or of 32 for base64. Returns whether all bytes
     /// were symbols.
-    pub(crate) fn decode(self, tier: Tier, symbols: &[u8], words: &mut [u64]) -> bool {
+    pub(crate) fn decode(self, tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
         match self {
             Self::Base64 => super::decode_base64(tier, symbols, words),
             Self::Bits => super::portable::decode_bits(symbols, words),

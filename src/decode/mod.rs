@@ -6,6 +6,12 @@
 //! [`tail`] find out.
 
 mod alphabet;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 pub(crate) mod raw;
 pub(crate) mod tail;
@@ -14,6 +20,7 @@ pub(crate) mod text;
 pub(crate) use alphabet::Alphabet;
 
 use crate::Tier;
+use crate::tier::Verified;
 
 /// Words of one tile at the most: 4,096 base64 symbols are 24,576 bits. Text, decoded bytes, words and a queue of
 /// positions stay in an L1 cache of 32 KiB together.
@@ -39,14 +46,40 @@ pub(crate) trait Sink {
 ///
 /// `symbols.len()` is a multiple of 32 and at most [`TILE_SYMBOLS`]; `words` has exactly 3 words for every 32
 /// symbols. Returns whether all bytes were symbols; if not, the words hold anything.
-fn decode_base64(tier: Tier, symbols: &[u8], words: &mut [u64]) -> bool {
+fn decode_base64(tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
     debug_assert!(symbols.len().is_multiple_of(32) && words.len() == symbols.len() / 32 * 3);
-    match tier {
-        Tier::Portable => portable::decode_base64(symbols, words),
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx512 => unsafe { avx512::decode_base64(symbols, words) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => unsafe { avx2::decode_base64(symbols, words) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Neon => unsafe { neon::decode_base64(symbols, words) },
+        _ => portable::decode_base64(symbols, words),
     }
 }
 
-/// Whether every byte equals `value`. Written so that compilers compare whole vectors.
-fn is_uniform(bytes: &[u8], value: u8) -> bool {
-    bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |differing, byte| differing | (byte ^ value)) == 0)
+/// Whether every byte equals `value`.
+fn is_uniform(tier: Verified, bytes: &[u8], value: u8) -> bool {
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx512 => unsafe { avx512::is_uniform(bytes, value) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => unsafe { avx2::is_uniform(bytes, value) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Neon => unsafe { neon::is_uniform(bytes, value) },
+        _ => portable::is_uniform(bytes, value),
+    }
 }

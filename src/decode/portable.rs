@@ -17,6 +17,11 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     true
 }
 
+/// Written so that compilers compare whole vectors.
+pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
+    bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |differing, byte| differing | (byte ^ value)) == 0)
+}
+
 /// Packs `0` and `1`, 64 to a word; `symbols.len()` is `64 * words.len()`. Returns whether all bytes were one of them.
 pub(super) fn decode_bits(symbols: &[u8], words: &mut [u64]) -> bool {
     debug_assert!(symbols.len() == words.len() * 64 && symbols.len() <= TILE_SYMBOLS);

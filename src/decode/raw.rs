@@ -2,15 +2,16 @@
 
 use super::{Sink, TILE_WORDS, is_uniform};
 use crate::BitOrder;
+use crate::tier::Verified;
 
 const TILE_BYTES: usize = TILE_WORDS * 8;
 
 /// Hands the bits of `bytes` to the sink.
-pub(crate) fn decode(order: BitOrder, bytes: &[u8], sink: &mut impl Sink) {
+pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) {
     let mut words = [0; TILE_WORDS];
     for tile in bytes.chunks(TILE_BYTES) {
         let bits = tile.len() as u64 * 8;
-        if is_uniform(tile, if sink.last_bit() { 0xff } else { 0 }) {
+        if is_uniform(tier, tile, if sink.last_bit() { 0xff } else { 0 }) {
             sink.uniform(bits);
         } else {
             sink.words(load(order, tile, &mut words), bits);

@@ -2,7 +2,7 @@
 
 use super::alphabet::Class;
 use super::{Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS, is_uniform};
-use crate::Tier;
+use crate::tier::Verified;
 
 /// How far a piece of text went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct TextEnd {
 }
 
 /// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither.
-pub(crate) fn decode(alphabet: Alphabet, tier: Tier, text: &[u8], sink: &mut impl Sink) -> TextEnd {
+pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut impl Sink) -> TextEnd {
     let mut words = [0; TILE_WORDS];
     let mut staged = [0; TILE_SYMBOLS];
     let mut at = 0;
@@ -58,14 +58,14 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Tier, text: &[u8], sink: &mut imp
 /// not all bytes are symbols.
 fn emit(
     alphabet: Alphabet,
-    tier: Tier,
+    tier: Verified,
     symbols: &[u8],
     count: usize,
     words: &mut [u64; TILE_WORDS],
     sink: &mut impl Sink,
 ) -> bool {
     let bits = (count * alphabet.bits_per_symbol()) as u64;
-    if is_uniform(symbols, alphabet.uniform_symbol(sink.last_bit())) {
+    if is_uniform(tier, symbols, alphabet.uniform_symbol(sink.last_bit())) {
         sink.uniform(bits);
         return true;
     }

@@ -19,7 +19,8 @@ use wave::{ChunkEnd, Slot};
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::source::{Input, Slice};
-use crate::{BitOrder, Error, Extent, Geometry, Result, Tier};
+use crate::tier::Verified;
+use crate::{BitOrder, Error, Extent, Geometry, Result};
 
 /// How the bytes of an input hold bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Codec {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) codec: Codec,
-    pub(crate) tier: Tier,
+    pub(crate) tier: Verified,
     pub(crate) parallel: bool,
     /// Bytes of input to a chunk, if the caller says so.
     pub(crate) chunk_bytes: Option<usize>,

@@ -26,7 +26,7 @@ pub(super) fn scan(plan: &Plan, bytes: &[u8], (position, open): (u64, bool), to:
     let text = match plan.codec {
         Codec::Text(alphabet) => Some(text::decode(alphabet, plan.tier, bytes, &mut scanner)),
         Codec::Raw(order) => {
-            raw::decode(order, bytes, &mut scanner);
+            raw::decode(order, plan.tier, bytes, &mut scanner);
             None
         }
     };

@@ -5,16 +5,21 @@
 //! Nothing has to be known of a run but whether one is open, so the boundaries of two pieces of a bitmap, put behind
 //! each other, are the boundaries of the whole.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 use std::mem::MaybeUninit;
 
 use crate::Tier;
 use crate::decode::Sink;
+use crate::tier::Verified;
 
 /// Appends the boundaries of the bits that it takes.
 pub(crate) struct Scanner<'a> {
-    tier: Tier,
+    tier: Verified,
     boundaries: &'a mut Vec<u64>,
     position: u64,
     open: bool,
@@ -22,7 +27,7 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
-    pub(crate) const fn new(tier: Tier, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
+    pub(crate) const fn new(tier: Verified, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
         Self { tier, boundaries, position, open }
     }
 
@@ -62,9 +67,17 @@ impl Sink for Scanner<'_> {
 ///
 /// `room` has at least 64 places for each word. Bit 0 of the first word is at `position`; `open` is the bit before
 /// it. Exactly the first places, as many as are returned, hold boundaries afterwards.
-fn scan(tier: Tier, words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    debug_assert!(room.len() >= words.len() * 64);
-    match tier {
-        Tier::Portable => portable::scan(words, open, position, room),
+fn scan(tier: Verified, words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    assert!(room.len() >= words.len() * 64, "too little room for boundaries");
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
+        #[expect(unsafe_code)]
+        Tier::Avx512 => unsafe { avx512::scan(words, open, position, room) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
+        _ => portable::scan(words, open, position, room),
     }
 }

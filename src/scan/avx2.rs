@@ -1,0 +1,160 @@
+//! The kernel for x86-64 with AVX2, in two passes over some words at a time, as the portable one is. The first pass
+//! takes four words at once; the second writes the positions of a dense word byte by byte from a table, eight at a
+//! time.
+#![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
+
+use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
+
+/// Words that the first pass takes before the second follows.
+const GROUP: usize = 384;
+
+/// For each mask of four words, the numbers of those in it, to the front.
+const NUMBERS: [[u16; 4]; 16] = {
+    let mut table = [[0; 4]; 16];
+    let mut mask = 0;
+    while mask < 16 {
+        let (mut number, mut used) = (0u16, 0);
+        while number < 4 {
+            if mask >> number & 1 == 1 {
+                table[mask][used] = number;
+                used += 1;
+            }
+            number += 1;
+        }
+        mask += 1;
+    }
+    table
+};
+
+/// For each byte, the places of its ones, to the front.
+static PLACES: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut place, mut used) = (0u8, 0);
+        while place < 8 {
+            if byte >> place & 1 == 1 {
+                table[byte][used] = place;
+                used += 1;
+            }
+            place += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// More than this in a word, and going by bytes is faster than going by ones.
+const DENSE: u32 = 12;
+
+/// See [`super::scan`] for the contract.
+///
+/// # Safety
+///
+/// `room` has at least 64 places for each word.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    let mut before = if open { u64::MAX } else { 0 };
+    let mut position = position;
+    let mut count = 0;
+    for group in words.chunks(GROUP) {
+        // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
+        // 64 so far.
+        count += unsafe { scan_group(group, before, position, &mut room[count..]) };
+        before = group[group.len() - 1];
+        position += group.len() as u64 * 64;
+    }
+    count
+}
+
+/// Scans at most `GROUP` words; `before` is the word before them.
+///
+/// # Safety
+///
+/// `room` has at least 64 places for each word.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    let mut boundaries = [const { MaybeUninit::<u64>::uninit() }; GROUP];
+    let mut queue = [const { MaybeUninit::<u16>::uninit() }; GROUP + 4];
+    let mut queued = 0;
+
+    let zero = _mm256_setzero_si256();
+    let mut last = _mm256_set1_epi64x(before.cast_signed());
+    let (fours, rest) = words.as_chunks::<4>();
+    for (i, four) in fours.iter().enumerate() {
+        // SAFETY: four words are the 32 bytes that are loaded.
+        let these = unsafe { _mm256_loadu_si256(four.as_ptr().cast()) };
+        // The last word of the four before, and the first three of these.
+        let shifted = _mm256_blend_epi32::<3>(_mm256_permute4x64_epi64::<0b10_01_00_11>(these), last);
+        last = _mm256_permute4x64_epi64::<0b11_11_11_11>(these);
+        let ones_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
+        let changes = _mm256_xor_si256(these, ones_before);
+        let quiet = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(changes, zero)));
+        let found = !quiet.cast_unsigned() & 0xf;
+        let numbers = bytemuck::cast::<_, u64>(NUMBERS[found as usize]) + 4 * i as u64 * 0x0001_0001_0001_0001;
+        // SAFETY: `boundaries` has a place for each of the at most GROUP words; at most as many numbers were queued
+        // as there were words before, and the queue has four places more.
+        unsafe {
+            _mm256_storeu_si256(boundaries.as_mut_ptr().add(4 * i).cast(), changes);
+            queue.as_mut_ptr().add(queued).cast::<u64>().write_unaligned(numbers);
+        }
+        queued += found.count_ones() as usize;
+    }
+    for (i, &word) in rest.iter().enumerate() {
+        let number = fours.len() * 4 + i;
+        let one_before = if number == 0 { before } else { words[number - 1] } >> 63;
+        let changes = word ^ (word << 1 | one_before);
+        boundaries[number].write(changes);
+        #[expect(clippy::cast_possible_truncation, reason = "below GROUP")]
+        queue[queued].write(number as u16);
+        queued += usize::from(changes != 0);
+    }
+
+    let mut out = room.as_mut_ptr().cast::<u64>();
+    let start = out;
+    for number in &queue[..queued] {
+        // SAFETY: the first pass wrote the queue up to `queued`, and the boundaries of every word in it.
+        let (number, mut changes) = unsafe {
+            let number = number.assume_init();
+            (number, boundaries[usize::from(number)].assume_init())
+        };
+        let mut base = position + u64::from(number) * 64;
+        let count = changes.count_ones();
+        // SAFETY: the words before this one have taken at most 64 places each, so there are 64 left for this one.
+        // By ones, rounded up to four at a time, at most 12 are written; by bytes, at most eight behind the at most
+        // eight times the number of bytes before.
+        unsafe {
+            if count <= DENSE {
+                let mut to = out;
+                let mut left = count.cast_signed();
+                loop {
+                    for i in 0..4 {
+                        to.add(i).write(base + u64::from(changes.trailing_zeros()));
+                        changes &= changes.wrapping_sub(1);
+                    }
+                    to = to.add(4);
+                    left -= 4;
+                    if left <= 0 {
+                        break;
+                    }
+                }
+                out = out.add(count as usize);
+            } else {
+                for byte in changes.to_le_bytes() {
+                    let places = _mm_loadl_epi64(PLACES[usize::from(byte)].as_ptr().cast());
+                    let bases = _mm256_set1_epi64x(base.cast_signed());
+                    let low = _mm256_add_epi64(_mm256_cvtepu8_epi64(places), bases);
+                    let high = _mm256_add_epi64(_mm256_cvtepu8_epi64(_mm_srli_epi64::<32>(places)), bases);
+                    _mm256_storeu_si256(out.cast(), low);
+                    _mm256_storeu_si256(out.add(4).cast(), high);
+                    out = out.add(byte.count_ones() as usize);
+                    base += 8;
+                }
+            }
+        }
+    }
+    // SAFETY: both point into the room.
+    unsafe { out.offset_from_unsigned(start) }
+}
