@@ -122,10 +122,18 @@ fn two_tebibytes_of_holes_take_no_time() {
     let Some(file) = sparse(LEN, &pieces) else { return };
     let expected: Runs = places.iter().map(|&place| (place * 8 + 3, place * 8 + 5)).collect();
     assert!(expected[4].0 > 1 << 43 && expected[4].0 * 65_536 > 1 << 53);
+    // An emulator may not have as much address space.
+    let mappable = Mapped::new(file.try_clone().expect("a handle")).is_ok();
+    if !mappable {
+        eprintln!("skipped: mapping 2 TiB (not on this machine)");
+    }
     for tier in tiers() {
         for (threads, kind) in
             [(None, Kind::File), (None, Kind::Mapped), (Some(3), Kind::File), (Some(3), Kind::Mapped)]
         {
+            if kind == Kind::Mapped && !mappable {
+                continue;
+            }
             for encoding in [MSB0, LSB0] {
                 let setup = Setup { threads, kind, ..Setup::plain(tier) };
                 let expect = Expect::new(encoding).blocks(LEN * 8);
