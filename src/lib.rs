@@ -47,6 +47,7 @@ mod encoding;
 mod error;
 mod extent;
 pub mod format;
+mod fused;
 mod geometry;
 #[doc(hidden)]
 pub mod internals;

@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 use super::alphabet::BASE64_SYMBOLS;
 
 /// Symbols of one step, which make three registers of bits.
-const STEP: usize = 256;
+pub(crate) const STEP: usize = 256;
 const STEP_WORDS: usize = STEP * 6 / 64;
 
 #[repr(align(64))]
@@ -46,69 +46,116 @@ const fn packing(n: usize) -> Table<64> {
 
 const PACKING: [Table<64>; 3] = [packing(0), packing(1), packing(2)];
 
+#[inline]
 #[target_feature(enable = "avx512f")]
-fn table(table: &[u8; 64]) -> __m512i {
+fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded.
-    unsafe { _mm512_loadu_si512(table.as_ptr().cast()) }
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// What decoding a step needs, in registers.
+pub(crate) struct Decoder {
+    low: __m512i,
+    high: __m512i,
+    packing: [__m512i; 3],
+    pairs: __m512i,
+    fours: __m512i,
+}
+
+impl Decoder {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn new() -> Self {
+        let halves = REVERSED.0.as_chunks().0;
+        Self {
+            low: load(&halves[0]),
+            high: load(&halves[1]),
+            packing: [load(&PACKING[0].0), load(&PACKING[1].0), load(&PACKING[2].0)],
+            // First plus second times 2^6, then pair plus pair times 2^12.
+            pairs: _mm512_set1_epi16(0x4001),
+            fours: _mm512_set1_epi32(0x1000_0001),
+        }
+    }
+
+    /// Decodes one step into 24 words. Returns `bad` with the highest bit of some byte set if not all bytes were
+    /// symbols.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    pub(crate) fn decode(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 3], __m512i) {
+        let mut bad = bad;
+        let mut lanes = [_mm512_setzero_si512(); 4];
+        for (lanes, symbols) in lanes.iter_mut().zip(step.as_chunks().0) {
+            let symbols = load(symbols);
+            let values = _mm512_permutex2var_epi8(self.low, symbols, self.high);
+            bad = _mm512_ternarylogic_epi64::<0xfe>(bad, symbols, values);
+            *lanes = _mm512_madd_epi16(_mm512_maddubs_epi16(values, self.pairs), self.fours);
+        }
+        let [a, b, c, d] = lanes;
+        let words = [
+            _mm512_permutex2var_epi8(a, self.packing[0], b),
+            _mm512_permutex2var_epi8(b, self.packing[1], c),
+            _mm512_permutex2var_epi8(c, self.packing[2], d),
+        ];
+        (words, bad)
+    }
+
+    /// Whether a step holds nothing but zeros, or nothing but ones if `ones`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(crate) fn is_uniform(&self, step: &[u8; STEP], ones: bool) -> bool {
+        let expected = _mm512_set1_epi8(if ones { b'/' } else { b'A' }.cast_signed());
+        differing(step, expected) == 0
+    }
 }
 
 /// See [`super::decode_base64`] for the contract.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+    let decoder = Decoder::new();
     let (steps, rest) = symbols.as_chunks::<STEP>();
     let (step_words, rest_words) = words.as_chunks_mut::<STEP_WORDS>();
     let mut bad = _mm512_setzero_si512();
     for (step, words) in steps.iter().zip(step_words) {
-        bad = decode_step(step, words, bad);
+        bad = decode_step(&decoder, step, words, bad);
     }
     if !rest.is_empty() {
         let mut filled = [b'A'; STEP];
         let mut decoded = [0; STEP_WORDS];
         filled[..rest.len()].copy_from_slice(rest);
-        bad = decode_step(&filled, &mut decoded, bad);
+        bad = decode_step(&decoder, &filled, &mut decoded, bad);
         rest_words.copy_from_slice(&decoded[..rest_words.len()]);
     }
     _mm512_movepi8_mask(bad) == 0
 }
 
-/// Decodes one step. Returns `bad` with the highest bit of some byte set if not all bytes were symbols.
+/// Decodes one step into memory.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn decode_step(symbols: &[u8; STEP], words: &mut [u64; STEP_WORDS], bad: __m512i) -> __m512i {
-    let [low, high] = [table(&REVERSED.0.as_chunks().0[0]), table(&REVERSED.0.as_chunks().0[1])];
-    let pairs = _mm512_set1_epi16(0x4001);
-    let fours = _mm512_set1_epi32(0x1000_0001);
-    let mut bad = bad;
-    let mut lanes = [_mm512_setzero_si512(); 4];
-    for (lanes, symbols) in lanes.iter_mut().zip(symbols.as_chunks::<64>().0) {
-        let symbols = table(symbols);
-        let values = _mm512_permutex2var_epi8(low, symbols, high);
-        bad = _mm512_ternarylogic_epi64::<0xfe>(bad, symbols, values);
-        // First plus second times 2^6, then pair plus pair times 2^12.
-        *lanes = _mm512_madd_epi16(_mm512_maddubs_epi16(values, pairs), fours);
-    }
-    for (i, words) in words.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let packed = _mm512_permutex2var_epi8(lanes[i], table(&PACKING[i].0), lanes[i + 1]);
+fn decode_step(decoder: &Decoder, step: &[u8; STEP], words: &mut [u64; STEP_WORDS], bad: __m512i) -> __m512i {
+    let (decoded, bad) = decoder.decode(step, bad);
+    for (words, decoded) in words.as_chunks_mut::<8>().0.iter_mut().zip(decoded) {
         // SAFETY: eight words are the 64 bytes that are stored.
-        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), packed) };
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), decoded) };
     }
     bad
+}
+
+/// A bit for each word of four vectors, put together, that differs from what is expected.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn differing(step: &[u8; STEP], expected: __m512i) -> __mmask8 {
+    let mut differing = _mm512_setzero_si512();
+    for bytes in step.as_chunks().0 {
+        // differing | (bytes ^ expected)
+        differing = _mm512_ternarylogic_epi64::<0xf6>(differing, load(bytes), expected);
+    }
+    _mm512_test_epi64_mask(differing, differing)
 }
 
 /// Whether every byte equals `value`.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
     let expected = _mm512_set1_epi8(value.cast_signed());
-    let (steps, rest) = bytes.as_chunks::<256>();
-    for step in steps {
-        let mut differing = _mm512_setzero_si512();
-        for bytes in step.as_chunks().0 {
-            // differing | (bytes ^ expected)
-            differing = _mm512_ternarylogic_epi64::<0xf6>(differing, table(bytes), expected);
-        }
-        if _mm512_test_epi64_mask(differing, differing) != 0 {
-            return false;
-        }
-    }
-    rest.iter().all(|&byte| byte == value)
+    let (steps, rest) = bytes.as_chunks();
+    steps.iter().all(|step| differing(step, expected) == 0) && rest.iter().all(|&byte| byte == value)
 }

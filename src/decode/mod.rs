@@ -9,7 +9,7 @@ mod alphabet;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -29,10 +29,25 @@ pub(crate) const TILE_WORDS: usize = 384;
 /// Symbols of one tile of text. A multiple of 64, so that both alphabets fill whole words.
 pub(crate) const TILE_SYMBOLS: usize = 4096;
 
+/// An array that begins where a cache line begins, so that no vector of it lies in two.
+#[repr(align(64))]
+pub(crate) struct Aligned<T>(pub(crate) T);
+
 /// What takes the bits of a piece of input, in block order.
 pub(crate) trait Sink {
     /// The last bit taken so far.
     fn last_bit(&self) -> bool;
+
+    /// Whether the sink has enough for now. A driver asks after every tile or so, and stops if it has.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Takes whole tiles of base64 symbols from the start of `text`, as many as it can at once, and returns the number
+    /// of symbols taken. Not all sinks can take any.
+    fn base64(&mut self, _text: &[u8]) -> usize {
+        0
+    }
 
     /// Takes `bits` further bits, each equal to [`last_bit`](Self::last_bit).
     fn uniform(&mut self, bits: u64);

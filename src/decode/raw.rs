@@ -1,22 +1,29 @@
 //! The driver over raw bitmaps: bytes in, tiles out.
 
-use super::{Sink, TILE_WORDS, is_uniform};
+use super::{Aligned, Sink, TILE_WORDS, is_uniform};
 use crate::BitOrder;
 use crate::tier::Verified;
 
 const TILE_BYTES: usize = TILE_WORDS * 8;
 
-/// Hands the bits of `bytes` to the sink.
-pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) {
-    let mut words = [0; TILE_WORDS];
+/// Hands the bits of `bytes` to the sink, until it is full. Returns how many bytes it took.
+pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) -> usize {
+    let mut words = Aligned([0; TILE_WORDS]);
+    let words = &mut words.0;
+    let mut read = 0;
     for tile in bytes.chunks(TILE_BYTES) {
         let bits = tile.len() as u64 * 8;
         if is_uniform(tier, tile, if sink.last_bit() { 0xff } else { 0 }) {
             sink.uniform(bits);
         } else {
-            sink.words(load(order, tile, &mut words), bits);
+            sink.words(load(order, tile, words), bits);
+        }
+        read += tile.len();
+        if sink.is_full() {
+            break;
         }
     }
+    read
 }
 
 /// Bytes to `Lsb0` words. The last word is filled up with the last bit, which adds no boundary.

@@ -1,12 +1,14 @@
 //! The driver over text: symbols and line breaks in, tiles out.
 
 use super::alphabet::Class;
-use super::{Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS, is_uniform};
+use super::{Aligned, Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS, is_uniform};
 use crate::tier::Verified;
 
 /// How far a piece of text went.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TextEnd {
+    /// How many bytes were dealt with: all, unless the text stopped or the sink was full.
+    pub(crate) read: usize,
     /// How many symbols were taken.
     pub(crate) symbols: u64,
     /// The place, from the start of the piece, of the first byte that is neither a symbol nor a line break. Nothing
@@ -16,23 +18,46 @@ pub(crate) struct TextEnd {
     pub(crate) last: Option<(usize, u8)>,
 }
 
-/// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither.
+/// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither, or until the sink
+/// is full.
 pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut impl Sink) -> TextEnd {
-    let mut words = [0; TILE_WORDS];
-    let mut staged = [0; TILE_SYMBOLS];
+    let mut words = Aligned([0; TILE_WORDS]);
+    let words = &mut words.0;
+    let mut staged = Aligned([0; TILE_SYMBOLS]);
+    let staged = &mut staged.0;
     let mut at = 0;
     let mut symbols = 0;
     let stop = loop {
         // The usual case: nothing but symbols, decoded where they lie.
+        while alphabet == Alphabet::Base64 {
+            let taken = sink.base64(&text[at..]);
+            if taken == 0 {
+                break;
+            }
+            at += taken;
+            symbols += taken;
+            if sink.is_full() {
+                break;
+            }
+        }
+        if sink.is_full() {
+            break None;
+        }
         while let Some(tile) = text.get(at..at + TILE_SYMBOLS) {
-            if !emit(alphabet, tier, tile, TILE_SYMBOLS, &mut words, sink) {
+            if !emit(alphabet, tier, tile, TILE_SYMBOLS, words, sink) {
                 break;
             }
             at += TILE_SYMBOLS;
             symbols += TILE_SYMBOLS;
+            if sink.is_full() {
+                break;
+            }
+        }
+        if sink.is_full() {
+            break None;
         }
         // There is a line break, the end, or something else within the next tile: gather its symbols.
-        let (read, count, stopped) = gather(alphabet, &text[at..], &mut staged);
+        let (read, count, stopped) = gather(alphabet, &text[at..], staged);
         at += read;
         symbols += count;
         if count > 0 {
@@ -40,18 +65,18 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
             let last = alphabet.last_bit(staged[count - 1]);
             let whole = count.next_multiple_of(64);
             staged[count..whole].fill(alphabet.uniform_symbol(last));
-            let decoded = emit(alphabet, tier, &staged[..whole], count, &mut words, sink);
-            debug_assert!(decoded, "gathered symbols are symbols");
+            let decoded = emit(alphabet, tier, &staged[..whole], count, words, sink);
+            assert!(decoded, "gathered symbols are symbols");
         }
         if stopped {
             break Some(at);
         }
-        if at == text.len() {
+        if at == text.len() || sink.is_full() {
             break None;
         }
     };
     let last = text[..at].iter().rposition(|&byte| alphabet.class(byte) == Class::Symbol);
-    TextEnd { symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
+    TextEnd { read: at, symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
 }
 
 /// Hands one tile to the sink, of which the first `count` symbols count. Returns `false`, and hands over nothing, if

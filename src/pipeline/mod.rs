@@ -9,12 +9,12 @@ mod join;
 mod wave;
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rayon::prelude::*;
 
 pub(crate) use join::Joiner;
-use wave::{ChunkEnd, Slot};
+use wave::{Chunk, ChunkEnd, Slot};
 
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
@@ -29,16 +29,6 @@ pub(crate) enum Codec {
     Raw(BitOrder),
 }
 
-impl Codec {
-    /// How many bytes of boundaries a byte of input can make at the most: one boundary of 8 bytes for each bit.
-    const fn expansion(self) -> usize {
-        8 * match self {
-            Self::Text(alphabet) => alphabet.bits_per_symbol(),
-            Self::Raw(_) => 8,
-        }
-    }
-}
-
 /// Everything that is decided before the first byte is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -49,22 +39,26 @@ pub(crate) struct Plan {
     pub(crate) chunk_bytes: Option<usize>,
 }
 
-/// What boundaries may take in memory while a wave is under way, if all bits alternate.
+/// What the boundaries of a wave may take in memory, in bytes. A chunk that has more stops early, and the next wave
+/// begins there.
 const WAVE_BUDGET: usize = 12 << 20;
-/// Chunks for one thread, which also bounds what a visitor gets at a time.
-const SERIAL_CHUNK: usize = 16 * TILE_SYMBOLS;
+/// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
+const SERIAL_LIMIT: usize = 16 << 10;
+/// Bytes of a chunk. The smallest keeps a thread busy for longer than it takes to wake it.
+const SMALLEST_CHUNK: usize = 16 * TILE_SYMBOLS;
+const LARGEST_CHUNK: usize = 256 * TILE_SYMBOLS;
+/// How much of a stream is read before it is scanned.
+const STREAM_BUFFER: usize = 1 << 20;
 
 impl Plan {
-    /// The bytes of a chunk and the number of places for chunks.
-    fn wave(&self, input_len: Option<u64>) -> (usize, usize) {
-        let small = input_len.is_some_and(|len| len <= self.chunk_bytes.unwrap_or(SERIAL_CHUNK) as u64);
-        if !self.parallel || small {
-            return (self.chunk_bytes.unwrap_or(SERIAL_CHUNK), 1);
+    /// How many chunks a wave of an input of that length has places for.
+    fn places(&self, input_len: u64) -> usize {
+        if self.parallel && input_len > self.chunk_bytes.unwrap_or(SMALLEST_CHUNK) as u64 {
+            // Two for each thread, so that the last one to finish waits half as long.
+            2 * rayon::current_num_threads()
+        } else {
+            1
         }
-        // Two for each thread, so that the last one to finish waits half as long.
-        let slots = 2 * rayon::current_num_threads();
-        let affordable = WAVE_BUDGET / slots / self.codec.expansion() / TILE_SYMBOLS * TILE_SYMBOLS;
-        (self.chunk_bytes.unwrap_or(affordable.clamp(4 * TILE_SYMBOLS, 64 * TILE_SYMBOLS)), slots)
     }
 }
 
@@ -98,6 +92,8 @@ pub(crate) struct Pipeline {
     joiner: Joiner,
     tail: Tail,
     slots: Vec<Slot>,
+    /// Bytes of a chunk of the next wave: as many as can be expected to have few enough boundaries.
+    chunk: usize,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
     done: u64,
 }
@@ -109,7 +105,8 @@ impl Pipeline {
             Codec::Text(alphabet) => alphabet,
             Codec::Raw(_) => Alphabet::Bits,
         };
-        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), done }
+        let chunk = plan.chunk_bytes.unwrap_or(LARGEST_CHUNK);
+        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), chunk, done }
     }
 
     /// Reads a stream to its end.
@@ -118,8 +115,7 @@ impl Pipeline {
         reader: &mut dyn Read,
         visitor: &mut Option<V>,
     ) -> Result<ControlFlow<V::Break>> {
-        let (chunk, slots) = self.plan.wave(None);
-        let mut buffer = vec![0; chunk * slots];
+        let mut buffer = vec![0; self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER)];
         loop {
             let filled = fill(reader, &mut buffer, self.done)?;
             if filled == 0 {
@@ -137,22 +133,21 @@ impl Pipeline {
         input: &impl Input,
         visitor: &mut Option<V>,
     ) -> Result<ControlFlow<V::Break>> {
-        let (chunk, places) = self.plan.wave(Some(input.len()));
+        let places = self.plan.places(input.len());
         self.slots.resize_with(places.max(self.slots.len()), Slot::default);
-        let mut at = self.skip_leading_space(input, chunk)?;
+        let mut at = self.skip_leading_space(input)?;
         if self.tail.is_reached() {
-            self.read_tail(input, at, chunk)?;
+            self.read_tail(input, at)?;
             at = input.len();
         }
         while at < input.len() {
-            let filled;
-            (filled, at) = self.fill_slots(input, at, chunk, places);
+            let filled = self.fill_slots(input, at, places);
             let outcome =
                 if filled == 1 { self.run_one(input, visitor)? } else { self.run_many(input, filled, visitor)? };
             match outcome {
-                ControlFlow::Continue(None) => {}
-                ControlFlow::Continue(Some(stop)) => {
-                    self.read_tail(input, stop, chunk)?;
+                ControlFlow::Continue(Reached { next, stopped: false }) => at = next,
+                ControlFlow::Continue(Reached { next, stopped: true }) => {
+                    self.read_tail(input, next)?;
                     at = input.len();
                 }
                 ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
@@ -175,13 +170,13 @@ impl Pipeline {
     }
 
     /// Where the first symbol of a text is, or the end of the input.
-    fn skip_leading_space(&mut self, input: &impl Input, chunk: usize) -> Result<u64> {
+    fn skip_leading_space(&mut self, input: &impl Input) -> Result<u64> {
         let mut at = 0;
         if matches!(self.plan.codec, Codec::Raw(_)) || !self.tail.is_before_text() {
             return Ok(at);
         }
         while at < input.len() {
-            let end = input.len().min(at + chunk as u64);
+            let end = input.len().min(at + SMALLEST_CHUNK as u64);
             let bytes = input.bytes(at..end, &mut self.slots[0].scratch)?;
             let white = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
             match bytes.iter().position(|byte| !white(byte)) {
@@ -192,11 +187,14 @@ impl Pipeline {
         Ok(at)
     }
 
-    /// Lays out the next chunks, from `at`. Returns how many and where they end.
-    fn fill_slots(&mut self, input: &impl Input, at: u64, chunk: usize, places: usize) -> (usize, u64) {
+    /// Lays out the next chunks, from `at`. Returns how many.
+    fn fill_slots(&mut self, input: &impl Input, at: u64, places: usize) -> usize {
         let mut at = at;
         let mut filled = 0;
         let mut data = at..input.len();
+        // An input that hardly fills a wave is shared out all the same.
+        let share = (input.len() - at).div_ceil(places as u64).max(SMALLEST_CHUNK as u64);
+        let chunk = if self.plan.chunk_bytes.is_some() { self.chunk as u64 } else { share.min(self.chunk as u64) };
         for slot in &mut self.slots[..places] {
             if at == input.len() {
                 break;
@@ -206,38 +204,40 @@ impl Pipeline {
             }
             let start = data.start.max(at);
             slot.hole = start - at;
-            at = data.end.min(start + chunk as u64);
+            at = data.end.min(start + chunk);
             slot.range = start..at;
             filled += 1;
         }
-        (filled, at)
+        filled
     }
 
-    /// Scans a single chunk straight onto the joined list. Returns where a text stopped, if it did.
+    /// Scans a single chunk straight onto the joined list.
     fn run_one<V: Visitor>(
         &mut self,
         input: &impl Input,
         visitor: &mut Option<V>,
-    ) -> Result<ControlFlow<V::Break, Option<u64>>> {
+    ) -> Result<ControlFlow<V::Break, Reached>> {
         let slot = &mut self.slots[0];
         self.joiner.skip_zeros(slot.hole * 8);
+        // Without a visitor all boundaries are kept anyway.
+        let limit = if visitor.is_some() { SERIAL_LIMIT } else { usize::MAX };
+        let chunk = Chunk { plan: &self.plan, range: slot.range.clone(), limit };
         let start = self.joiner.end();
-        let bytes = input.bytes(slot.range.clone(), &mut slot.scratch)?;
-        let end = wave::scan(&self.plan, bytes, start, self.joiner.boundaries());
+        let end = chunk.scan(input, &mut slot.scratch, start, self.joiner.boundaries())?;
         self.joiner.set_end(end.position, end.open);
-        let range = slot.range.clone();
-        let stop = self.count(&range, &end);
-        Ok(self.flush(visitor).map_continue(|()| stop))
+        let reached = self.count(&end);
+        Ok(self.flush(visitor).map_continue(|()| reached))
     }
 
-    /// Scans chunks on all threads and joins the results. Returns where a text stopped, if it did.
+    /// Scans chunks on all threads and joins the results.
     fn run_many<V: Visitor>(
         &mut self,
         input: &impl Input,
         filled: usize,
         visitor: &mut Option<V>,
-    ) -> Result<ControlFlow<V::Break, Option<u64>>> {
+    ) -> Result<ControlFlow<V::Break, Reached>> {
         let plan = self.plan;
+        let limit = WAVE_BUDGET / size_of::<u64>() / filled;
         let first = self.slots[0].range.start;
         let position = self.joiner.position();
         self.slots[..filled].par_iter_mut().for_each(|slot| {
@@ -247,22 +247,41 @@ impl Pipeline {
                 Codec::Text(alphabet) => position + before * alphabet.bits_per_symbol() as u64,
                 Codec::Raw(_) => position + before * 8,
             };
-            slot.scan(&plan, input, guess);
+            slot.scan(&plan, limit, input, guess);
         });
+        let mut reached = Reached { next: first, stopped: false };
         for i in 0..filled {
             let slot = &mut self.slots[i];
+            let range = slot.range.clone();
             let end = std::mem::replace(&mut slot.end, Ok(ChunkEnd::default()))?;
             self.joiner.skip_zeros(slot.hole * 8);
             self.joiner.append(&slot.boundaries, slot.guess, end.position, end.open);
-            let range = slot.range.clone();
-            let stop = self.count(&range, &end);
+            reached = self.count(&end);
             // After every chunk, so that the joined list does not double what a wave takes.
-            let flushed = self.flush(visitor).map_continue(|()| stop);
-            if stop.is_some() || flushed.is_break() {
-                return Ok(flushed);
+            if let ControlFlow::Break(value) = self.flush(visitor) {
+                return Ok(ControlFlow::Break(value));
+            }
+            let early = reached.next < range.end;
+            self.adapt(&range, early.then_some(reached.next));
+            if early || reached.stopped {
+                // What the chunks behind this one have found is found again.
+                break;
             }
         }
-        Ok(ControlFlow::Continue(None))
+        Ok(ControlFlow::Continue(reached))
+    }
+
+    /// Chooses the chunks of the next wave by how far one of this wave came before it had too many boundaries.
+    fn adapt(&mut self, range: &Range<u64>, early: Option<u64>) {
+        if self.plan.chunk_bytes.is_some() {
+            return;
+        }
+        self.chunk = match early {
+            // What is kept is half of what fitted, since waves that stop early are work done twice.
+            Some(next) => usize::try_from((next - range.start) / 2).unwrap_or(LARGEST_CHUNK),
+            None => self.chunk + self.chunk / 8,
+        };
+        self.chunk = self.chunk.next_multiple_of(TILE_SYMBOLS).clamp(4 * TILE_SYMBOLS, LARGEST_CHUNK);
     }
 
     fn flush<V: Visitor>(&mut self, visitor: &mut Option<V>) -> ControlFlow<V::Break> {
@@ -272,26 +291,34 @@ impl Pipeline {
         }
     }
 
-    /// Counts the symbols of a chunk. Returns where the text stopped, if it did.
-    fn count(&mut self, range: &std::ops::Range<u64>, end: &ChunkEnd) -> Option<u64> {
-        let text = end.text?;
-        if let Some((place, symbol)) = text.last {
-            self.tail.count(text.symbols, (self.done + range.start + place as u64, symbol));
+    /// Counts the symbols of a chunk.
+    fn count(&mut self, end: &ChunkEnd) -> Reached {
+        if let Some((place, symbol)) = end.last_symbol {
+            self.tail.count(end.symbols, (self.done + place, symbol));
         }
-        text.stop.map(|stop| range.start + stop as u64)
+        Reached { next: end.next, stopped: end.stopped }
     }
 
     /// Reads what follows the symbols of a text, up to the end of the input.
-    fn read_tail(&mut self, input: &impl Input, from: u64, chunk: usize) -> Result<()> {
+    fn read_tail(&mut self, input: &impl Input, from: u64) -> Result<()> {
         let mut at = from;
         while at < input.len() {
-            let end = input.len().min(at + chunk as u64);
+            let end = input.len().min(at + SMALLEST_CHUNK as u64);
             let bytes = input.bytes(at..end, &mut self.slots[0].scratch)?;
             self.tail.take(bytes, self.done + at)?;
             at = end;
         }
         Ok(())
     }
+}
+
+/// How far a wave came.
+#[derive(Clone, Copy)]
+struct Reached {
+    /// The place of the first byte that was not dealt with.
+    next: u64,
+    /// Whether a text stopped there.
+    stopped: bool,
 }
 
 /// Fills a buffer from a stream as far as the stream goes.

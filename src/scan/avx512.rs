@@ -1,46 +1,46 @@
-//! The kernel for x86-64 with AVX-512 VBMI2, in two passes over some words at a time.
+//! The kernel for x86-64 with AVX-512 VBMI2, in two passes over a tile of words.
 //!
-//! The first pass finds, eight words at a time, the boundaries of each word as a mask, and appends the numbers of the
-//! words that have any to a queue: `vpcompressb` of 0…63 by a mask of 64 words, and an unconditional store. The second
-//! pass takes words off the queue: `vpcompressb` of 0…63 by the boundaries gives their positions in the word, and
-//! eight of them at a time are widened, moved to where the word is, and stored without asking whether there are
-//! eight. Neither pass has a branch that depends on where boundaries are, unless a word has more than eight.
+//! The first pass finds the boundaries of eight words at a time, each word's as a mask, and notes which of the eight
+//! have any. The second makes a queue of the words that have any (`vpcompressb` of 0…63 by a mask of 64 words, stored
+//! whole), and takes them off it: `vpcompressb` of 0…63 by the boundaries of a word gives their places in it, which
+//! are widened, moved to where the word is, and stored, always some at a time. Neither pass has a branch that depends
+//! on where boundaries are, unless a word has more of them than those before it led to expect.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-/// Words that the first pass takes before the second follows.
-const GROUP: usize = 384;
+/// Words of a tile.
+pub(crate) const TILE: usize = 384;
 
 #[repr(align(64))]
-struct Numbers([u8; 64]);
+struct Bytes([u8; 64]);
 
-const ASCENDING: Numbers = {
-    let mut numbers = [0; 64];
+const ASCENDING: Bytes = {
+    let mut bytes = [0; 64];
     let mut i = 0u8;
     while i < 64 {
-        numbers[i as usize] = i;
+        bytes[i as usize] = i;
         i += 1;
     }
-    Numbers(numbers)
+    Bytes(bytes)
 };
 
 /// Byte 8 * i is i: where eight bytes come from that become the low bytes of eight words.
-const SPREAD: Numbers = {
-    let mut numbers = [0; 64];
+const SPREAD: Bytes = {
+    let mut bytes = [0; 64];
     let mut i = 0u8;
     while i < 8 {
-        numbers[i as usize * 8] = i;
+        bytes[i as usize * 8] = i;
         i += 1;
     }
-    Numbers(numbers)
+    Bytes(bytes)
 };
 
 #[target_feature(enable = "avx512f")]
-fn load(from: &[u8; 64]) -> __m512i {
+fn load(from: &Bytes) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded.
-    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    unsafe { _mm512_load_si512(from.0.as_ptr().cast()) }
 }
 
 /// See [`super::scan`] for the contract.
@@ -48,103 +48,174 @@ fn load(from: &[u8; 64]) -> __m512i {
 /// # Safety
 ///
 /// `room` has at least 64 places for each word.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let mut before = if open { u64::MAX } else { 0 };
+    let mut tile = Tile::new();
+    let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
     let mut position = position;
-    let mut count = 0;
-    for group in words.chunks(GROUP) {
-        // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
-        // 64 so far.
-        count += unsafe { scan_group(group, before, position, &mut room[count..]) };
-        before = group[group.len() - 1];
-        position += group.len() as u64 * 64;
-    }
-    count
-}
-
-/// Scans at most `GROUP` words; `before` is the word before them.
-///
-/// # Safety
-///
-/// `room` has at least 64 places for each word.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let mut boundaries = [const { MaybeUninit::<u64>::uninit() }; GROUP];
-    let mut queue = [const { MaybeUninit::<u16>::uninit() }; GROUP + 64];
-    let mut queued = 0;
-
-    let ascending = load(&ASCENDING.0);
-    let mut last = _mm512_set1_epi64(before.cast_signed());
-    for (start, part) in (0..).step_by(64).zip(words.chunks(64)) {
-        let mut found = 0u64;
-        let (eights, rest) = part.as_chunks::<8>();
-        let target = boundaries[start..].as_mut_ptr();
+    let start = room.as_mut_ptr().cast::<u64>();
+    let mut out = start;
+    for words in words.chunks(TILE) {
+        let (eights, rest) = words.as_chunks::<8>();
         for (i, eight) in eights.iter().enumerate() {
             // SAFETY: eight words are the 64 bytes that are loaded.
             let these = unsafe { _mm512_loadu_si512(eight.as_ptr().cast()) };
-            let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, last));
-            let changes = _mm512_xor_si512(these, ones_before);
-            last = these;
-            // SAFETY: `boundaries` has a place for each of the at most GROUP words.
-            unsafe { _mm512_storeu_si512(target.add(i * 8).cast(), changes) };
-            found |= u64::from(_mm512_test_epi64_mask(changes, changes)) << (i * 8);
+            tile.find(i, these, before);
+            before = these;
         }
-        for (i, &word) in (eights.len() * 8..).zip(rest) {
-            // Only at the end of the words.
-            let one_before = if start + i == 0 { before } else { words[start + i - 1] } >> 63;
-            let changes = word ^ (word << 1 | one_before);
-            boundaries[start + i].write(changes);
-            found |= u64::from(changes != 0) << i;
+        tile.forget_from(eights.len());
+        if !rest.is_empty() {
+            let there = (1u8 << rest.len()) - 1;
+            // SAFETY: only the words that are there are loaded.
+            let these = unsafe { _mm512_maskz_loadu_epi64(there, rest.as_ptr().cast()) };
+            tile.find(eights.len(), these, before);
+            tile.any[eights.len()] &= there;
         }
-        let numbers = _mm512_maskz_compress_epi8(found, ascending);
-        #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "below GROUP")]
-        let first = _mm512_set1_epi16(start as i16);
-        let low = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(numbers)), first);
-        let high = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(numbers)), first);
-        // SAFETY: at most `start` numbers were queued, and the queue has 64 places more than words.
-        unsafe {
-            let place = queue.as_mut_ptr().add(queued);
-            _mm512_storeu_si512(place.cast(), low);
-            _mm512_storeu_si512(place.add(32).cast(), high);
-        }
-        queued += found.count_ones() as usize;
-    }
-
-    let spread = load(&SPREAD.0);
-    let low_bytes = 0x0101_0101_0101_0101;
-    let mut out = room.as_mut_ptr().cast::<u64>();
-    let start = out;
-    for number in &queue[..queued] {
-        // SAFETY: the first pass wrote the queue up to `queued`, and the boundaries of every word in it.
-        let (number, changes) = unsafe {
-            let number = number.assume_init();
-            (number, boundaries[usize::from(number)].assume_init())
-        };
-        let in_word = _mm512_maskz_compress_epi8(changes, ascending);
-        let base = _mm512_set1_epi64((position + u64::from(number) * 64).cast_signed());
-        let count = changes.count_ones() as usize;
-        let eight = |i: u8| {
-            let from = _mm512_add_epi8(spread, _mm512_set1_epi8((i * 8).cast_signed()));
-            _mm512_add_epi64(_mm512_maskz_permutexvar_epi8(low_bytes, from, in_word), base)
-        };
-        // SAFETY: the words before this one have taken at most 64 places each, so there are 64 left for this one.
-        unsafe {
-            _mm512_storeu_si512(out.cast(), eight(0));
-            if count > 8 {
-                for i in 1..5 {
-                    _mm512_storeu_si512(out.add(usize::from(i) * 8).cast(), eight(i));
-                }
-                if count > 40 {
-                    for i in 5..8 {
-                        _mm512_storeu_si512(out.add(usize::from(i) * 8).cast(), eight(i));
-                    }
-                }
-            }
-            out = out.add(count);
-        }
+        // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
+        // 64 so far.
+        out = unsafe { tile.write(position, out) };
+        position += words.len() as u64 * 64;
     }
     // SAFETY: both point into the room.
     unsafe { out.offset_from_unsigned(start) }
+}
+
+/// The boundaries of a tile of words.
+#[repr(align(64))]
+pub(crate) struct Tile {
+    /// Of each word, a one for each boundary. Written by [`find`](Self::find), eight at a time.
+    changes: [MaybeUninit<u64>; TILE],
+    /// A bit for each word that has any; zero where nothing was found yet.
+    any: [u8; TILE / 8],
+    /// Whether the words of the tile before had so few boundaries each that four are expected to do.
+    sparse: bool,
+    /// How many words of the tile before had any.
+    queued: usize,
+}
+
+impl Tile {
+    pub(crate) const fn new() -> Self {
+        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], sparse: true, queued: 0 }
+    }
+
+    /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last place.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vbmi2")]
+    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) {
+        let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, before));
+        let changes = _mm512_xor_si512(these, ones_before);
+        let place = &mut self.changes.as_chunks_mut::<8>().0[i];
+        // SAFETY: eight places are the 64 bytes that are stored, and a tile is aligned to that.
+        unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), changes) };
+        self.any[i] = _mm512_test_epi64_mask(changes, changes);
+    }
+
+    /// Says that the words from the `i`-th eight on have no boundaries.
+    #[inline]
+    pub(crate) fn forget_from(&mut self, i: usize) {
+        self.any[i..].fill(0);
+    }
+
+    /// How many words had boundaries, of the tile that was written last.
+    pub(crate) const fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Says that the `n` eights from the `i`-th on have no boundaries.
+    #[inline]
+    pub(crate) fn skip(&mut self, i: usize, n: usize) {
+        self.any[i..i + n].fill(0);
+    }
+
+    /// Writes the boundaries of a tile whose first bit is at `position`. Returns the place after the last of them.
+    ///
+    /// # Safety
+    ///
+    /// There are 64 places from `out` on for each word up to the last one that has boundaries; every eight words of
+    /// which any has some were found.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+    pub(crate) unsafe fn write(&mut self, position: u64, out: *mut u64) -> *mut u64 {
+        let ascending = load(&ASCENDING);
+        let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE + 64];
+        let mut queued = 0;
+        for (i, any) in self.any.as_chunks().0.iter().enumerate() {
+            let any = u64::from_le_bytes(*any);
+            let numbers = _mm512_maskz_compress_epi8(any, ascending);
+            #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "below TILE")]
+            let first = _mm512_set1_epi16((i * 64) as i16);
+            let low = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(numbers)), first);
+            let high = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(numbers)), first);
+            // SAFETY: at most as many numbers were queued as there were words before, and the queue has 64 places
+            // more than words.
+            unsafe {
+                let place = queue.as_mut_ptr().add(queued);
+                _mm512_storeu_si512(place.cast(), low);
+                _mm512_storeu_si512(place.add(32).cast(), high);
+            }
+            queued += any.count_ones() as usize;
+        }
+        // SAFETY: this much of the queue was just written.
+        let queue = unsafe { queue[..queued].assume_init_ref() };
+        // SAFETY: the caller's promise; every number in the queue is that of a word with boundaries.
+        let end = unsafe {
+            if self.sparse {
+                self.write_queued::<true>(queue, position, out)
+            } else {
+                self.write_queued::<false>(queue, position, out)
+            }
+        };
+        // SAFETY: both point into the room.
+        let written = unsafe { end.offset_from_unsigned(out) };
+        self.sparse = 2 * written <= 5 * queued;
+        self.queued = queued;
+        end
+    }
+
+    /// Writes the boundaries of the queued words: four at a time if they are `SPARSE`, else eight.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write); the queue holds the numbers of words with boundaries.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+    unsafe fn write_queued<const SPARSE: bool>(&self, queue: &[u16], position: u64, out: *mut u64) -> *mut u64 {
+        let ascending = load(&ASCENDING);
+        let spread = load(&SPREAD);
+        let low_bytes = 0x0101_0101_0101_0101;
+        let mut out = out;
+        for &number in queue {
+            // SAFETY: the words of the queue were found.
+            let changes = unsafe { self.changes.get_unchecked(usize::from(number)).assume_init() };
+            let base = (position + u64::from(number) * 64).cast_signed();
+            let places = _mm512_maskz_compress_epi8(changes, ascending);
+            let count = changes.count_ones() as usize;
+            let eight = |i: u8| {
+                let from = _mm512_add_epi8(spread, _mm512_set1_epi8((i * 8).cast_signed()));
+                let wide = _mm512_maskz_permutexvar_epi8(low_bytes, from, places);
+                _mm512_add_epi64(wide, _mm512_set1_epi64(base))
+            };
+            // SAFETY: the words before this one have taken at most 64 places each, so there are 64 left for this one.
+            unsafe {
+                if SPARSE {
+                    let four = _mm256_cvtepu8_epi64(_mm512_castsi512_si128(places));
+                    _mm256_storeu_si256(out.cast(), _mm256_add_epi64(four, _mm256_set1_epi64x(base)));
+                } else {
+                    _mm512_storeu_si512(out.cast(), eight(0));
+                }
+                if count > if SPARSE { 4 } else { 8 } {
+                    for i in u8::from(!SPARSE)..5 {
+                        _mm512_storeu_si512(out.add(usize::from(i) * 8).cast(), eight(i));
+                    }
+                    if count > 40 {
+                        for i in 5..8 {
+                            _mm512_storeu_si512(out.add(usize::from(i) * 8).cast(), eight(i));
+                        }
+                    }
+                }
+                out = out.add(count);
+            }
+        }
+        out
+    }
 }

@@ -8,13 +8,14 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 mod portable;
 
 use std::mem::MaybeUninit;
 
 use crate::Tier;
 use crate::decode::Sink;
+use crate::fused::{TILE_ROOM, scan_base64};
 use crate::tier::Verified;
 
 /// Appends the boundaries of the bits that it takes.
@@ -23,12 +24,19 @@ pub(crate) struct Scanner<'a> {
     boundaries: &'a mut Vec<u64>,
     position: u64,
     open: bool,
+    limit: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
     pub(crate) const fn new(tier: Verified, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
-        Self { tier, boundaries, position, open }
+        Self { tier, boundaries, position, open, limit: usize::MAX }
+    }
+
+    /// The same, full once there are that many boundaries, those of one more tile aside.
+    pub(crate) const fn limit(mut self, boundaries: usize) -> Self {
+        self.limit = boundaries;
+        self
     }
 
     /// The position of the next bit, and whether a run is open.
@@ -40,6 +48,30 @@ impl<'a> Scanner<'a> {
 impl Sink for Scanner<'_> {
     fn last_bit(&self) -> bool {
         self.open
+    }
+
+    fn is_full(&self) -> bool {
+        self.boundaries.len() >= self.limit
+    }
+
+    fn base64(&mut self, text: &[u8]) -> usize {
+        self.boundaries.reserve(TILE_ROOM);
+        // A kernel stops where a tile might not fit, so this much room lets it come just beyond the limit.
+        let wanted = self.limit.saturating_sub(self.boundaries.len()).saturating_add(TILE_ROOM);
+        let room = self.boundaries.spare_capacity_mut();
+        let wanted = wanted.min(room.len());
+        let room = &mut room[..wanted];
+        let Some(reached) = scan_base64(self.tier, text, self.open, self.position, room) else { return 0 };
+        let len = self.boundaries.len() + reached.boundaries;
+        // SAFETY: by the contract of `scan_base64`, the first `boundaries` elements of the spare capacity were
+        // written, and that is at least so long.
+        #[expect(unsafe_code)]
+        unsafe {
+            self.boundaries.set_len(len);
+        }
+        self.open = reached.open;
+        self.position += reached.symbols as u64 * 6;
+        reached.symbols
     }
 
     fn uniform(&mut self, bits: u64) {

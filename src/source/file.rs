@@ -9,6 +9,9 @@ use super::Input;
 use super::sparse;
 use crate::{Error, Result};
 
+/// How much is read at a time: little enough to stay in a cache until it is decoded.
+const PIECE: u64 = 128 << 10;
+
 /// A file or block device whose length is known.
 pub(crate) struct FileInput<'a> {
     file: &'a File,
@@ -75,6 +78,10 @@ impl Input for FileInput<'_> {
             }
         }
         Ok(scratch)
+    }
+
+    fn piece(&self) -> u64 {
+        PIECE
     }
 
     fn data(&self, from: u64) -> Range<u64> {

@@ -14,6 +14,9 @@ pub(crate) trait Input: Sync {
     /// The bytes of a range inside the input: borrowed where they lie in memory, else read into `scratch`.
     fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
 
+    /// How many bytes to ask for at a time at the most.
+    fn piece(&self) -> u64;
+
     /// The next range, at or after `from`, that may hold anything but zeros; empty, at the end, if there is none.
     fn data(&self, from: u64) -> Range<u64>;
 }
@@ -52,6 +55,11 @@ impl Input for Slice<'_> {
         // The pipeline asks for nothing beyond the length, which is a usize.
         #[expect(clippy::cast_possible_truncation)]
         Ok(&self.bytes[range.start as usize..range.end as usize])
+    }
+
+    fn piece(&self) -> u64 {
+        // They are there, so there is no reason to cut them up. Far from what could overflow.
+        u64::MAX / 4
     }
 
     fn data(&self, from: u64) -> Range<u64> {

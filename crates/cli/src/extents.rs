@@ -5,10 +5,11 @@ use changed_blocks::{ByteRange, Extent, Geometry, Summary, VirtualSize};
 
 use crate::args::{ExtentsArgs, Format};
 use crate::failure::Failure;
+use crate::formatter::Formatter;
 use crate::human::Human;
 use crate::input::Input;
 use crate::plan::scanner;
-use crate::run::{Pieces, Render, RenderError, run};
+use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
@@ -21,7 +22,7 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     }
     let window = ByteRange::between(start, end);
     let human = Human { block_size: args.input.block_size };
-    let format: &dyn ExtentFormat = match args.output {
+    let format: &(dyn ExtentFormat + Sync) = match args.output {
         Format::Text => &Text,
         Format::Human => &human,
         Format::Json => &Json,
@@ -35,16 +36,16 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
         window,
         geometry: Geometry::default(),
         totals: Totals::default(),
-        pieces: Pieces::new(),
+        formatter: Formatter::new(format, args.input.threads != Some(1)),
     })
 }
 
 struct ExtentsRender<'f> {
-    format: &'f dyn ExtentFormat,
+    format: &'f (dyn ExtentFormat + Sync),
     window: ByteRange,
     geometry: Geometry,
     totals: Totals,
-    pieces: Pieces,
+    formatter: Formatter<'f>,
 }
 
 impl Render for ExtentsRender<'_> {
@@ -64,17 +65,10 @@ impl Render for ExtentsRender<'_> {
         let discarding = to.state() == State::Discarding;
         for &extent in extents {
             let Some(range) = self.geometry.byte_range(extent)?.clip(self.window) else { continue };
-            let first = self.totals.extents == 0;
             self.totals.add(range, &self.geometry);
-            if discarding {
-                continue;
+            if !discarding {
+                self.formatter.push(range, to)?;
             }
-            let buffer = self.pieces.buffer();
-            if !first {
-                buffer.extend_from_slice(self.format.separator());
-            }
-            self.format.range(range, buffer);
-            self.pieces.hand_over_if_large(to)?;
         }
         Ok(())
     }
@@ -86,7 +80,7 @@ impl Render for ExtentsRender<'_> {
             let message = format!("--offset {} is not on the disk, which has {size} bytes", self.window.offset_bytes);
             return Err(RenderError::Usage { message, hint: "is it the right disk?" });
         }
-        Ok(self.pieces.hand_over(to)?)
+        Ok(self.formatter.hand_over(to)?)
     }
 
     fn foot(&self, head_knew: bool) -> Vec<u8> {

@@ -6,6 +6,7 @@ mod args;
 mod encode;
 mod extents;
 mod failure;
+mod formatter;
 mod human;
 mod input;
 mod plan;

@@ -1,6 +1,6 @@
 //! A run: input through the engine into a rendering, once, or twice where the output is too long to be held.
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 
 use changed_blocks::{Error, Extent, Geometry, Scanner, Summary, Visitor};
@@ -138,34 +138,5 @@ impl<R: Render> Visitor for &mut Pass<'_, '_, '_, R> {
             self.progress.stop();
         }
         self.progress.update(input_bytes);
-    }
-}
-
-/// Formats extents piece by piece: `push` appends one to a buffer, which goes to the sink whenever it is large.
-pub(crate) struct Pieces {
-    buffer: Vec<u8>,
-}
-
-impl Pieces {
-    const LARGE: usize = 64 << 10;
-
-    pub(crate) const fn new() -> Self {
-        Self { buffer: Vec::new() }
-    }
-
-    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
-    }
-
-    /// Hands over what was appended if it is much.
-    pub(crate) fn hand_over_if_large(&mut self, to: &mut Sink<'_>) -> io::Result<()> {
-        if self.buffer.len() >= Self::LARGE { self.hand_over(to) } else { Ok(()) }
-    }
-
-    /// Hands over what was appended.
-    pub(crate) fn hand_over(&mut self, to: &mut Sink<'_>) -> io::Result<()> {
-        to.write_all(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
     }
 }

@@ -1,0 +1,87 @@
+//! The kernel for x86-64 with AVX-512 VBMI2: decoding as in `decode`, both passes of scanning as in `scan`.
+#![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
+
+use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
+
+use super::{Reached, TILE_ROOM};
+use crate::decode::TILE_SYMBOLS;
+use crate::decode::avx512::{Decoder, STEP};
+use crate::scan::avx512::Tile;
+
+/// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
+const QUIET: usize = 10;
+
+/// See [`super::scan_base64`] for the contract.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+pub(super) fn scan_base64(
+    tiles: &[[u8; TILE_SYMBOLS]],
+    open: bool,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+) -> Reached {
+    let decoder = Decoder::new();
+    let mut found = Tile::new();
+    let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
+    let start = room.as_mut_ptr().cast::<u64>();
+    // SAFETY: the end of the room.
+    let end = unsafe { start.add(room.len()) };
+    let mut out = start;
+    let mut taken = 0;
+    let mut quiet = true;
+    for tile in tiles {
+        // SAFETY: both point into the room.
+        if unsafe { end.offset_from_unsigned(out) } < TILE_ROOM {
+            break;
+        }
+        let last = if quiet {
+            first_pass::<true>(&decoder, tile, before, &mut found)
+        } else {
+            first_pass::<false>(&decoder, tile, before, &mut found)
+        };
+        let Some(last) = last else { break };
+        before = last;
+        let tile_position = position + taken as u64 * (TILE_SYMBOLS as u64 * 6);
+        // SAFETY: there is room for all boundaries that a tile can have; every eight words were found or skipped.
+        out = unsafe { found.write(tile_position, out) };
+        quiet = found.queued() <= QUIET;
+        taken += 1;
+    }
+    // SAFETY: both point into the room.
+    let boundaries = unsafe { out.offset_from_unsigned(start) };
+    Reached { symbols: taken * TILE_SYMBOLS, boundaries, open: is_open(before) }
+}
+
+/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. Returns the last words, or nothing
+/// if some byte is no symbol.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn first_pass<const LOOK: bool>(
+    decoder: &Decoder,
+    tile: &[u8; TILE_SYMBOLS],
+    before: __m512i,
+    found: &mut Tile,
+) -> Option<__m512i> {
+    let mut before = before;
+    let mut bad = _mm512_setzero_si512();
+    for (i, step) in tile.as_chunks::<STEP>().0.iter().enumerate() {
+        if LOOK && decoder.is_uniform(step, is_open(before)) {
+            found.skip(i * 3, 3);
+            continue;
+        }
+        let words;
+        (words, bad) = decoder.decode(step, bad);
+        for (j, words) in words.into_iter().enumerate() {
+            found.find(i * 3 + j, words, before);
+            before = words;
+        }
+    }
+    (_mm512_movepi8_mask(bad) == 0).then_some(before)
+}
+
+/// Whether the last bit of eight words is a one.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn is_open(words: __m512i) -> bool {
+    _mm512_movepi64_mask(words) >> 7 == 1
+}
