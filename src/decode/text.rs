@@ -29,8 +29,8 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
     let mut symbols = 0;
     let stop = loop {
         // The usual case: nothing but symbols, decoded where they lie.
-        while alphabet == Alphabet::Base64 {
-            let taken = sink.base64(&text[at..]);
+        loop {
+            let taken = if alphabet == Alphabet::Base64 { sink.base64(&text[at..]) } else { 0 };
             if taken == 0 {
                 break;
             }

@@ -155,9 +155,8 @@ impl Tile {
             }
             queued += any.count_ones() as usize;
         }
-        // SAFETY: this much of the queue was just written.
-        let queue = unsafe { queue[..queued].assume_init_ref() };
-        // SAFETY: the caller's promise; every number in the queue is that of a word with boundaries.
+        let queue = &queue[..queued];
+        // SAFETY: the caller's promise; this much of the queue was written, with numbers of words with boundaries.
         let end = unsafe {
             if self.sparse {
                 self.write_queued::<true>(queue, position, out)
@@ -176,17 +175,25 @@ impl Tile {
     ///
     /// # Safety
     ///
-    /// As for [`write`](Self::write); the queue holds the numbers of words with boundaries.
+    /// As for [`write`](Self::write); the queue is written, with the numbers of words with boundaries.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    unsafe fn write_queued<const SPARSE: bool>(&self, queue: &[u16], position: u64, out: *mut u64) -> *mut u64 {
+    unsafe fn write_queued<const SPARSE: bool>(
+        &self,
+        queue: &[MaybeUninit<u16>],
+        position: u64,
+        out: *mut u64,
+    ) -> *mut u64 {
         let ascending = load(&ASCENDING);
         let spread = load(&SPREAD);
         let low_bytes = 0x0101_0101_0101_0101;
         let mut out = out;
         for &number in queue {
-            // SAFETY: the words of the queue were found.
-            let changes = unsafe { self.changes.get_unchecked(usize::from(number)).assume_init() };
+            // SAFETY: the queue was written, and its words were found.
+            let (number, changes) = unsafe {
+                let number = number.assume_init();
+                (number, self.changes.get_unchecked(usize::from(number)).assume_init())
+            };
             let base = (position + u64::from(number) * 64).cast_signed();
             let places = _mm512_maskz_compress_epi8(changes, ascending);
             let count = changes.count_ones() as usize;
