@@ -32,7 +32,7 @@
 //! * [`Scanner`]: from a [`Source`] in some [`Encoding`] to extents: all of them, into a buffer, or to a visitor.
 //! * [`Extent`]: a run of changed blocks. [`Geometry`]: from blocks to bytes.
 //! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
-//! * [`format`]: writers for extents and bitmaps.
+//! * [`mod@format`]: writers for extents and bitmaps.
 //! * [`cbtlog`]: the files behind the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.
 //! * [`Tier`]: which implementation of the hot path runs.

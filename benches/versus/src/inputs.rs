@@ -1,0 +1,132 @@
+//! The texts that everything is measured on, and what is true of them.
+
+use std::path::{Path, PathBuf};
+
+use changed_blocks::Extent;
+
+use densities::DENSITIES;
+
+use crate::options::Options;
+
+#[path = "../../inputs/mod.rs"]
+mod densities;
+
+/// What the size of the real bitmaps is called: 2.67 MiB each, a disk of 1 TiB.
+pub(crate) const REAL: &str = "real";
+const REAL_BITMAPS: [&str; 3] = ["database-hour", "development-day", "file-server-day"];
+
+/// One text, and what it says.
+pub(crate) struct Cell {
+    pub(crate) size: String,
+    pub(crate) input: String,
+    /// Base64, nothing around it.
+    pub(crate) text: Vec<u8>,
+    /// What it decodes to: whole words of 64 bits.
+    pub(crate) bitmap: Vec<u8>,
+    /// The list of its runs.
+    pub(crate) truth: Digest,
+}
+
+/// What tells one list of runs from another without keeping either: the longest has 6 GiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) runs: u64,
+    pub(crate) blocks: u64,
+    hash: u64,
+}
+
+impl Digest {
+    pub(crate) fn of(extents: &[Extent]) -> Self {
+        let mut digest = Self::default();
+        for extent in extents {
+            digest.take(extent.start_block, extent.end_block);
+        }
+        digest
+    }
+
+    /// The oracle: one bit after the other.
+    fn bit_by_bit(bitmap: &[u8]) -> Self {
+        let mut digest = Self::default();
+        let mut start = None;
+        for (byte, place) in bitmap.iter().zip(0u64..) {
+            for i in 0..8 {
+                let block = place * 8 + i;
+                match (byte >> (7 - i) & 1 == 1, start) {
+                    (true, None) => start = Some(block),
+                    (false, Some(first)) => {
+                        digest.take(first, block);
+                        start = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if let Some(first) = start {
+            digest.take(first, bitmap.len() as u64 * 8);
+        }
+        digest
+    }
+
+    fn take(&mut self, start: u64, end: u64) {
+        self.runs += 1;
+        self.blocks = self.blocks.wrapping_add(end.wrapping_sub(start));
+        // Any number of wrong, missing or misplaced boundaries changes the hash, short of a collision.
+        for boundary in [start, end] {
+            self.hash = (self.hash.rotate_left(5) ^ boundary).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+}
+
+impl Cell {
+    fn new(size: String, input: &str, text: Vec<u8>, bitmap: Vec<u8>) -> Self {
+        assert_eq!(bitmap.len() % 8, 0, "{size} {input}: the peers are assembled for whole words");
+        let truth = Digest::bit_by_bit(&bitmap);
+        Self { size, input: input.to_owned(), text, bitmap, truth }
+    }
+
+    /// The bytes of the list of extents.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.truth.runs as usize * size_of::<Extent>()
+    }
+}
+
+/// The names of all inputs.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    DENSITIES.iter().map(|density| density.name).chain(REAL_BITMAPS)
+}
+
+/// The cells that are asked for, small sizes first. Each is made when its turn comes: all at once would take gigabytes.
+pub(crate) fn cells(options: &Options) -> impl Iterator<Item = Result<Cell, String>> {
+    let made = options.sizes.iter().flat_map(move |&bytes| {
+        let wanted = DENSITIES.iter().filter(|density| options.wants_input(density.name));
+        wanted.map(move |density| {
+            let bitmap = density.bitmap(bytes / 4 * 3);
+            let text = base64_simd::STANDARD.encode_type::<Vec<u8>>(&bitmap);
+            Ok(Cell::new(size_name(bytes), density.name, text, bitmap))
+        })
+    });
+    let real = REAL_BITMAPS.iter().filter(move |name| options.real && options.wants_input(name));
+    made.chain(real.map(|name| real_bitmap(name)))
+}
+
+fn real_bitmap(name: &str) -> Result<Cell, String> {
+    let path = data_folder().join(name).with_extension("b64");
+    let mut text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.truncate(text.trim_ascii_end().len());
+    let bitmap = base64_simd::STANDARD.decode_to_vec(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Cell::new(REAL.to_owned(), name, text, bitmap))
+}
+
+fn data_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data")
+}
+
+fn size_name(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{} MiB", bytes >> 20)
+    } else if bytes.is_multiple_of(1 << 10) {
+        format!("{} KiB", bytes >> 10)
+    } else {
+        format!("{bytes} bytes")
+    }
+}

@@ -1,0 +1,63 @@
+//! This library: on each tier, to a visitor that only counts, and on two threads.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use changed_blocks::{Encoding, Extent, Scanner, Tier};
+
+use crate::measure::{Candidate, Yields};
+
+/// The kinds of candidates here, as they stand in the results.
+pub(crate) const OURS: &str = "ours";
+pub(crate) const VISIT: &str = "ours, counting";
+pub(crate) const THREADS: &str = "ours, two threads";
+
+/// The fastest tier is the last of its kind: the one that users get, who ask for none.
+pub(crate) fn candidates() -> Result<Vec<Candidate>, String> {
+    let mut all: Vec<Candidate> = Tier::available()
+        .map(|tier| {
+            let scanner = Scanner::new(Encoding::Base64).parallel(false).tier(tier);
+            Candidate::new(OURS, format!("changed-blocks, {tier}"), Yields::Extents, move |text, buffers| {
+                scanner.extents_into(text, &mut buffers.extents).expect("good text");
+                0
+            })
+        })
+        .collect();
+    let Some(fastest) = Tier::available().last() else { return Err("no tier runs here".to_owned()) };
+
+    let scanner = Scanner::new(Encoding::Base64).parallel(false).tier(fastest);
+    all.push(Candidate::new(VISIT, format!("changed-blocks, {fastest}, counting"), Yields::Count, move |text, _| {
+        let mut count = 0;
+        let outcome = scanner.visit(text, |batch: &[Extent]| {
+            count += batch.len() as u64;
+            ControlFlow::<Infallible>::Continue(())
+        });
+        assert!(outcome.expect("good text").is_continue());
+        count
+    }));
+
+    if std::thread::available_parallelism().is_ok_and(|threads| threads.get() >= 2) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().map_err(|error| error.to_string())?;
+        let scanner = Scanner::new(Encoding::Base64).parallel(true).tier(fastest);
+        let name = format!("changed-blocks, {fastest}, two threads");
+        all.push(Candidate::new(THREADS, name, Yields::Extents, move |text, buffers| {
+            let extents = &mut buffers.extents;
+            pool.install(|| scanner.extents_into(text, extents)).expect("good text");
+            0
+        }));
+    }
+    Ok(all)
+}
+
+/// Says which parts of this library are left out on this machine.
+pub(crate) fn skipped() -> Vec<String> {
+    let mut lines: Vec<String> = Tier::ALL
+        .iter()
+        .filter(|tier| !tier.is_available())
+        .map(|tier| format!("skipped: {tier} (this processor cannot run it)"))
+        .collect();
+    if !std::thread::available_parallelism().is_ok_and(|threads| threads.get() >= 2) {
+        lines.push("skipped: two threads (this machine has one)".to_owned());
+    }
+    lines
+}
