@@ -92,6 +92,8 @@ pub(crate) struct Pipeline {
     joiner: Joiner,
     tail: Tail,
     slots: Vec<Slot>,
+    /// For what is read on the caller's thread.
+    scratch: Vec<u8>,
     /// Bytes of a chunk of the next wave: as many as can be expected to have few enough boundaries.
     chunk: usize,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
@@ -106,7 +108,7 @@ impl Pipeline {
             Codec::Raw(_) => Alphabet::Bits,
         };
         let chunk = plan.chunk_bytes.unwrap_or(LARGEST_CHUNK);
-        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), chunk, done }
+        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), scratch: Vec::new(), chunk, done }
     }
 
     /// Reads a stream to its end.
@@ -177,7 +179,7 @@ impl Pipeline {
         }
         while at < input.len() {
             let end = input.len().min(at + SMALLEST_CHUNK as u64);
-            let bytes = input.bytes(at..end, &mut self.slots[0].scratch)?;
+            let bytes = input.bytes(at..end, &mut self.scratch)?;
             let white = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
             match bytes.iter().position(|byte| !white(byte)) {
                 Some(place) => return Ok(at + place as u64),
@@ -211,19 +213,29 @@ impl Pipeline {
         filled
     }
 
-    /// Scans a single chunk straight onto the joined list.
+    /// Scans a single chunk straight onto the joined list, as far as there is room in it.
     fn run_one<V: Visitor>(
         &mut self,
         input: &impl Input,
         visitor: &mut Option<V>,
     ) -> Result<ControlFlow<V::Break, Reached>> {
-        let slot = &mut self.slots[0];
-        self.joiner.skip_zeros(slot.hole * 8);
+        let (hole, range) = (self.slots[0].hole, self.slots[0].range.clone());
+        self.joiner.skip_zeros(hole * 8);
+        self.run_on(input, range, visitor)
+    }
+
+    /// Scans a range straight onto the joined list, as far as there is room in it.
+    fn run_on<V: Visitor>(
+        &mut self,
+        input: &impl Input,
+        range: Range<u64>,
+        visitor: &mut Option<V>,
+    ) -> Result<ControlFlow<V::Break, Reached>> {
         // Without a visitor all boundaries are kept anyway.
         let limit = if visitor.is_some() { SERIAL_LIMIT } else { usize::MAX };
-        let chunk = Chunk { plan: &self.plan, range: slot.range.clone(), limit };
+        let chunk = Chunk { plan: &self.plan, range, limit };
         let start = self.joiner.end();
-        let end = chunk.scan(input, &mut slot.scratch, start, self.joiner.boundaries())?;
+        let end = chunk.scan(input, &mut self.scratch, start, self.joiner.boundaries())?;
         self.joiner.set_end(end.position, end.open);
         let reached = self.count(&end);
         Ok(self.flush(visitor).map_continue(|()| reached))
@@ -250,38 +262,44 @@ impl Pipeline {
             slot.scan(&plan, limit, input, guess);
         });
         let mut reached = Reached { next: first, stopped: false };
+        let mut densest = 0.0f64;
         for i in 0..filled {
             let slot = &mut self.slots[i];
             let range = slot.range.clone();
             let end = std::mem::replace(&mut slot.end, Ok(ChunkEnd::default()))?;
             self.joiner.skip_zeros(slot.hole * 8);
             self.joiner.append(&slot.boundaries, slot.guess, end.position, end.open);
+            let density = slot.boundaries.len() as f64 / (end.next - range.start).max(1) as f64;
             reached = self.count(&end);
             // After every chunk, so that the joined list does not double what a wave takes.
-            if let ControlFlow::Break(value) = self.flush(visitor) {
+            let mut flushed = self.flush(visitor);
+            // What did not fit is made up for here. The chunks behind it are good all the same.
+            while flushed.is_continue() && reached.next < range.end && !reached.stopped {
+                match self.run_on(input, reached.next..range.end, visitor)? {
+                    ControlFlow::Continue(further) => reached = further,
+                    ControlFlow::Break(value) => flushed = ControlFlow::Break(value),
+                }
+            }
+            if let ControlFlow::Break(value) = flushed {
                 return Ok(ControlFlow::Break(value));
             }
-            let early = reached.next < range.end;
-            self.adapt(&range, early.then_some(reached.next));
-            if early || reached.stopped {
-                // What the chunks behind this one have found is found again.
+            densest = densest.max(density);
+            if reached.stopped {
                 break;
             }
         }
+        self.adapt(limit, densest);
         Ok(ControlFlow::Continue(reached))
     }
 
-    /// Chooses the chunks of the next wave by how far one of this wave came before it had too many boundaries.
-    fn adapt(&mut self, range: &Range<u64>, early: Option<u64>) {
-        if self.plan.chunk_bytes.is_some() {
-            return;
+    /// Chooses the chunks of the next wave so that their boundaries fit, if they are as dense as the densest of this.
+    fn adapt(&mut self, limit: usize, boundaries_per_byte: f64) {
+        if self.plan.chunk_bytes.is_none() {
+            // A quarter more than expected still fits. A float that is too large becomes the largest number.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let bytes = (limit as f64 * 0.8 / boundaries_per_byte) as usize;
+            self.chunk = bytes.clamp(4 * TILE_SYMBOLS, LARGEST_CHUNK).next_multiple_of(TILE_SYMBOLS);
         }
-        self.chunk = match early {
-            // What is kept is half of what fitted, since waves that stop early are work done twice.
-            Some(next) => usize::try_from((next - range.start) / 2).unwrap_or(LARGEST_CHUNK),
-            None => self.chunk + self.chunk / 8,
-        };
-        self.chunk = self.chunk.next_multiple_of(TILE_SYMBOLS).clamp(4 * TILE_SYMBOLS, LARGEST_CHUNK);
     }
 
     fn flush<V: Visitor>(&mut self, visitor: &mut Option<V>) -> ControlFlow<V::Break> {
@@ -304,7 +322,7 @@ impl Pipeline {
         let mut at = from;
         while at < input.len() {
             let end = input.len().min(at + SMALLEST_CHUNK as u64);
-            let bytes = input.bytes(at..end, &mut self.slots[0].scratch)?;
+            let bytes = input.bytes(at..end, &mut self.scratch)?;
             self.tail.take(bytes, self.done + at)?;
             at = end;
         }
