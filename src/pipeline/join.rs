@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Visitor;
+use super::piece::{Piece, append_in_parallel};
 use crate::extent::from_boundaries;
 use crate::{Error, Result};
 
@@ -47,33 +48,51 @@ impl Joiner {
 
     /// Takes that many zeros.
     pub(super) fn skip_zeros(&mut self, bits: u64) {
-        if bits > 0 && self.open {
-            self.boundaries.push(self.position);
-            self.open = false;
-        }
-        self.position += bits;
+        let closed = self.close_for(bits);
+        self.boundaries.extend(closed);
+    }
+
+    /// Takes note of that many zeros. Returns the boundary where they end a run.
+    fn close_for(&mut self, zeros: u64) -> Option<u64> {
+        let closed = (zeros > 0 && self.open).then_some(self.position);
+        self.open &= closed.is_none();
+        self.position += zeros;
+        closed
     }
 
     /// Appends a chunk that was scanned as if no run were open before it and as if it began at `guess`.
     pub(super) fn append(&mut self, chunk: &[u64], guess: u64, end: u64, open: bool) {
-        let mut chunk = chunk;
-        if end > guess && self.open {
-            // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
-            match chunk.split_first() {
-                Some((&first, rest)) if first == guess => chunk = rest,
-                _ => self.boundaries.push(self.position),
-            }
+        let piece = self.fit(chunk, guess, end, open);
+        self.boundaries.extend(piece.lead);
+        self.boundaries.extend(piece.rest.iter().map(|boundary| boundary.wrapping_add(piece.moved)));
+    }
+
+    /// Appends chunks one after the other, each after the zeros that come before it, on all threads.
+    pub(super) fn append_all<'c>(&mut self, chunks: impl Iterator<Item = (u64, &'c [u64], u64, u64, bool)>) {
+        let mut pieces = Vec::new();
+        for (zeros, chunk, guess, end, open) in chunks {
+            let closed = self.close_for(zeros);
+            pieces.push(Piece { lead: closed, rest: &[], moved: 0 });
+            pieces.push(self.fit(chunk, guess, end, open));
         }
-        let moved = self.position.wrapping_sub(guess);
-        if moved == 0 {
-            self.boundaries.extend_from_slice(chunk);
-        } else {
-            self.boundaries.extend(chunk.iter().map(|boundary| boundary.wrapping_add(moved)));
-        }
+        append_in_parallel(&mut self.boundaries, pieces);
+    }
+
+    /// Finds out what of a chunk is to be appended, and takes note of where it ends.
+    fn fit<'c>(&mut self, chunk: &'c [u64], guess: u64, end: u64, open: bool) -> Piece<'c> {
+        let mut piece = Piece { lead: None, rest: chunk, moved: self.position.wrapping_sub(guess) };
         if end > guess {
+            if self.open {
+                // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
+                match chunk.split_first() {
+                    Some((&first, rest)) if first == guess => piece.rest = rest,
+                    _ => piece.lead = Some(self.position),
+                }
+            }
             self.open = open;
         }
-        self.position = end.wrapping_add(moved);
+        self.position = end.wrapping_add(piece.moved);
+        piece
     }
 
     /// Gives out all runs that have ended.

@@ -6,6 +6,7 @@
 //! one.
 
 mod join;
+mod piece;
 mod wave;
 
 use std::io::{self, Read};
@@ -262,14 +263,27 @@ impl Pipeline {
             slot.scan(&plan, limit, input, guess);
         });
         let mut reached = Reached { next: first, stopped: false };
-        let mut densest = 0.0f64;
-        for i in 0..filled {
+        let densest = self.slots[..filled].iter().map(Slot::density).fold(0.0, f64::max);
+        // Where all boundaries are kept and no chunk needs care, they are put behind each other on all threads.
+        let together = visitor.is_none() && self.slots[..filled].iter().all(|slot| slot.whole().is_some());
+        if together {
+            let scanned = self.slots[..filled].iter().filter_map(|slot| {
+                let end = slot.whole()?;
+                Some((slot.hole * 8, &*slot.boundaries, slot.guess, end.position, end.open))
+            });
+            self.joiner.append_all(scanned);
+            for i in 0..filled {
+                if let Some(end) = self.slots[i].whole() {
+                    reached = self.count(&end);
+                }
+            }
+        }
+        for i in if together { filled..filled } else { 0..filled } {
             let slot = &mut self.slots[i];
             let range = slot.range.clone();
             let end = std::mem::replace(&mut slot.end, Ok(ChunkEnd::default()))?;
             self.joiner.skip_zeros(slot.hole * 8);
             self.joiner.append(&slot.boundaries, slot.guess, end.position, end.open);
-            let density = slot.boundaries.len() as f64 / (end.next - range.start).max(1) as f64;
             reached = self.count(&end);
             // After every chunk, so that the joined list does not double what a wave takes.
             let mut flushed = self.flush(visitor);
@@ -283,7 +297,6 @@ impl Pipeline {
             if let ControlFlow::Break(value) = flushed {
                 return Ok(ControlFlow::Break(value));
             }
-            densest = densest.max(density);
             if reached.stopped {
                 break;
             }

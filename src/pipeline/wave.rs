@@ -92,6 +92,17 @@ impl Default for Slot {
 }
 
 impl Slot {
+    /// How far the chunk went, if that is to its end.
+    pub(super) fn whole(&self) -> Option<ChunkEnd> {
+        self.end.as_ref().ok().filter(|end| end.next == self.range.end && !end.stopped).copied()
+    }
+
+    /// Boundaries for each byte.
+    pub(super) fn density(&self) -> f64 {
+        let bytes = self.end.as_ref().map_or(0, |end| end.next - self.range.start);
+        self.boundaries.len() as f64 / bytes.max(1) as f64
+    }
+
     /// Scans the chunk on its own, as if no run were open before it.
     pub(super) fn scan(&mut self, plan: &Plan, limit: usize, input: &impl Input, guess: u64) {
         self.guess = guess;
