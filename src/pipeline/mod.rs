@@ -40,8 +40,8 @@ pub(crate) struct Plan {
     pub(crate) chunk_bytes: Option<usize>,
 }
 
-/// What the boundaries of a wave may take in memory, in bytes. A chunk that has more stops early, and the next wave
-/// begins there.
+/// What the boundaries of a wave may take in memory, in bytes. A chunk that has more than its share stops early, and
+/// the caller's thread does the rest of it.
 const WAVE_BUDGET: usize = 12 << 20;
 /// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
 const SERIAL_LIMIT: usize = 16 << 10;
@@ -262,23 +262,43 @@ impl Pipeline {
             };
             slot.scan(&plan, limit, input, guess);
         });
-        let mut reached = Reached { next: first, stopped: false };
-        let densest = self.slots[..filled].iter().map(Slot::density).fold(0.0, f64::max);
-        // Where all boundaries are kept and no chunk needs care, they are put behind each other on all threads.
-        let together = visitor.is_none() && self.slots[..filled].iter().all(|slot| slot.whole().is_some());
-        if together {
-            let scanned = self.slots[..filled].iter().filter_map(|slot| {
-                let end = slot.whole()?;
-                Some((slot.hole * 8, &*slot.boundaries, slot.guess, end.position, end.open))
-            });
-            self.joiner.append_all(scanned);
-            for i in 0..filled {
-                if let Some(end) = self.slots[i].whole() {
-                    reached = self.count(&end);
-                }
-            }
+        let slots = &self.slots[..filled];
+        let densest = slots.iter().map(Slot::density).fold(0.0, f64::max);
+        let outcome = if visitor.is_none() && slots.iter().all(|slot| slot.whole().is_some()) {
+            ControlFlow::Continue(self.join_at_once(filled))
+        } else {
+            self.join_in_order(input, filled, visitor)?
+        };
+        self.adapt(limit, densest);
+        Ok(outcome)
+    }
+
+    /// Joins chunks that all went to their ends, on all threads, where all boundaries are kept.
+    fn join_at_once(&mut self, filled: usize) -> Reached {
+        let slots = &self.slots[..filled];
+        let ends: Vec<_> = slots.iter().filter_map(Slot::whole).collect();
+        self.joiner.append_all(
+            slots
+                .iter()
+                .zip(&ends)
+                .map(|(slot, end)| (slot.hole * 8, &*slot.boundaries, slot.guess, end.position, end.open)),
+        );
+        let mut reached = Reached { next: slots[0].range.start, stopped: false };
+        for end in ends {
+            reached = self.count(&end);
         }
-        for i in if together { filled..filled } else { 0..filled } {
+        reached
+    }
+
+    /// Joins chunks one by one, giving out what was found as soon as it is in order.
+    fn join_in_order<V: Visitor>(
+        &mut self,
+        input: &impl Input,
+        filled: usize,
+        visitor: &mut Option<V>,
+    ) -> Result<ControlFlow<V::Break, Reached>> {
+        let mut reached = Reached { next: self.slots[0].range.start, stopped: false };
+        for i in 0..filled {
             let slot = &mut self.slots[i];
             let range = slot.range.clone();
             let end = std::mem::replace(&mut slot.end, Ok(ChunkEnd::default()))?;
@@ -301,7 +321,6 @@ impl Pipeline {
                 break;
             }
         }
-        self.adapt(limit, densest);
         Ok(ControlFlow::Continue(reached))
     }
 
