@@ -12,7 +12,7 @@ mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod portable;
+pub(crate) mod portable;
 pub(crate) mod raw;
 pub(crate) mod tail;
 pub(crate) mod text;

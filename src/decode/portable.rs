@@ -18,7 +18,7 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
 }
 
 /// Written so that compilers compare whole vectors.
-pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
+pub(crate) fn is_uniform(bytes: &[u8], value: u8) -> bool {
     bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |differing, byte| differing | (byte ^ value)) == 0)
 }
 

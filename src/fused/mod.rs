@@ -3,6 +3,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod portable;
 
 use std::mem::MaybeUninit;
 
@@ -42,6 +43,7 @@ pub(crate) fn scan_base64(
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
         Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, room) }),
+        Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
         _ => None,
     }
 }

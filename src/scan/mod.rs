@@ -9,7 +9,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-mod portable;
+pub(crate) mod portable;
 
 use std::mem::MaybeUninit;
 

@@ -12,23 +12,54 @@ const GROUP: usize = 128;
 /// See [`super::scan`] for the contract. Too little room is a panic, never a shorter list.
 pub(super) fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
     let mut before = u64::from(open);
-    let mut position = position;
     let mut count = 0;
+    for (group, position) in words.chunks(GROUP).zip((position..).step_by(GROUP * 64)) {
+        let changes = group.iter().map(|&word| {
+            let changes = word ^ (word << 1 | before);
+            before = word >> 63;
+            changes
+        });
+        count += scan_group(changes, |changes| changes, position, &mut room[count..]);
+    }
+    count
+}
+
+/// The same for words as they lie in an `Msb0` bitmap.
+pub(crate) fn scan_msb0(words: &[[u8; 8]], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    let mut before = u64::from(open);
+    let mut count = 0;
+    for (group, position) in words.chunks(GROUP).zip((position..).step_by(GROUP * 64)) {
+        let changes = group.iter().map(|&word| {
+            let word = u64::from_be_bytes(word);
+            let changes = word ^ (word >> 1 | before << 63);
+            before = word & 1;
+            changes
+        });
+        count += scan_group(changes, u64::reverse_bits, position, &mut room[count..]);
+    }
+    count
+}
+
+/// Both passes over the changes of at most `GROUP` words; `to_lsb0` is for the few that hold any.
+#[inline]
+fn scan_group(
+    changes: impl Iterator<Item = u64>,
+    to_lsb0: impl Fn(u64) -> u64,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
     let mut boundaries = [0; GROUP];
     let mut queue = [0u8; GROUP];
-    for group in words.chunks(GROUP) {
-        let mut queued = 0;
-        for (number, (&word, boundaries)) in (0..).zip(group.iter().zip(&mut boundaries)) {
-            *boundaries = word ^ (word << 1 | before);
-            before = word >> 63;
-            queue[queued] = number;
-            queued += usize::from(*boundaries != 0);
-        }
-        for &number in &queue[..queued] {
-            let word_position = position + u64::from(number) * 64;
-            count += write(boundaries[usize::from(number)], word_position, &mut room[count..]);
-        }
-        position += group.len() as u64 * 64;
+    let mut queued = 0;
+    for ((number, changes), boundaries) in (0..).zip(changes).zip(&mut boundaries) {
+        *boundaries = changes;
+        queue[queued] = number;
+        queued += usize::from(changes != 0);
+    }
+    let mut count = 0;
+    for &number in &queue[..queued] {
+        let ones = to_lsb0(boundaries[usize::from(number)]);
+        count += write(ones, position + u64::from(number) * 64, &mut room[count..]);
     }
     count
 }
