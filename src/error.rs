@@ -155,6 +155,12 @@ pub enum Error {
         /// The length that it had, in bytes.
         expected: u64,
     },
+    /// A file became longer while it was read.
+    #[error("the file had {expected} bytes when it was opened, and has more now")]
+    Grown {
+        /// The length that it had, in bytes.
+        expected: u64,
+    },
     /// Two bitmaps of different lengths, where that is to be refused.
     #[error("one bitmap has {left} blocks and the other has {right}")]
     LengthMismatch {
@@ -246,6 +252,7 @@ impl Error {
             Self::VirtualSizeMismatch { .. } => "virtual-size-mismatch",
             Self::BlockSizeMismatch { .. } => "block-size-mismatch",
             Self::Shrunk { .. } => "shrunk",
+            Self::Grown { .. } => "grown",
             Self::LengthMismatch { .. } => "length-mismatch",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
@@ -262,7 +269,7 @@ impl Error {
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
             | Self::LengthMismatch { .. } => Consequence::WrongUsage,
-            Self::Read { .. } | Self::Shrunk { .. } => Consequence::Failed,
+            Self::Read { .. } | Self::Shrunk { .. } | Self::Grown { .. } => Consequence::Failed,
             _ => Consequence::UnusableBitmap,
         }
     }
@@ -312,7 +319,10 @@ impl Error {
             Self::Inconsistent { .. } => {
                 "the disk is attached for writing, or was when its host failed; detach it or take a snapshot first"
             }
-            Self::Shrunk { .. } => "something else changes the file; try again with a copy",
+            Self::Shrunk { .. } => {
+                "something else changes the file, or it is shorter than the system says; try a copy of it"
+            }
+            Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
             _ => return None,
         })
     }

@@ -153,7 +153,7 @@ impl Geometry {
     /// # Errors
     ///
     /// [`Error::OffsetOverflow`] if the extent reaches beyond 2^64 - 1 bytes: no disk is that large, so the bitmap
-    /// or the block size is another one's.
+    /// or the block size is another one's. [`Error::BlockBeyondEnd`] if it reaches beyond the virtual size.
     ///
     /// ```
     /// use changed_blocks::{ByteRange, Extent, Geometry, VirtualSize};
@@ -162,13 +162,16 @@ impl Geometry {
     /// # Ok::<(), changed_blocks::Error>(())
     /// ```
     pub fn byte_range(&self, extent: Extent) -> Result<ByteRange> {
+        if let Some(blocks) = self.blocks().filter(|&blocks| extent.end_block > blocks) {
+            return Err(Error::BlockBeyondEnd { block: extent.start_block.max(blocks), blocks });
+        }
         let byte = |block: u64| block.checked_mul(self.block_size.bytes());
         let limit = self.virtual_size.map(VirtualSize::bytes);
         // The end of the last block may lie beyond 2^64 although the disk, and so the clipped end, does not.
         let end = match (byte(extent.end_block), limit) {
             (Some(end), Some(limit)) => Some(end.min(limit)),
             (end, None) => end,
-            (None, Some(limit)) => (extent.end_block == limit.div_ceil(self.block_size.bytes())).then_some(limit),
+            (None, Some(limit)) => Some(limit),
         };
         match (byte(extent.start_block), end) {
             (Some(start), Some(end)) => Ok(ByteRange::between(start, end)),
@@ -236,6 +239,16 @@ mod tests {
         let range = full.byte_range(Extent::new(last, last + 1)).expect("clipped");
         assert_eq!((range.offset_bytes, range.end_bytes()), (last << 30, u64::MAX));
         assert!(full.byte_range(Extent::new(last, last + 2)).is_err());
+    }
+
+    #[test]
+    fn an_extent_of_another_disk_is_refused() {
+        let five = Geometry { virtual_size: Some(VirtualSize::new(5 * 65_536).expect("not 0")), ..Geometry::default() };
+        assert!(five.byte_range(Extent::new(3, 5)).is_ok());
+        for (start, end, block) in [(3, 6, 5), (5, 6, 5), (10, 12, 10)] {
+            let error = five.byte_range(Extent::new(start, end)).expect_err("not on the disk");
+            assert!(matches!(error, Error::BlockBeyondEnd { block: found, blocks: 5 } if found == block), "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::decode::Alphabet;
 use crate::error::Unit;
 use crate::extent::{into_boundaries, into_extents};
 use crate::pipeline::{Codec, Joiner, Pipeline, Plan};
-use crate::source::{Opened, Source};
+use crate::source::{Input, Opened, Source};
 use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor};
 
 /// Turns bitmaps into extents.
@@ -43,6 +43,7 @@ pub struct Scanner {
 
 /// What is known of a bitmap once all of it was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The number of blocks: those of the disk where its size is known, else the bits of the bitmap, which are a
     /// multiple of eight unless it is a 0/1 text.
@@ -133,11 +134,11 @@ impl Scanner {
         Ok(extents)
     }
 
-    /// Replaces what is in `extents` by the whole list, and keeps its allocation for it as far as that goes.
+    /// Replaces what is in `extents` by the whole list, in the same allocation if that is large enough.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. After an error the list is empty.
+    /// See [`Error`]. After an error the list is empty, and its allocation is given back.
     pub fn extents_into<'a>(&self, source: impl Into<Source<'a>>, extents: &mut Vec<Extent>) -> Result<Summary> {
         let mut boundaries = into_boundaries(std::mem::take(extents));
         boundaries.clear();
@@ -193,6 +194,10 @@ impl Scanner {
     /// # Errors
     ///
     /// See [`Error`].
+    ///
+    /// # Panics
+    ///
+    /// If there is not as much memory: a sparse file may hold a bitmap that is longer than that.
     pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
         // It grows as far as the input goes, whatever virtual size was claimed.
         let mut bitmap = Bitmap::new(0);
@@ -236,8 +241,18 @@ impl Scanner {
             visitor.begin(&geometry);
         }
         let outcome = match opened {
-            Opened::Slice(input) => pipeline.run(&input, visitor)?,
-            Opened::File(input) => pipeline.run(&input, visitor)?,
+            Opened::Slice(input) => {
+                check_addressable(codec, input.len())?;
+                pipeline.run(&input, visitor)?
+            }
+            Opened::File(input) => {
+                check_addressable(codec, input.len())?;
+                let outcome = pipeline.run(&input, visitor)?;
+                if outcome.is_continue() {
+                    input.check_end()?;
+                }
+                outcome
+            }
             Opened::Stream(mut reader) => pipeline.run_stream(&mut *reader, visitor)?,
         };
         if let ControlFlow::Break(value) = outcome {
@@ -290,5 +305,14 @@ impl Scanner {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Whether the blocks of a raw bitmap of that many bytes can be numbered at all. A text would have to be longer than
+/// any file for that to matter.
+fn check_addressable(codec: Codec, len: u64) -> Result<()> {
+    match codec {
+        Codec::Raw(_) if len > u64::MAX / 8 => Err(Error::OffsetOverflow { block: u64::MAX, block_size: 1 }),
+        _ => Ok(()),
     }
 }

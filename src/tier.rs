@@ -19,7 +19,7 @@ pub enum Tier {
     Neon,
     /// x86-64 with AVX2, BMI1, BMI2 and POPCNT (Haswell, Zen and later).
     Avx2,
-    /// x86-64 with AVX-512 F, BW, VL, VBMI and VBMI2 (Ice Lake, Zen 4 and later).
+    /// x86-64 with AVX-512 F, BW, DQ, VL, VBMI and VBMI2 (Ice Lake, Zen 4 and later).
     Avx512,
 }
 

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Geometry, Mapped, Scanner, VirtualSize};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Geometry, Mapped, Scanner, VirtualSize, Visitor};
 use common::{Input, Kind, Rng, Setup, THREADS, for_every_setup, pairs, simplify, tiers};
 use naive::{Expect, Runs, Verdict};
 
@@ -45,7 +45,7 @@ fn file_setups() -> Vec<Setup> {
 
 fn from_file(setup: Setup, scanner: &Scanner, mut file: &File) -> Result<Vec<Extent>, Error> {
     let scanner = setup.apply(scanner, 0);
-    let mapped = (setup.kind == Kind::Mapped).then(|| Mapped::new(file.try_clone().expect("a handle")).expect("a map"));
+    let mapped = (setup.kind == Kind::Mapped).then(|| Mapped::new(file).expect("a map"));
     file.seek(SeekFrom::Start(0)).expect("a file can be sought in");
     setup.on_threads(|| match &mapped {
         Some(mapped) => scanner.extents(mapped),
@@ -123,7 +123,7 @@ fn two_tebibytes_of_holes_take_no_time() {
     let expected: Runs = places.iter().map(|&place| (place * 8 + 3, place * 8 + 5)).collect();
     assert!(expected[4].0 > 1 << 43 && expected[4].0 * 65_536 > 1 << 53);
     // An emulator may not have as much address space.
-    let mappable = Mapped::new(file.try_clone().expect("a handle")).is_ok();
+    let mappable = Mapped::new(&file).is_ok();
     if !mappable {
         eprintln!("skipped: mapping 2 TiB (not on this machine)");
     }
@@ -199,7 +199,7 @@ fn a_scan_that_was_stopped_leaves_the_position_where_it_was() {
     let ones = [0xff; 4096];
     let Some(file) = sparse(1 << 20, &[(0, &ones), (1 << 19, &ones)]) else { return };
     let scanner = Scanner::new(LSB0).parallel(false).chunk_bytes(4096);
-    let expected = scanner.extents(&Mapped::new(file.try_clone().expect("a handle")).expect("a map")).expect("good");
+    let expected = scanner.extents(&Mapped::new(&file).expect("a map")).expect("good");
     for chunks in 1..4 {
         (&file).seek(SeekFrom::Start(0)).expect("sought");
         let mut batches = 0;
@@ -317,7 +317,7 @@ fn an_empty_file_is_an_empty_bitmap() {
 /// As its documentation says.
 #[test]
 fn an_empty_file_cannot_be_mapped() {
-    assert!(Mapped::new(tempfile::tempfile().expect("a temporary file")).is_err());
+    assert!(Mapped::new(&tempfile::tempfile().expect("a temporary file")).is_err());
 }
 
 #[test]
@@ -328,4 +328,75 @@ fn a_folder_cannot_be_read() {
         let error = Scanner::new(*encoding).extents(&file).expect_err("not a file");
         assert_eq!(Verdict::of(&error), Verdict::at("read", 0), "{encoding}");
     }
+}
+
+#[test]
+fn a_map_moves_no_position_that_it_shares() {
+    let ones = [0xff; 4096];
+    let Some(file) = sparse(64 << 20, &[(0, &ones), (32 << 20, &ones)]) else { return };
+    let scanner = Scanner::new(LSB0);
+    let mapped = Mapped::new(&file).expect("a map");
+    let (mut before, expected) = (&file, scanner.extents(&mapped).expect("a good bitmap"));
+    assert_eq!(expected.len(), 2);
+    assert_eq!(before.stream_position().expect("a file"), 0);
+    let outcome = scanner.visit(&mapped, |_: &[Extent]| ControlFlow::Break(())).expect("a good bitmap");
+    assert!(outcome.is_break());
+    assert_eq!(scanner.extents(&file).expect("a good bitmap"), expected);
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_is_an_error() {
+    for encoding in [Encoding::Base64, LSB0] {
+        let file = tempfile::tempfile().expect("a temporary file");
+        { &file }.write_all(&[b'/'; 40_000]).expect("room");
+        { &file }.seek(SeekFrom::Start(0)).expect("sought");
+        let writer = file.try_clone().expect("a handle");
+        let scanner = Scanner::new(encoding).parallel(false).chunk_bytes(10_000);
+        let outcome = scanner.visit(&file, Growing(&writer));
+        let error = outcome.expect_err("what was read is not all");
+        assert!(matches!(error, Error::Grown { expected: 40_000 }), "{error}");
+    }
+    // What lies behind the bitmap of a `.cbtlog` is not part of it.
+    let file = tempfile::tempfile().expect("a temporary file");
+    { &file }.write_all(&naive::encode_cbtlog(&[true; 100_000], 100_000 * 65_536)).expect("room");
+    { &file }.write_all(&[0; 10]).expect("room");
+    { &file }.seek(SeekFrom::Start(0)).expect("sought");
+    let writer = file.try_clone().expect("a handle");
+    let outcome = Scanner::new(Encoding::CbtLog).visit(&file, Growing(&writer));
+    assert!(outcome.expect("a good log").is_continue());
+}
+
+/// Lets a file grow as soon as anything was read of it.
+struct Growing<'f>(&'f File);
+
+impl Visitor for Growing<'_> {
+    type Break = ();
+
+    fn extents(&mut self, _extents: &[Extent]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _input_bytes: u64) {
+        let end = self.0.metadata().expect("a file").len();
+        self.0.write_all_at(b"AAAA", end).expect("room");
+    }
+}
+
+/// Blocks that 64 bits cannot number.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_raw_bitmap_too_long_to_number_its_blocks_is_refused() {
+    // Ordinary file systems have no files of this size; that of shared memory does.
+    let Ok(file) = tempfile::tempfile_in("/dev/shm") else {
+        eprintln!("skipped: a file of 2^61 bytes (there is no /dev/shm)");
+        return;
+    };
+    let len = (1 << 61) + 1;
+    if file.set_len(len).is_err() {
+        eprintln!("skipped: a file of 2^61 bytes (not on this file system)");
+        return;
+    }
+    file.write_all_at(&[0xff], len - 1).expect("room");
+    let error = Scanner::new(LSB0).extents(&file).expect_err("too long");
+    assert!(matches!(error, Error::OffsetOverflow { .. }), "{error}");
 }

@@ -62,7 +62,7 @@ fn figures_are_those_of_the_independent_tool() {
 
         let file = File::open(&path).expect("test data");
         assert_eq!(scanner.extents(&file).expect("read"), extents);
-        let mapped = Mapped::new(file).expect("mappable");
+        let mapped = Mapped::new(&file).expect("mappable");
         assert_eq!(scanner.extents(&mapped).expect("mapped"), extents);
         assert_eq!(scanner.extents(Source::reader(&mut &*text)).expect("streamed"), extents);
         let bitmap = scanner.bitmap(&text).expect("a bitmap");

@@ -38,9 +38,9 @@ impl Tail {
     }
 
     /// Counts symbols that were decoded; the last of them is needed to judge the padding.
-    pub(crate) const fn count(&mut self, symbols: u64, last_symbol: (u64, u8)) {
+    pub(crate) fn count(&mut self, symbols: u64, last_symbol: Option<(u64, u8)>) {
         self.symbols += symbols;
-        self.last_symbol = last_symbol;
+        self.last_symbol = last_symbol.unwrap_or(self.last_symbol);
     }
 
     /// Takes bytes from the end of the text; the first of them is at `offset` of the input.

@@ -36,6 +36,9 @@ pub struct Totals {
 impl Totals {
     /// Adds a range of changed bytes that touches no block which an earlier one touched.
     pub fn add(&mut self, range: ByteRange, geometry: &Geometry) {
+        if range.len_bytes == 0 {
+            return;
+        }
         let log2 = geometry.block_size.log2();
         let last_block = range.end_bytes().saturating_sub(1) >> log2;
         self.extents += 1;

@@ -66,7 +66,7 @@ fn first_pass<const LOOK: bool>(
     let mut bad = _mm512_setzero_si512();
     for (i, step) in tile.as_chunks::<STEP>().0.iter().enumerate() {
         if LOOK && decoder.is_uniform(step, is_open(before)) {
-            found.skip(i * 3, 3);
+            found.skip(i * 3..i * 3 + 3);
             continue;
         }
         let words;

@@ -19,7 +19,8 @@ use wave::{Chunk, ChunkEnd, Slot};
 
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
-use crate::source::{Input, Slice};
+use crate::fused::TILE_ROOM;
+use crate::source::{Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Error, Extent, Geometry, Result};
 
@@ -54,11 +55,13 @@ const STREAM_BUFFER: usize = 1 << 20;
 impl Plan {
     /// How many chunks a wave of an input of that length has places for.
     fn places(&self, input_len: u64) -> usize {
-        if self.parallel && input_len > self.chunk_bytes.unwrap_or(SMALLEST_CHUNK) as u64 {
-            // Two for each thread, so that the last one to finish waits half as long.
-            2 * rayon::current_num_threads()
-        } else {
-            1
+        if !self.parallel || input_len <= self.chunk_bytes.unwrap_or(SMALLEST_CHUNK) as u64 {
+            return 1;
+        }
+        match rayon::current_num_threads() {
+            1 => 1,
+            // Two for each, so that the last one to finish waits half as long.
+            threads => 2 * threads,
         }
     }
 }
@@ -94,7 +97,7 @@ pub(crate) struct Pipeline {
     tail: Tail,
     slots: Vec<Slot>,
     /// For what is read on the caller's thread.
-    scratch: Vec<u8>,
+    scratch: Scratch,
     /// Bytes of a chunk of the next wave: as many as can be expected to have few enough boundaries.
     chunk: usize,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
@@ -108,8 +111,9 @@ impl Pipeline {
             Codec::Text(alphabet) => alphabet,
             Codec::Raw(_) => Alphabet::Bits,
         };
-        let chunk = plan.chunk_bytes.unwrap_or(LARGEST_CHUNK);
-        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), scratch: Vec::new(), chunk, done }
+        // Small at first, until it is known how dense the bitmap is.
+        let chunk = plan.chunk_bytes.unwrap_or(if plan.parallel { SMALLEST_CHUNK } else { LARGEST_CHUNK });
+        Self { plan, joiner, tail: Tail::new(alphabet), slots: Vec::new(), scratch: Scratch::default(), chunk, done }
     }
 
     /// Reads a stream to its end.
@@ -250,7 +254,9 @@ impl Pipeline {
         visitor: &mut Option<V>,
     ) -> Result<ControlFlow<V::Break, Reached>> {
         let plan = self.plan;
-        let limit = WAVE_BUDGET / size_of::<u64>() / filled;
+        let share = (WAVE_BUDGET / size_of::<u64>() / filled).max(4 * TILE_ROOM);
+        // Without a visitor all boundaries are kept anyway.
+        let limit = if visitor.is_some() { share } else { usize::MAX };
         let first = self.slots[0].range.start;
         let position = self.joiner.position();
         self.slots[..filled].par_iter_mut().for_each(|slot| {
@@ -269,7 +275,7 @@ impl Pipeline {
         } else {
             self.join_in_order(input, filled, visitor)?
         };
-        self.adapt(limit, densest);
+        self.adapt(share, densest);
         Ok(outcome)
     }
 
@@ -325,11 +331,11 @@ impl Pipeline {
     }
 
     /// Chooses the chunks of the next wave so that their boundaries fit, if they are as dense as the densest of this.
-    fn adapt(&mut self, limit: usize, boundaries_per_byte: f64) {
+    fn adapt(&mut self, share: usize, boundaries_per_byte: f64) {
         if self.plan.chunk_bytes.is_none() {
             // A quarter more than expected still fits. A float that is too large becomes the largest number.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let bytes = (limit as f64 * 0.8 / boundaries_per_byte) as usize;
+            let bytes = (share as f64 * 0.8 / boundaries_per_byte) as usize;
             self.chunk = bytes.clamp(4 * TILE_SYMBOLS, LARGEST_CHUNK).next_multiple_of(TILE_SYMBOLS);
         }
     }
@@ -343,9 +349,7 @@ impl Pipeline {
 
     /// Counts the symbols of a chunk.
     fn count(&mut self, end: &ChunkEnd) -> Reached {
-        if let Some((place, symbol)) = end.last_symbol {
-            self.tail.count(end.symbols, (self.done + place, symbol));
-        }
+        self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
         Reached { next: end.next, stopped: end.stopped }
     }
 

@@ -6,7 +6,7 @@ use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::{raw, text};
 use crate::scan::Scanner;
-use crate::source::Input;
+use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ impl Chunk<'_> {
     pub(super) fn scan(
         self,
         input: &impl Input,
-        scratch: &mut Vec<u8>,
+        scratch: &mut Scratch,
         (position, open): (u64, bool),
         to: &mut Vec<u64>,
     ) -> Result<ChunkEnd> {
@@ -48,7 +48,9 @@ impl Chunk<'_> {
         let mut scanner = Scanner::new(plan.tier, to, position, open).limit(limit);
         while end.next < range.end && !end.stopped {
             let start = end.next;
-            let piece = start..range.end.min(start + input.piece());
+            // Up to a place that does not depend on where this began, so that a piece that was not dealt with whole
+            // is not read again.
+            let piece = start..range.end.min((start / input.piece() + 1) * input.piece());
             let len = piece.end - start;
             let bytes = input.bytes(piece, scratch)?;
             let read = match plan.codec {
@@ -77,7 +79,7 @@ pub(super) struct Slot {
     pub(super) hole: u64,
     /// Where the chunk is in the input.
     pub(super) range: Range<u64>,
-    pub(super) scratch: Vec<u8>,
+    pub(super) scratch: Scratch,
     /// Where its first bit was thought to be.
     pub(super) guess: u64,
     pub(super) boundaries: Vec<u64>,
@@ -87,7 +89,7 @@ pub(super) struct Slot {
 impl Default for Slot {
     fn default() -> Self {
         let end = Ok(ChunkEnd::default());
-        Self { hole: 0, range: 0..0, scratch: Vec::new(), guess: 0, boundaries: Vec::new(), end }
+        Self { hole: 0, range: 0..0, scratch: Scratch::default(), guess: 0, boundaries: Vec::new(), end }
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Words of a tile.
 pub(crate) const TILE: usize = 384;
@@ -63,7 +64,7 @@ pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [
             tile.find(i, these, before);
             before = these;
         }
-        tile.forget_from(eights.len());
+        tile.skip(eights.len()..TILE / 8);
         if !rest.is_empty() {
             let there = (1u8 << rest.len()) - 1;
             // SAFETY: only the words that are there are loaded.
@@ -81,7 +82,7 @@ pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [
 }
 
 /// The boundaries of a tile of words.
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Tile {
     /// Of each word, a one for each boundary. Written by [`find`](Self::find), eight at a time.
     changes: [MaybeUninit<u64>; TILE],
@@ -105,15 +106,10 @@ impl Tile {
         let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, before));
         let changes = _mm512_xor_si512(these, ones_before);
         let place = &mut self.changes.as_chunks_mut::<8>().0[i];
-        // SAFETY: eight places are the 64 bytes that are stored, and a tile is aligned to that.
+        // SAFETY: eight places are the 64 bytes that are stored; they are aligned to that as the tile is, whose first
+        // field they are.
         unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), changes) };
         self.any[i] = _mm512_test_epi64_mask(changes, changes);
-    }
-
-    /// Says that the words from the `i`-th eight on have no boundaries.
-    #[inline]
-    pub(crate) fn forget_from(&mut self, i: usize) {
-        self.any[i..].fill(0);
     }
 
     /// How many words had boundaries, of the tile that was written last.
@@ -121,10 +117,10 @@ impl Tile {
         self.queued
     }
 
-    /// Says that the `n` eights from the `i`-th on have no boundaries.
+    /// Says that these eights of words have no boundaries.
     #[inline]
-    pub(crate) fn skip(&mut self, i: usize, n: usize) {
-        self.any[i..i + n].fill(0);
+    pub(crate) fn skip(&mut self, eights: Range<usize>) {
+        self.any[eights].fill(0);
     }
 
     /// Writes the boundaries of a tile whose first bit is at `position`. Returns the place after the last of them.

@@ -63,8 +63,8 @@ impl Sink for Scanner<'_> {
         let room = &mut room[..wanted];
         let Some(reached) = scan_base64(self.tier, text, self.open, self.position, room) else { return 0 };
         let len = self.boundaries.len() + reached.boundaries;
-        // SAFETY: by the contract of `scan_base64`, the first `boundaries` elements of the spare capacity were
-        // written, and that is at least so long.
+        // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written, which is
+        // the start of the spare capacity.
         #[expect(unsafe_code)]
         unsafe {
             self.boundaries.set_len(len);
@@ -83,8 +83,8 @@ impl Sink for Scanner<'_> {
         let room = self.boundaries.spare_capacity_mut();
         let count = scan(self.tier, words, self.open, self.position, room);
         let len = self.boundaries.len() + count;
-        // SAFETY: by the contract of `scan`, the first `count` elements of the spare capacity were written, and that
-        // is at least `count` long, since the slice was made from it and kernels index into the slice.
+        // SAFETY: by the contract of `scan`, the first `count` places of the room were written, which is the start of
+        // the spare capacity.
         #[expect(unsafe_code)]
         unsafe {
             self.boundaries.set_len(len);

@@ -1,12 +1,12 @@
 //! Files read in pieces, at explicit places, by all threads.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Seek};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
-use super::Input;
-use super::sparse;
+use super::prober::Prober;
+use super::{Input, Scratch};
 use crate::{Error, Result};
 
 /// How much is read at a time: little enough to stay in a cache until it is decoded.
@@ -21,8 +21,7 @@ pub(crate) struct FileInput<'a> {
     /// How much of what was asked for lies before the input, and how long all of it was.
     skipped: u64,
     whole_len: u64,
-    /// The same file once more, with a position of its own, to look for holes with.
-    prober: OnceLock<Option<File>>,
+    prober: Arc<Prober>,
 }
 
 impl<'a> FileInput<'a> {
@@ -35,25 +34,29 @@ impl<'a> FileInput<'a> {
             return None;
         }
         let start = { file }.stream_position().ok()?;
-        let metadata = file.metadata().ok()?;
-        let prober = OnceLock::new();
-        let end = if metadata.is_file() {
-            metadata.len()
-        } else {
-            // The metadata of a block device say 0, so its length is found by seeking.
-            prober.get_or_init(|| reopen(file)).as_ref()?.seek(SeekFrom::End(0)).ok()?
-        };
-        // Files of /proc claim to be empty, and terminals and some devices claim to be seekable.
-        let len = end.checked_sub(start).filter(|&len| len > 0)?;
-        Some(Self { file, start, len, skipped: 0, whole_len: len, prober })
+        let prober = Prober::new(file);
+        // Files of /proc claim to be empty.
+        let len = prober.len(file).ok()?.checked_sub(start).filter(|&len| len > 0)?;
+        Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober) })
+    }
+
+    /// Whether the file still ends where it ended when it was opened, if that is where this input ends.
+    pub(crate) fn check_end(&self) -> Result<()> {
+        if self.skipped + self.len < self.whole_len {
+            return Ok(());
+        }
+        match read_at(self.file, &mut [0], self.start + self.len) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(Error::Grown { expected: self.whole_len }),
+            Err(source) => Err(Error::Read { offset: self.whole_len, source }),
+        }
     }
 
     /// The part of the input from `start`, at most `len` bytes.
     pub(crate) fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);
         let len = len.min(self.len - start);
-        let (skipped, whole_len) = (self.skipped + start, self.whole_len);
-        Self { file: self.file, start: self.start + start, len, skipped, whole_len, prober: OnceLock::new() }
+        Self { start: self.start + start, len, skipped: self.skipped + start, prober: self.prober.clone(), ..*self }
     }
 }
 
@@ -62,22 +65,21 @@ impl Input for FileInput<'_> {
         self.len
     }
 
-    fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        // Pieces are small: the pipeline asks for a chunk at a time.
-        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        scratch.resize(len, 0);
-        let mut filled = 0;
-        while filled < len {
-            let at = range.start + filled as u64;
-            let offset = self.skipped + at;
-            match read_at(self.file, &mut scratch[filled..], self.start + at) {
-                Ok(0) => return Err(Error::Shrunk { offset, expected: self.whole_len }),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::Read { offset, source }),
+    fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Scratch) -> Result<&'a [u8]> {
+        scratch.keep(range, |range, to| {
+            let mut filled = 0;
+            while filled < to.len() {
+                let at = range.start + filled as u64;
+                let offset = self.skipped + at;
+                match read_at(self.file, &mut to[filled..], self.start + at) {
+                    Ok(0) => return Err(Error::Shrunk { offset, expected: self.whole_len }),
+                    Ok(read) => filled += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(source) => return Err(Error::Read { offset, source }),
+                }
             }
-        }
-        Ok(scratch)
+            Ok(())
+        })
     }
 
     fn piece(&self) -> u64 {
@@ -85,23 +87,8 @@ impl Input for FileInput<'_> {
     }
 
     fn data(&self, from: u64) -> Range<u64> {
-        match self.prober.get_or_init(|| reopen(self.file)) {
-            Some(prober) => sparse::next_data(prober, self.start, from, self.len),
-            None => from..self.len,
-        }
+        self.prober.next_data(self.start, from, self.len)
     }
-}
-
-/// Opens the same file once more, so that it has a position of its own; nothing where that cannot be had.
-#[cfg(unix)]
-fn reopen(file: &File) -> Option<File> {
-    use std::os::fd::AsRawFd;
-    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
-}
-
-#[cfg(not(unix))]
-fn reopen(_file: &File) -> Option<File> {
-    None
 }
 
 #[cfg(unix)]

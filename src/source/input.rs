@@ -1,9 +1,8 @@
 //! What the pipeline asks of an input whose length is known.
 
-use std::fs::File;
 use std::ops::Range;
 
-use super::sparse;
+use super::Mapped;
 use crate::Result;
 
 /// Bytes of known number, readable at any place by several threads.
@@ -12,20 +11,46 @@ pub(crate) trait Input: Sync {
     fn len(&self) -> u64;
 
     /// The bytes of a range inside the input: borrowed where they lie in memory, else read into `scratch`.
-    fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
+    fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Scratch) -> Result<&'a [u8]>;
 
-    /// How many bytes to ask for at a time at the most.
+    /// How many bytes to ask for at a time at the most, up to the next multiple of that.
     fn piece(&self) -> u64;
 
     /// The next range, at or after `from`, that may hold anything but zeros; empty, at the end, if there is none.
     fn data(&self, from: u64) -> Range<u64>;
 }
 
+/// What was read last of one input, in case it is asked for again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    range: Range<u64>,
+}
+
+impl Scratch {
+    /// The bytes of a range, which `read` reads unless they are there.
+    pub(super) fn keep(
+        &mut self,
+        range: Range<u64>,
+        read: impl FnOnce(&Range<u64>, &mut [u8]) -> Result<()>,
+    ) -> Result<&[u8]> {
+        // A piece of the input is small.
+        let index = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        if range.start < self.range.start || range.end > self.range.end {
+            self.range = 0..0;
+            self.bytes.resize(index(range.end - range.start), 0);
+            read(&range, &mut self.bytes)?;
+            self.range = range.clone();
+        }
+        Ok(&self.bytes[index(range.start - self.range.start)..index(range.end - self.range.start)])
+    }
+}
+
 /// Bytes in memory, perhaps those of a mapped file.
 pub(crate) struct Slice<'a> {
     bytes: &'a [u8],
-    /// The file that the bytes are mapped from, and the place of the first of them in it.
-    mapped_from: Option<(&'a File, u64)>,
+    /// The map that the bytes are part of, and the place of the first of them in it.
+    mapped_from: Option<(&'a Mapped, u64)>,
 }
 
 impl<'a> Slice<'a> {
@@ -33,8 +58,8 @@ impl<'a> Slice<'a> {
         Self { bytes, mapped_from: None }
     }
 
-    pub(crate) const fn mapped(bytes: &'a [u8], file: &'a File) -> Self {
-        Self { bytes, mapped_from: Some((file, 0)) }
+    pub(crate) fn mapped(mapped: &'a Mapped) -> Self {
+        Self { bytes: mapped.bytes(), mapped_from: Some((mapped, 0)) }
     }
 
     /// The part of the slice from `start`, at most `len` bytes.
@@ -42,7 +67,7 @@ impl<'a> Slice<'a> {
         let start_index = usize::try_from(start).map_or(self.bytes.len(), |start| start.min(self.bytes.len()));
         let rest = &self.bytes[start_index..];
         let len = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
-        Self { bytes: &rest[..len], mapped_from: self.mapped_from.map(|(file, at)| (file, at + start)) }
+        Self { bytes: &rest[..len], mapped_from: self.mapped_from.map(|(mapped, at)| (mapped, at + start)) }
     }
 }
 
@@ -51,7 +76,7 @@ impl Input for Slice<'_> {
         self.bytes.len() as u64
     }
 
-    fn bytes<'a>(&'a self, range: Range<u64>, _scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn bytes<'a>(&'a self, range: Range<u64>, _scratch: &'a mut Scratch) -> Result<&'a [u8]> {
         // The pipeline asks for nothing beyond the length, which is a usize.
         #[expect(clippy::cast_possible_truncation)]
         Ok(&self.bytes[range.start as usize..range.end as usize])
@@ -64,7 +89,7 @@ impl Input for Slice<'_> {
 
     fn data(&self, from: u64) -> Range<u64> {
         match self.mapped_from {
-            Some((file, start)) => sparse::next_data(file, start, from, self.len()),
+            Some((mapped, start)) => mapped.prober().next_data(start, from, self.len()),
             None => from..self.len(),
         }
     }

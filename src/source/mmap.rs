@@ -1,8 +1,9 @@
 //! Mapped files. The one place where a file is mapped, and why that is sound.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
-use std::ops::Deref;
+use std::io;
+
+use super::prober::Prober;
 
 /// A file mapped into memory, for reading.
 ///
@@ -15,41 +16,38 @@ use std::ops::Deref;
 #[derive(Debug)]
 pub struct Mapped {
     map: memmap2::Mmap,
-    file: File,
+    prober: Prober,
 }
 
 impl Mapped {
-    /// Maps the whole of a file.
+    /// Maps the whole of a file, wherever its position is.
     ///
     /// # Errors
     ///
-    /// What the system says: the file cannot be sought in, is empty, or cannot be mapped.
-    pub fn new(mut file: File) -> io::Result<Self> {
-        let len = file.seek(SeekFrom::End(0))?;
+    /// What the system says: the file has no length, is empty, or cannot be mapped.
+    pub fn new(file: &File) -> io::Result<Self> {
+        let prober = Prober::new(file);
+        let len = prober.len(file)?;
         if len == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is nothing to map in an empty file"));
         }
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-        // SAFETY: the map is private to this type and handed out only as `&[u8]`, read once from front to back by
-        // code that keeps nothing of what it read and that gives some answer for every content. That another process
-        // might write to the file meanwhile, which no program can prevent, is stated above.
+        // SAFETY: the map is private to this type, and its bytes are given only to the drivers of this crate, which
+        // keep none of them and give some answer for every content, also for one that changes between two looks at
+        // it. That another process might write to the file meanwhile, which no program can prevent, is stated above.
         #[expect(unsafe_code)]
-        let map = unsafe { memmap2::MmapOptions::new().len(len).map(&file)? };
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
         #[cfg(unix)]
         // Only a hint: without it all the same is read, perhaps more slowly.
         let _ = map.advise(memmap2::Advice::Sequential);
-        Ok(Self { map, file })
+        Ok(Self { map, prober })
     }
 
-    pub(crate) const fn file(&self) -> &File {
-        &self.file
-    }
-}
-
-impl Deref for Mapped {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    pub(super) const fn prober(&self) -> &Prober {
+        &self.prober
     }
 }

@@ -4,13 +4,13 @@ mod file;
 mod input;
 mod mmap;
 mod opened;
-mod sparse;
+mod prober;
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
-pub(crate) use input::{Input, Slice};
+pub(crate) use input::{Input, Scratch, Slice};
 pub use mmap::Mapped;
 pub(crate) use opened::Opened;
 
@@ -29,10 +29,11 @@ pub(crate) use opened::Opened;
 pub enum Source<'a> {
     /// Bytes in memory.
     Slice(&'a [u8]),
-    /// A mapped file. Holes of a raw bitmap are skipped.
+    /// A mapped file. Long holes of a raw bitmap are skipped.
     Mapped(&'a Mapped),
     /// An open file or block device, from its present position to its end, read in pieces by all threads. Holes of a
-    /// raw bitmap are skipped. The position is not moved. What has no length (a pipe, a terminal, a file of `/proc`) is
+    /// raw bitmap are skipped if they are long. The position is not moved, and a file that becomes shorter or longer
+    /// meanwhile is an error. What has no length (a pipe, a terminal, a file of `/proc`) is
     /// read as a stream.
     File(&'a File),
     /// A stream, read to its end in bounded memory.
@@ -50,7 +51,7 @@ impl fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Slice(bytes) => write!(f, "Slice({} bytes)", bytes.len()),
-            Self::Mapped(mapped) => write!(f, "Mapped({} bytes)", mapped.len()),
+            Self::Mapped(mapped) => f.debug_tuple("Mapped").field(mapped).finish(),
             Self::File(file) => f.debug_tuple("File").field(file).finish(),
             Self::Reader(_) => f.write_str("Reader"),
         }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::file::FileInput;
-use super::{Input, Slice, Source};
+use super::{Input, Scratch, Slice, Source};
 use crate::{Error, Result};
 
 /// An input of known length, or a stream.
@@ -17,7 +17,7 @@ impl<'a> From<Source<'a>> for Opened<'a> {
     fn from(source: Source<'a>) -> Self {
         match source {
             Source::Slice(bytes) => Self::Slice(Slice::new(bytes)),
-            Source::Mapped(mapped) => Self::Slice(Slice::mapped(mapped, mapped.file())),
+            Source::Mapped(mapped) => Self::Slice(Slice::mapped(mapped)),
             Source::File(file) => match FileInput::open(file) {
                 Some(input) => Self::File(input),
                 None => Self::Stream(Box::new(file)),
@@ -33,7 +33,7 @@ impl<'a> Opened<'a> {
         let mut head = Vec::with_capacity(len);
         let copy = |input: &dyn Input| -> Result<Vec<u8>> {
             let range = 0..input.len().min(len as u64);
-            Ok(input.bytes(range, &mut Vec::new())?.to_vec())
+            Ok(input.bytes(range, &mut Scratch::default())?.to_vec())
         };
         match self {
             Self::Slice(input) => Ok((copy(&input)?, Self::Slice(input.part(len as u64, u64::MAX)))),

@@ -233,7 +233,7 @@ impl Input {
     fn mapped(&self) -> &Mapped {
         self.mapped.get_or_init(|| {
             let file = self.file().try_clone().expect("a second handle");
-            Mapped::new(file).expect("mappable")
+            Mapped::new(&file).expect("mappable")
         })
     }
 
