@@ -11,55 +11,55 @@ const GROUP: usize = 128;
 
 /// See [`super::scan`] for the contract. Too little room is a panic, never a shorter list.
 pub(super) fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let mut before = u64::from(open);
-    let mut count = 0;
-    for (group, position) in words.chunks(GROUP).zip((position..).step_by(GROUP * 64)) {
-        let changes = group.iter().map(|&word| {
-            let changes = word ^ (word << 1 | before);
-            before = word >> 63;
-            changes
-        });
-        count += scan_group(changes, |changes| changes, position, &mut room[count..]);
-    }
-    count
+    let changes = |word: u64, before: u64| word ^ (word << 1 | before >> 63);
+    scan_words(words, |&word| word, changes, |changes| changes, if open { u64::MAX } else { 0 }, position, room)
 }
 
 /// The same for words as they lie in an `Msb0` bitmap.
 pub(crate) fn scan_msb0(words: &[[u8; 8]], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let mut before = u64::from(open);
-    let mut count = 0;
-    for (group, position) in words.chunks(GROUP).zip((position..).step_by(GROUP * 64)) {
-        let changes = group.iter().map(|&word| {
-            let word = u64::from_be_bytes(word);
-            let changes = word ^ (word >> 1 | before << 63);
-            before = word & 1;
-            changes
-        });
-        count += scan_group(changes, u64::reverse_bits, position, &mut room[count..]);
-    }
-    count
+    let changes = |word: u64, before: u64| word ^ (word >> 1 | before << 63);
+    let load = |&word: &[u8; 8]| u64::from_be_bytes(word);
+    scan_words(words, load, changes, u64::reverse_bits, u64::from(open), position, room)
 }
 
-/// Both passes over the changes of at most `GROUP` words; `to_lsb0` is for the few that hold any.
+/// Both passes over words of either bit order. `changes` has a one for each bit that differs from the one before it,
+/// and `to_lsb0` is for the few words that have any.
 #[inline]
-fn scan_group(
-    changes: impl Iterator<Item = u64>,
+fn scan_words<W>(
+    words: &[W],
+    load: impl Fn(&W) -> u64,
+    changes: impl Fn(u64, u64) -> u64,
     to_lsb0: impl Fn(u64) -> u64,
+    before: u64,
     position: u64,
     room: &mut [MaybeUninit<u64>],
 ) -> usize {
-    let mut boundaries = [0; GROUP];
+    let (mut before, mut position, mut count) = (before, position, 0);
+    let mut found = [0; GROUP];
     let mut queue = [0u8; GROUP];
-    let mut queued = 0;
-    for ((number, changes), boundaries) in (0..).zip(changes).zip(&mut boundaries) {
-        *boundaries = changes;
-        queue[queued] = number;
-        queued += usize::from(changes != 0);
-    }
-    let mut count = 0;
-    for &number in &queue[..queued] {
-        let ones = to_lsb0(boundaries[usize::from(number)]);
-        count += write(ones, position + u64::from(number) * 64, &mut room[count..]);
+    for group in words.chunks(GROUP) {
+        // Each from the words themselves, so that compilers take several at once.
+        found[0] = changes(load(&group[0]), before);
+        for (found, pair) in found[1..].iter_mut().zip(group.windows(2)) {
+            *found = changes(load(&pair[1]), load(&pair[0]));
+        }
+        before = load(&group[group.len() - 1]);
+        let mut queued = 0;
+        for (number, eight) in (0u8..).step_by(8).zip(found[..group.len()].chunks(8)) {
+            // Where little has changed, this branch is right nearly always, and spares the queue.
+            if eight.iter().fold(0, |any, found| any | found) == 0 {
+                continue;
+            }
+            for (number, found) in (number..).zip(eight) {
+                queue[queued] = number;
+                queued += usize::from(*found != 0);
+            }
+        }
+        for &number in &queue[..queued] {
+            let ones = to_lsb0(found[usize::from(number)]);
+            count += write(ones, position + u64::from(number) * 64, &mut room[count..]);
+        }
+        position += group.len() as u64 * 64;
     }
     count
 }
