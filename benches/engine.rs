@@ -64,13 +64,13 @@ fn tiers() -> Vec<Tier> {
     Tier::available().collect()
 }
 
-fn decode(c: &mut Criterion, cases: &[Case]) {
+fn decode(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
     let mut group = c.benchmark_group("decode");
     // What a decoder does depends little on what it decodes.
     for case in cases.iter().filter(|case| case.name == "50%-random") {
         group.throughput(Throughput::Bytes(case.text.len() as u64));
         let mut words = Vec::with_capacity(BITMAP_BYTES / 8);
-        for tier in tiers() {
+        for &tier in tiers {
             words.clear();
             internals::decode(tier, &case.text, &mut words).expect("good text");
             assert_eq!(words, case.words(), "{tier}: {}", case.name);
@@ -92,13 +92,13 @@ fn decode(c: &mut Criterion, cases: &[Case]) {
     group.finish();
 }
 
-fn scan(c: &mut Criterion, cases: &[Case]) {
+fn scan(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
     let mut group = c.benchmark_group("scan");
     for case in cases {
         group.throughput(Throughput::Bytes(case.bitmap.len() as u64));
         let words = case.words();
         let mut boundaries = Vec::new();
-        for tier in tiers() {
+        for &tier in tiers {
             boundaries.clear();
             internals::scan(tier, &words, &mut boundaries).expect("an available tier");
             assert!(boundaries == case.boundaries, "{tier}: {}", case.name);
@@ -113,7 +113,7 @@ fn scan(c: &mut Criterion, cases: &[Case]) {
     group.finish();
 }
 
-fn whole(c: &mut Criterion, cases: &[Case]) {
+fn whole(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
     let mut group = c.benchmark_group("whole");
     for case in cases {
         group.throughput(Throughput::Bytes(case.text.len() as u64));
@@ -121,7 +121,7 @@ fn whole(c: &mut Criterion, cases: &[Case]) {
         if closed.len() % 2 == 1 {
             closed.push(BITMAP_BYTES as u64 * 8);
         }
-        for tier in tiers() {
+        for &tier in tiers {
             for (name, parallel) in [(tier.name().to_owned(), false), (format!("{tier}-all-threads"), true)] {
                 let scanner = Scanner::new(Encoding::Base64).tier(tier).parallel(parallel);
                 let mut extents: Vec<Extent> = Vec::new();
@@ -138,9 +138,10 @@ fn whole(c: &mut Criterion, cases: &[Case]) {
 
 fn all(c: &mut Criterion) {
     let cases: Vec<Case> = DENSITIES.into_iter().map(Case::new).collect();
-    decode(c, &cases);
-    scan(c, &cases);
-    whole(c, &cases);
+    let tiers = tiers();
+    decode(c, &cases, &tiers);
+    scan(c, &cases, &tiers);
+    whole(c, &cases, &tiers);
 }
 
 criterion_group! {
