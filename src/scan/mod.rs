@@ -13,7 +13,6 @@ pub(crate) mod portable;
 
 use std::mem::MaybeUninit;
 
-use crate::Tier;
 use crate::decode::Sink;
 use crate::fused::{TILE_ROOM, scan_base64};
 use crate::tier::Verified;
@@ -105,11 +104,12 @@ fn scan(tier: Verified, words: &[u64], open: bool, position: u64, room: &mut [Ma
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        Tier::Avx512 => unsafe { avx512::scan(words, open, position, room) },
+        crate::Tier::Avx512 => unsafe { avx512::scan(words, open, position, room) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
+        crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
+        // Compilers find what there is to gain from NEON by themselves.
         _ => portable::scan(words, open, position, room),
     }
 }
