@@ -29,29 +29,13 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
     let mut symbols = 0;
     let stop = loop {
         // The usual case: nothing but symbols, decoded where they lie.
-        loop {
-            let taken = if alphabet == Alphabet::Base64 { sink.base64(&text[at..]) } else { 0 };
+        while !sink.is_full() {
+            let taken = take_tiles(alphabet, tier, &text[at..], words, sink);
             if taken == 0 {
                 break;
             }
             at += taken;
             symbols += taken;
-            if sink.is_full() {
-                break;
-            }
-        }
-        if sink.is_full() {
-            break None;
-        }
-        while let Some(tile) = text.get(at..at + TILE_SYMBOLS) {
-            if !emit(alphabet, tier, tile, TILE_SYMBOLS, words, sink) {
-                break;
-            }
-            at += TILE_SYMBOLS;
-            symbols += TILE_SYMBOLS;
-            if sink.is_full() {
-                break;
-            }
         }
         if sink.is_full() {
             break None;
@@ -71,12 +55,28 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
         if stopped {
             break Some(at);
         }
-        if at == text.len() || sink.is_full() {
+        if at == text.len() {
             break None;
         }
     };
     let last = text[..at].iter().rposition(|&byte| alphabet.class(byte) == Class::Symbol);
     TextEnd { read: at, symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
+}
+
+/// Hands whole tiles to the sink: as many as it takes at once, or one. Returns how many symbols that were; none if the
+/// next tile is not there or not all of it is symbols.
+fn take_tiles(
+    alphabet: Alphabet,
+    tier: Verified,
+    text: &[u8],
+    words: &mut [u64; TILE_WORDS],
+    sink: &mut impl Sink,
+) -> usize {
+    let taken = if alphabet == Alphabet::Base64 { sink.base64(text) } else { 0 };
+    match text.get(..TILE_SYMBOLS) {
+        Some(tile) if taken == 0 && emit(alphabet, tier, tile, TILE_SYMBOLS, words, sink) => TILE_SYMBOLS,
+        _ => taken,
+    }
 }
 
 /// Hands one tile to the sink, of which the first `count` symbols count. Returns `false`, and hands over nothing, if

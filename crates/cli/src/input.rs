@@ -115,8 +115,7 @@ fn standard_input() -> io::Result<File> {
     Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
 }
 
-/// Where a file starts and how many bytes it has. What is neither a file nor a block device has no length, although
-/// some of it (terminals, folders) can be sought in.
+/// Where a file starts and how many bytes it has, if it can be sought in and is not at its end.
 fn known_extent(mut file: &File) -> Option<(u64, u64)> {
     let start = file.stream_position().ok()?;
     let end = file.seek(SeekFrom::End(0)).ok()?;
