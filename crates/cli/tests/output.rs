@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::{LongList, Run, Scratch, cbt, feed, run, run_piped, skip};
+use common::{LongList, Run, Scratch, cbt, feed, program, run, run_piped, skip};
 
 const GOOD: &str = "YAAAAA==\n";
 const BAD: &str = "YAAAAB==\n";
@@ -106,7 +106,7 @@ fn a_replaced_file_keeps_its_mode_and_a_new_one_gets_the_usual() {
         let target = scratch.join(umask);
         let script = format!("umask {umask}; exec \"$0\" extents -o \"$1\"");
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script, env!("CARGO_BIN_EXE_cbt"), text(&target)]);
+        shell.args(["-c", &script]).arg(program()).arg(&target);
         feed(shell, GOOD.as_bytes()).bytes();
         assert_eq!(mode(&target), expected, "umask {umask}");
     }

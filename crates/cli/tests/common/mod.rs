@@ -8,7 +8,7 @@
 mod bitmap;
 mod long;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -92,9 +92,15 @@ impl JsonFailure {
     }
 }
 
+/// The program under test: the one that was built along with the tests, or the one that `CBT_UNDER_TEST` names, which may
+/// be for another processor and run by an emulator. The tests themselves then run as fast as ever.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("CBT_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_cbt").into())
+}
+
 /// The command, not yet run.
 pub(crate) fn cbt<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cbt"));
+    let mut command = Command::new(program());
     command.args(args).stdin(Stdio::null());
     command
 }
