@@ -1,7 +1,6 @@
 //! Files as they are: with holes, larger than memory, read from the middle, and changed by others meanwhile.
 
 #![cfg(unix)]
-#![allow(clippy::print_stderr)]
 
 mod common;
 mod naive;
@@ -13,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Geometry, Mapped, Scanner, VirtualSize, Visitor};
-use common::{Input, Kind, Rng, Setup, THREADS, for_every_setup, pairs, simplify, tiers};
+use common::{Input, Kind, Rng, Setup, THREADS, for_every_setup, pairs, simplify, skip, tiers};
 use naive::{Expect, Runs, Verdict};
 
 const LSB0: Encoding = Encoding::Raw(BitOrder::Lsb0);
@@ -23,7 +22,7 @@ const MSB0: Encoding = Encoding::Raw(BitOrder::Msb0);
 fn sparse(len: u64, pieces: &[(u64, &[u8])]) -> Option<File> {
     let file = tempfile::tempfile().expect("a temporary file");
     if let Err(error) = file.set_len(len) {
-        eprintln!("skipped: no sparse file of {len} bytes here: {error}");
+        skip(&format!("no sparse file of {len} bytes here: {error}"));
         return None;
     }
     for &(offset, piece) in pieces {
@@ -125,7 +124,7 @@ fn two_tebibytes_of_holes_take_no_time() {
     // An emulator may not have as much address space.
     let mappable = Mapped::new(&file).is_ok();
     if !mappable {
-        eprintln!("skipped: mapping 2 TiB (not on this machine)");
+        skip("mapping 2 TiB (not on this machine)");
     }
     for tier in tiers() {
         for (threads, kind) in
@@ -388,12 +387,12 @@ impl Visitor for Growing<'_> {
 fn a_raw_bitmap_too_long_to_number_its_blocks_is_refused() {
     // Ordinary file systems have no files of this size; that of shared memory does.
     let Ok(file) = tempfile::tempfile_in("/dev/shm") else {
-        eprintln!("skipped: a file of 2^61 bytes (there is no /dev/shm)");
+        skip("a file of 2^61 bytes (there is no /dev/shm)");
         return;
     };
     let len = (1 << 61) + 1;
     if file.set_len(len).is_err() {
-        eprintln!("skipped: a file of 2^61 bytes (not on this file system)");
+        skip("a file of 2^61 bytes (not on this file system)");
         return;
     }
     file.write_all_at(&[0xff], len - 1).expect("room");
