@@ -182,6 +182,38 @@ impl Geometry {
         }
     }
 
+    /// Appends the byte ranges of many extents: the same as [`byte_range`](Self::byte_range) of each, at a fraction of the
+    /// cost.
+    ///
+    /// # Errors
+    ///
+    /// That of the first extent that has one; `to` is then as it was.
+    pub fn byte_ranges(&self, extents: &[Extent], to: &mut Vec<ByteRange>) -> Result<()> {
+        let end_block = extents.iter().map(|extent| extent.start_block.max(extent.end_block)).max().unwrap_or(0);
+        let within = self.blocks().is_none_or(|blocks| end_block <= blocks);
+        if within && end_block <= u64::MAX >> self.block_size.log2() {
+            let log2 = self.block_size.log2();
+            let limit = self.virtual_size.map_or(u64::MAX, VirtualSize::bytes);
+            to.extend(
+                extents.iter().map(|extent| {
+                    ByteRange::between(extent.start_block << log2, (extent.end_block << log2).min(limit))
+                }),
+            );
+            return Ok(());
+        }
+        let len = to.len();
+        for &extent in extents {
+            match self.byte_range(extent) {
+                Ok(range) => to.push(range),
+                Err(error) => {
+                    to.truncate(len);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The number of blocks of the disk, where its size is known.
     #[must_use]
     pub fn blocks(&self) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! Comma-separated values under a header line.
 
-use super::{ExtentFormat, Totals, push_decimal};
+use super::room::push_lines;
+use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry};
 
 /// `offset,length`, and then one extent a line.
@@ -13,9 +14,15 @@ impl ExtentFormat for Csv {
     }
 
     fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        push_decimal(range.offset_bytes, to);
-        to.push(b',');
-        push_decimal(range.len_bytes, to);
-        to.push(b'\n');
+        self.ranges(&[range], to);
+    }
+
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        push_lines::<2>(ranges, to, |range, room| {
+            room.decimal(range.offset_bytes);
+            room.text(b",");
+            room.decimal(range.len_bytes);
+            room.text(b"\n");
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! JSON: one object for all, or one a line.
 
-use super::{ExtentFormat, Totals, push_decimal};
+use super::room::{Room, push_decimal, push_lines};
+use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry, VirtualSize};
 
 /// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
@@ -12,12 +13,15 @@ pub struct Json;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ndjson;
 
-fn push_range(range: ByteRange, to: &mut Vec<u8>) {
-    to.extend_from_slice(b"{\"offset\":");
-    push_decimal(range.offset_bytes, to);
-    to.extend_from_slice(b",\"length\":");
-    push_decimal(range.len_bytes, to);
-    to.push(b'}');
+const SEPARATOR: &[u8; 2] = b",\n";
+
+#[inline]
+fn write_range(range: ByteRange, room: &mut Room<'_>) {
+    room.text(b"{\"offset\":");
+    room.decimal(range.offset_bytes);
+    room.text(b",\"length\":");
+    room.decimal(range.len_bytes);
+    room.text(b"}");
 }
 
 fn push_totals(totals: &Totals, to: &mut Vec<u8>) {
@@ -45,11 +49,20 @@ impl ExtentFormat for Json {
     }
 
     fn separator(&self) -> &'static [u8] {
-        b",\n"
+        SEPARATOR
     }
 
     fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        push_range(range, to);
+        self.ranges(&[range], to);
+    }
+
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        push_lines::<24>(ranges, to, |range, room| {
+            write_range(range, room);
+            room.text(SEPARATOR);
+        });
+        // None behind the last.
+        to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
     }
 
     fn foot(&self, _geometry: &Geometry, totals: &Totals, head_knew: bool, to: &mut Vec<u8>) {
@@ -64,7 +77,13 @@ impl ExtentFormat for Json {
 
 impl ExtentFormat for Ndjson {
     fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        push_range(range, to);
-        to.push(b'\n');
+        self.ranges(&[range], to);
+    }
+
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        push_lines::<24>(ranges, to, |range, room| {
+            write_range(range, room);
+            room.text(b"\n");
+        });
     }
 }

@@ -11,7 +11,9 @@
 //! ```
 
 mod csv;
+mod decimal;
 mod json;
+mod room;
 mod text;
 
 pub use csv::Csv;
@@ -46,6 +48,14 @@ impl Totals {
         self.changed_bytes += range.len_bytes;
         self.longest_bytes = self.longest_bytes.max(range.len_bytes);
     }
+
+    /// Adds the sums over a list none of whose blocks was counted here.
+    pub fn merge(&mut self, other: &Self) {
+        self.extents += other.extents;
+        self.changed_blocks += other.changed_blocks;
+        self.changed_bytes += other.changed_bytes;
+        self.longest_bytes = self.longest_bytes.max(other.longest_bytes);
+    }
 }
 
 /// A way to write extents down. All numbers are bytes from the start of the disk, in decimal.
@@ -61,13 +71,18 @@ pub trait ExtentFormat {
     /// One extent.
     fn range(&self, range: ByteRange, to: &mut Vec<u8>);
 
+    /// Several extents, with separators between them.
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        let mut separator: &[u8] = b"";
+        for &range in ranges {
+            to.extend_from_slice(separator);
+            separator = self.separator();
+            self.range(range, to);
+        }
+    }
+
     /// What comes after the last extent. `head_knew` tells whether the head was given the totals.
     fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _to: &mut Vec<u8>) {}
-}
-
-/// Appends a number in decimal.
-fn push_decimal(number: u64, to: &mut Vec<u8>) {
-    to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

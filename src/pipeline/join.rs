@@ -3,15 +3,53 @@
 use std::ops::ControlFlow;
 
 use super::Visitor;
-use super::piece::{Piece, append_in_parallel};
+use super::shares::Piece;
 use crate::extent::from_boundaries;
 use crate::{Error, Result};
+
+/// Where the list ends so far: what the next chunk has to fit to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seam {
+    /// The position of the next bit.
+    pub(super) position: u64,
+    /// Whether a run is open.
+    pub(super) open: bool,
+}
+
+impl Seam {
+    /// Takes that many zeros. Returns the boundary where they end a run.
+    fn zeros(&mut self, bits: u64) -> Option<u64> {
+        let closed = (bits > 0 && self.open).then_some(self.position);
+        self.open &= closed.is_none();
+        self.position += bits;
+        closed
+    }
+
+    /// Finds out what a chunk adds to the list: it comes after so many zeros, was scanned as if no run were open before
+    /// it and as if it began at `guess`, and ends as `end` says.
+    pub(super) fn fit<'c>(&mut self, zeros: u64, chunk: &'c [u64], guess: u64, end: Self) -> Piece<'c> {
+        let mut lead = self.zeros(zeros);
+        let mut rest = chunk;
+        let moved = self.position.wrapping_sub(guess);
+        if end.position > guess {
+            if self.open {
+                // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
+                match chunk.split_first() {
+                    Some((&first, behind)) if first == guess => rest = behind,
+                    _ => lead = Some(self.position),
+                }
+            }
+            self.open = end.open;
+        }
+        self.position = end.position.wrapping_add(moved);
+        Piece { lead, rest, moved }
+    }
+}
 
 /// The boundaries found so far that were not given out yet.
 pub(crate) struct Joiner {
     boundaries: Vec<u64>,
-    position: u64,
-    open: bool,
+    seam: Seam,
     /// The number of blocks of the disk, where it is known.
     blocks: Option<u64>,
     /// The first changed block that the disk does not have.
@@ -22,77 +60,23 @@ impl Joiner {
     /// A joiner that appends to `boundaries`, which is empty.
     pub(crate) fn new(boundaries: Vec<u64>, blocks: Option<u64>) -> Self {
         debug_assert!(boundaries.is_empty());
-        Self { boundaries, position: 0, open: false, blocks, beyond: None }
+        Self { boundaries, seam: Seam::default(), blocks, beyond: None }
     }
 
     /// The position of the next bit.
     pub(crate) const fn position(&self) -> u64 {
-        self.position
+        self.seam.position
     }
 
-    /// The position of the next bit, and whether a run is open.
-    pub(super) const fn end(&self) -> (u64, bool) {
-        (self.position, self.open)
-    }
-
-    /// The list itself, for a scanner that starts from [`end`](Self::end) and says with
-    /// [`set_end`](Self::set_end) how far it came.
-    pub(super) const fn boundaries(&mut self) -> &mut Vec<u64> {
-        &mut self.boundaries
-    }
-
-    pub(super) const fn set_end(&mut self, position: u64, open: bool) {
-        self.position = position;
-        self.open = open;
+    /// The list, and where it ends, for who appends to it.
+    pub(super) const fn list(&mut self) -> (&mut Vec<u64>, &mut Seam) {
+        (&mut self.boundaries, &mut self.seam)
     }
 
     /// Takes that many zeros.
     pub(super) fn skip_zeros(&mut self, bits: u64) {
-        let closed = self.close_for(bits);
+        let closed = self.seam.zeros(bits);
         self.boundaries.extend(closed);
-    }
-
-    /// Takes note of that many zeros. Returns the boundary where they end a run.
-    fn close_for(&mut self, zeros: u64) -> Option<u64> {
-        let closed = (zeros > 0 && self.open).then_some(self.position);
-        self.open &= closed.is_none();
-        self.position += zeros;
-        closed
-    }
-
-    /// Appends a chunk that was scanned as if no run were open before it and as if it began at `guess`.
-    pub(super) fn append(&mut self, chunk: &[u64], guess: u64, end: u64, open: bool) {
-        let piece = self.fit(chunk, guess, end, open);
-        self.boundaries.extend(piece.lead);
-        self.boundaries.extend(piece.rest.iter().map(|boundary| boundary.wrapping_add(piece.moved)));
-    }
-
-    /// Appends chunks one after the other, each after the zeros that come before it, on all threads.
-    pub(super) fn append_all<'c>(&mut self, chunks: impl Iterator<Item = (u64, &'c [u64], u64, u64, bool)>) {
-        let mut pieces = Vec::new();
-        for (zeros, chunk, guess, end, open) in chunks {
-            let closed = self.close_for(zeros);
-            pieces.push(Piece { lead: closed, rest: &[], moved: 0 });
-            pieces.push(self.fit(chunk, guess, end, open));
-        }
-        append_in_parallel(&mut self.boundaries, pieces);
-    }
-
-    /// Finds out what of a chunk is to be appended, and takes note of where it ends.
-    fn fit<'c>(&mut self, chunk: &'c [u64], guess: u64, end: u64, open: bool) -> Piece<'c> {
-        let mut piece = Piece { lead: None, rest: chunk, moved: self.position.wrapping_sub(guess) };
-        if end > guess {
-            if self.open {
-                // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
-                match chunk.split_first() {
-                    Some((&first, rest)) if first == guess => piece.rest = rest,
-                    _ => piece.lead = Some(self.position),
-                }
-            }
-            self.open = open;
-        }
-        self.position = end.wrapping_add(piece.moved);
-        piece
     }
 
     /// Gives out all runs that have ended.

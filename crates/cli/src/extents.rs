@@ -10,7 +10,7 @@ use crate::human::Human;
 use crate::input::Input;
 use crate::plan::scanner;
 use crate::run::{Render, RenderError, run};
-use crate::sink::{Sink, State, Target};
+use crate::sink::{Sink, Target};
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
@@ -31,20 +31,12 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     };
     let mut input = Input::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    run(&scanner, &mut input, target, || ExtentsRender {
-        format,
-        window,
-        geometry: Geometry::default(),
-        totals: Totals::default(),
-        formatter: Formatter::new(format, args.input.threads != Some(1)),
-    })
+    run(&scanner, &mut input, target, || ExtentsRender { format, window, formatter: Formatter::new(format, window) })
 }
 
 struct ExtentsRender<'f> {
     format: &'f (dyn ExtentFormat + Sync),
     window: ByteRange,
-    geometry: Geometry,
-    totals: Totals,
     formatter: Formatter<'f>,
 }
 
@@ -52,44 +44,37 @@ impl Render for ExtentsRender<'_> {
     type Digest = Totals;
 
     fn begin(&mut self, geometry: &Geometry) {
-        self.geometry = *geometry;
+        self.formatter.set_geometry(*geometry);
     }
 
     fn head(&self, totals: Option<&Totals>) -> Vec<u8> {
         let mut head = Vec::new();
-        self.format.head(&self.geometry, totals, &mut head);
+        self.format.head(self.formatter.geometry(), totals, &mut head);
         head
     }
 
     fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError> {
-        let discarding = to.state() == State::Discarding;
-        for &extent in extents {
-            let Some(range) = self.geometry.byte_range(extent)?.clip(self.window) else { continue };
-            self.totals.add(range, &self.geometry);
-            if !discarding {
-                self.formatter.push(range, to)?;
-            }
-        }
-        Ok(())
+        self.formatter.take(extents, to)
     }
 
-    fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError> {
-        let block_size = self.geometry.block_size.bytes();
-        let size = self.geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
+    fn end(&mut self, summary: &Summary, _to: &mut Sink<'_>) -> Result<(), RenderError> {
+        let geometry = self.formatter.geometry();
+        let block_size = geometry.block_size.bytes();
+        let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
         if self.window.offset_bytes > size {
             let message = format!("--offset {} is not on the disk, which has {size} bytes", self.window.offset_bytes);
             return Err(RenderError::Usage { message, hint: "is it the right disk?" });
         }
-        Ok(self.formatter.hand_over(to)?)
+        Ok(())
     }
 
     fn foot(&self, head_knew: bool) -> Vec<u8> {
         let mut foot = Vec::new();
-        self.format.foot(&self.geometry, &self.totals, head_knew, &mut foot);
+        self.format.foot(self.formatter.geometry(), self.formatter.totals(), head_knew, &mut foot);
         foot
     }
 
     fn digest(&self) -> Totals {
-        self.totals
+        *self.formatter.totals()
     }
 }

@@ -7,6 +7,7 @@ mod encode;
 mod extents;
 mod failure;
 mod formatter;
+mod held;
 mod human;
 mod input;
 mod plan;

@@ -18,9 +18,8 @@ pub(crate) fn scanner(args: &InputArgs) -> Result<Scanner, Failure> {
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
     }
-    if let Some(threads) = args.threads.filter(|&threads| threads > 1) {
-        // The only way to fail is that threads were made before or cannot be had; either way the work gets done.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
-    }
+    // This thread is one of them. The only way to fail is that threads cannot be had; the work gets done anyway.
+    let threads = args.threads.unwrap_or(0).into();
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
     Ok(scanner)
 }

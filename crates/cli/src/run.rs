@@ -122,8 +122,7 @@ impl<R: Render> Visitor for &mut Pass<'_, '_, '_, R> {
 
     fn begin(&mut self, geometry: &Geometry) {
         self.render.begin(geometry);
-        let head = self.render.head(self.earlier);
-        self.sink.begin(head);
+        self.sink.begin(self.render.head(self.earlier));
     }
 
     fn extents(&mut self, extents: &[Extent]) -> ControlFlow<RenderError> {

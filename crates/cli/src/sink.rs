@@ -10,10 +10,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::held::{HOLD, Held};
 use crate::staged::{Destination, Staged};
 
-/// How much is held back.
-const HOLD: usize = 32 << 20;
 /// How much is written at a time.
 const PIECE: usize = 256 << 10;
 
@@ -88,20 +87,20 @@ pub(crate) struct Sink<'t> {
     target: &'t mut Target,
     state: State,
     rereadable: bool,
-    /// What comes first if output has to flow before the totals are known.
+    /// What comes first, until it is written or something better is known.
     early_head: Vec<u8>,
-    held: Vec<u8>,
+    held: Held,
 }
 
 impl<'t> Sink<'t> {
     /// A sink that holds back, for a first run.
-    pub(crate) const fn holding(target: &'t mut Target, rereadable: bool) -> Self {
-        Self { target, state: State::Holding, rereadable, early_head: Vec::new(), held: Vec::new() }
+    pub(crate) fn holding(target: &'t mut Target, rereadable: bool) -> Self {
+        Self { target, state: State::Holding, rereadable, early_head: Vec::new(), held: Held::default() }
     }
 
     /// A sink that writes as it goes, for a second run.
-    pub(crate) const fn flowing(target: &'t mut Target) -> Self {
-        Self { target, state: State::Flowing, rereadable: false, early_head: Vec::new(), held: Vec::new() }
+    pub(crate) fn flowing(target: &'t mut Target) -> Self {
+        Self { target, state: State::Flowing, rereadable: false, early_head: Vec::new(), held: Held::default() }
     }
 
     /// What a failed write means.
@@ -113,12 +112,9 @@ impl<'t> Sink<'t> {
         self.state
     }
 
-    /// Says what comes first if output flows before the end.
+    /// Says what comes first if output flows before all is known.
     pub(crate) fn begin(&mut self, head: Vec<u8>) {
-        match self.state {
-            State::Flowing => self.held = head,
-            State::Holding | State::Discarding => self.early_head = head,
-        }
+        self.early_head = head;
     }
 
     /// Whether what is written now can be seen at once.
@@ -130,39 +126,52 @@ impl<'t> Sink<'t> {
     pub(crate) fn finish(&mut self, head: &[u8], foot: &[u8]) -> io::Result<()> {
         match self.state {
             State::Discarding => return Ok(()),
-            State::Holding => self.target.write_all(head)?,
+            State::Holding => self.early_head = head.to_vec(),
             State::Flowing => {}
         }
-        self.held.extend_from_slice(foot);
-        self.flush()
+        if self.held.len() + foot.len() <= HOLD {
+            self.held.push(&[foot])?;
+            self.flush()
+        } else {
+            self.write_through(&[foot])
+        }
+    }
+
+    /// Writes these, one behind the other.
+    pub(crate) fn put(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let len = self.held.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        match self.state {
+            State::Discarding => {}
+            State::Holding if len <= HOLD => self.held.push(pieces)?,
+            State::Flowing if len < PIECE => self.held.push(pieces)?,
+            State::Holding if self.rereadable => {
+                self.state = State::Discarding;
+                self.held.clear();
+            }
+            State::Holding => {
+                self.state = State::Flowing;
+                self.write_through(pieces)?;
+            }
+            State::Flowing => self.write_through(pieces)?,
+        }
+        Ok(())
+    }
+
+    fn write_through(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        self.flush()?;
+        pieces.iter().try_for_each(|piece| self.target.write_all(piece))
     }
 }
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.state == State::Discarding {
-            return Ok(bytes.len());
-        }
-        self.held.extend_from_slice(bytes);
-        match self.state {
-            State::Holding if self.held.len() > HOLD && self.rereadable => {
-                self.state = State::Discarding;
-                self.held = Vec::new();
-            }
-            State::Holding if self.held.len() > HOLD => {
-                self.state = State::Flowing;
-                self.target.write_all(&self.early_head)?;
-                self.flush()?;
-                self.held.shrink_to(2 * PIECE);
-            }
-            State::Flowing if self.held.len() >= PIECE => self.flush()?,
-            _ => {}
-        }
+        self.put(&[bytes])?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.target.write_all(&self.held)?;
+        self.target.write_all(&std::mem::take(&mut self.early_head))?;
+        self.target.write_all(self.held.as_slice())?;
         self.held.clear();
         Ok(())
     }

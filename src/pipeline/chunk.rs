@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::{raw, text};
@@ -11,10 +12,8 @@ use crate::source::{Input, Scratch};
 /// How far a chunk went. Places count from the start of the input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ChunkEnd {
-    /// The position after its last bit, counted from where its first bit was thought to be.
-    pub(super) position: u64,
-    /// Whether its last bit is one.
-    pub(super) open: bool,
+    /// What is behind its last bit, counted from where its first bit was thought to be.
+    pub(super) seam: Seam,
     /// How many symbols it has, if it is text.
     pub(super) symbols: u64,
     /// The place and value of the last of them.
@@ -26,6 +25,15 @@ pub(super) struct ChunkEnd {
     pub(super) stopped: bool,
 }
 
+impl ChunkEnd {
+    /// Takes the chunk behind this one as part of it.
+    pub(super) fn add(&mut self, behind: &Self) {
+        let symbols = self.symbols + behind.symbols;
+        let last_symbol = behind.last_symbol.or(self.last_symbol);
+        *self = Self { symbols, last_symbol, ..*behind };
+    }
+}
+
 /// A range of the input to be decoded and scanned, as far as there is room for its boundaries.
 pub(super) struct Chunk<'a> {
     pub(super) plan: &'a Plan,
@@ -35,17 +43,17 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Decodes and scans the chunk. The first bit is at `position`, the one before it is `open`.
+    /// Decodes and scans the chunk, which begins at `seam`.
     pub(super) fn scan(
         self,
         input: &impl Input,
         scratch: &mut Scratch,
-        (position, open): (u64, bool),
+        seam: Seam,
         to: &mut Vec<u64>,
     ) -> Result<ChunkEnd> {
         let Self { plan, range, limit } = self;
-        let mut end = ChunkEnd { position, open, next: range.start, ..ChunkEnd::default() };
-        let mut scanner = Scanner::new(plan.tier, to, position, open).limit(limit);
+        let mut end = ChunkEnd { seam, next: range.start, ..ChunkEnd::default() };
+        let mut scanner = Scanner::new(plan.tier, to, seam.position, seam.open).limit(limit);
         while end.next < range.end && !end.stopped {
             let start = end.next;
             // Up to a place that does not depend on where this began, so that a piece that was not dealt with whole
@@ -68,48 +76,50 @@ impl Chunk<'_> {
                 break;
             }
         }
-        (end.position, end.open) = scanner.end();
+        let (position, open) = scanner.end();
+        end.seam = Seam { position, open };
         Ok(end)
     }
 }
 
-/// A place for one chunk in a wave, with buffers that are used again and again.
-pub(super) struct Slot {
+/// Where a chunk lies.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
     /// Bytes of zeros before the chunk that need not be read.
     pub(super) hole: u64,
-    /// Where the chunk is in the input.
     pub(super) range: Range<u64>,
-    pub(super) scratch: Scratch,
-    /// Where its first bit was thought to be.
-    pub(super) guess: u64,
-    pub(super) boundaries: Vec<u64>,
-    pub(super) end: Result<ChunkEnd>,
 }
 
-impl Default for Slot {
-    fn default() -> Self {
-        let end = Ok(ChunkEnd::default());
-        Self { hole: 0, range: 0..0, scratch: Scratch::default(), guess: 0, boundaries: Vec::new(), end }
-    }
+/// Lays out chunks one behind the other, stepping over holes.
+pub(super) struct Layout {
+    at: u64,
+    end: u64,
+    /// Where there is data next. All of it for a text: only a raw bitmap may have holes.
+    data: Range<u64>,
 }
 
-impl Slot {
-    /// How far the chunk went, if that is to its end.
-    pub(super) fn whole(&self) -> Option<ChunkEnd> {
-        self.end.as_ref().ok().filter(|end| end.next == self.range.end && !end.stopped).copied()
+impl Layout {
+    /// The chunks of a range of an input of that kind.
+    pub(super) const fn new(codec: Codec, range: Range<u64>) -> Self {
+        let data = match codec {
+            Codec::Text(_) => range.start..range.end,
+            Codec::Raw(_) => range.start..range.start,
+        };
+        Self { at: range.start, end: range.end, data }
     }
 
-    /// Boundaries for each byte.
-    pub(super) fn density(&self) -> f64 {
-        let bytes = self.end.as_ref().map_or(0, |end| end.next - self.range.start);
-        self.boundaries.len() as f64 / bytes.max(1) as f64
-    }
-
-    /// Scans the chunk on its own, as if no run were open before it.
-    pub(super) fn scan(&mut self, plan: &Plan, limit: usize, input: &impl Input, guess: u64) {
-        self.guess = guess;
-        self.boundaries.clear();
-        let chunk = Chunk { plan, range: self.range.clone(), limit };
-        self.end = chunk.scan(input, &mut self.scratch, (guess, false), &mut self.boundaries);
+    /// The next chunk, of so many bytes at the most. A hole at the end comes with a chunk of none.
+    pub(super) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<Place> {
+        if self.at == self.end {
+            return None;
+        }
+        if self.at == self.data.end {
+            self.data = input.data(self.at);
+        }
+        let start = self.data.start.max(self.at).min(self.end);
+        let place =
+            Place { hole: start - self.at, range: start..self.data.end.min(start + bytes).min(self.end).max(start) };
+        self.at = place.range.end;
+        Some(place)
     }
 }
