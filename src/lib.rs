@@ -62,7 +62,7 @@ pub use encoding::{Encoding, UnknownEncoding};
 pub use error::{Consequence, Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
-pub use pipeline::Visitor;
+pub use pipeline::{ParallelVisitor, Prepare, Visitor};
 pub use scanner::{Scanner, Summary};
 pub use source::{Mapped, Source};
 pub use tier::{TIER_VARIABLE, Tier};

@@ -1,12 +1,13 @@
 //! The engine as its users see it: what to expect of the input, and the ways to get extents.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use crate::cbtlog::{HEADER_BYTES, Header};
 use crate::decode::Alphabet;
 use crate::error::Unit;
 use crate::extent::{into_boundaries, into_extents};
-use crate::pipeline::{Codec, Joiner, Pipeline, Plan};
+use crate::pipeline::{Call, Codec, Collect, Joiner, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
 use crate::source::{Input, Opened, Source};
 use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor};
 
@@ -51,10 +52,6 @@ pub struct Summary {
     /// The block size, and the virtual size if it was given or found in the header of a `.cbtlog`.
     pub geometry: Geometry,
 }
-
-/// What a visitor of batches of nothing breaks with.
-type Never = std::convert::Infallible;
-type NoVisitor = fn(&[Extent]) -> ControlFlow<Never>;
 
 impl Scanner {
     /// A scanner for bitmaps of that encoding, of blocks of 64 KiB, on all threads of the present rayon pool.
@@ -142,7 +139,7 @@ impl Scanner {
     pub fn extents_into<'a>(&self, source: impl Into<Source<'a>>, extents: &mut Vec<Extent>) -> Result<Summary> {
         let mut boundaries = into_boundaries(std::mem::take(extents));
         boundaries.clear();
-        let (summary, joiner) = match self.run(source.into(), boundaries, &mut None::<NoVisitor>)? {
+        let (summary, joiner) = match self.run(source.into(), boundaries, |_| Collect)? {
             ControlFlow::Continue(done) => done,
             ControlFlow::Break(never) => match never {},
         };
@@ -176,17 +173,62 @@ impl Scanner {
         source: impl Into<Source<'a>>,
         visitor: V,
     ) -> Result<ControlFlow<V::Break, Summary>> {
-        let mut visitor = Some(visitor);
-        let (summary, mut joiner) = match self.run(source.into(), Vec::new(), &mut visitor)? {
-            ControlFlow::Continue(done) => done,
-            ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
-        };
-        if let Some(visitor) = &mut visitor
-            && let ControlFlow::Break(value) = joiner.flush(visitor)
-        {
-            return Ok(ControlFlow::Break(value));
-        }
-        Ok(ControlFlow::Continue(summary))
+        let outcome = self.run(source.into(), Vec::new(), |geometry| Call::new(visitor, geometry))?;
+        Ok(outcome.map_continue(|(summary, _)| summary))
+    }
+
+    /// The same for a visitor that does part of its work on all threads. It is called by any of them, but never by two
+    /// at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`visit`](Self::visit).
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use changed_blocks::{Encoding, Extent, Geometry, ParallelVisitor, Prepare, Scanner};
+    ///
+    /// /// Writes extents down, on all threads.
+    /// struct Write;
+    ///
+    /// impl Prepare for Write {
+    ///     type Part = String;
+    ///
+    ///     fn prepare(&self, extents: &[Extent]) -> String {
+    ///         extents.iter().map(|extent| format!("{}+{} ", extent.start_block, extent.len_blocks())).collect()
+    ///     }
+    /// }
+    ///
+    /// /// Puts together what was written.
+    /// struct Collect<'a>(&'a mut String);
+    ///
+    /// impl ParallelVisitor for Collect<'_> {
+    ///     type Prepare = Write;
+    ///     type Break = ();
+    ///
+    ///     fn begin(&mut self, _geometry: &Geometry) -> Write {
+    ///         Write
+    ///     }
+    ///
+    ///     fn extents(&mut self, _extents: &[Extent], part: String) -> ControlFlow<()> {
+    ///         self.0.push_str(&part);
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// let mut all = String::new();
+    /// let outcome = Scanner::new(Encoding::Base64).visit_prepared("YAAAAQ==", Collect(&mut all))?;
+    /// assert!(outcome.is_continue());
+    /// assert_eq!(all, "1+2 31+1 ");
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    pub fn visit_prepared<'a, V: ParallelVisitor>(
+        &self,
+        source: impl Into<Source<'a>>,
+        visitor: V,
+    ) -> Result<ControlFlow<V::Break, Summary>> {
+        let outcome = self.run(source.into(), Vec::new(), |geometry| Prepared::new(visitor, geometry))?;
+        Ok(outcome.map_continue(|(summary, _)| summary))
     }
 
     /// The bitmap itself, in memory.
@@ -203,7 +245,7 @@ impl Scanner {
         let mut bitmap = Bitmap::new(0);
         let outcome = self.visit(source, |batch: &[Extent]| {
             bitmap.grow_and_set(batch);
-            ControlFlow::<Never>::Continue(())
+            ControlFlow::<Infallible>::Continue(())
         })?;
         let ControlFlow::Continue(summary) = outcome;
         bitmap.resize(summary.blocks);
@@ -211,12 +253,12 @@ impl Scanner {
     }
 
     /// Runs the pipeline over a source and judges the whole.
-    fn run<V: Visitor>(
+    fn run<O: Outlet>(
         &self,
         source: Source<'_>,
         boundaries: Vec<u64>,
-        visitor: &mut Option<V>,
-    ) -> Result<ControlFlow<V::Break, (Summary, Joiner)>> {
+        outlet: impl FnOnce(&Geometry) -> O,
+    ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
         let tier = self.tier.map_or_else(Tier::detect, Ok)?.verify()?;
         let codec = match self.encoding {
             Encoding::Base64 => Codec::Text(Alphabet::Base64),
@@ -237,23 +279,21 @@ impl Scanner {
             done = HEADER_BYTES as u64;
         }
         let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()), done);
-        if let Some(visitor) = visitor {
-            visitor.begin(&geometry);
-        }
+        let outlet = &mut outlet(&geometry);
         let outcome = match opened {
             Opened::Slice(input) => {
                 check_addressable(codec, input.len())?;
-                pipeline.run(&input, visitor)?
+                pipeline.run(&input, outlet)?
             }
             Opened::File(input) => {
                 check_addressable(codec, input.len())?;
-                let outcome = pipeline.run(&input, visitor)?;
+                let outcome = pipeline.run(&input, outlet)?;
                 if outcome.is_continue() {
                     input.check_end()?;
                 }
                 outcome
             }
-            Opened::Stream(mut reader) => pipeline.run_stream(&mut *reader, visitor)?,
+            Opened::Stream(mut reader) => pipeline.run_stream(&mut *reader, outlet)?,
         };
         if let ControlFlow::Break(value) = outcome {
             return Ok(ControlFlow::Break(value));
@@ -265,6 +305,9 @@ impl Scanner {
         }
         self.check_len(bits, &geometry)?;
         joiner.finish(bits)?;
+        if let ControlFlow::Break(value) = outlet.flush(&mut joiner) {
+            return Ok(ControlFlow::Break(value));
+        }
         let blocks = geometry.blocks().unwrap_or(bits);
         Ok(ControlFlow::Continue((Summary { blocks, geometry }, joiner)))
     }

@@ -11,7 +11,7 @@ use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ChunkEnd {
+pub(crate) struct ChunkEnd {
     /// What is behind its last bit, counted from where its first bit was thought to be.
     pub(super) seam: Seam,
     /// How many symbols it has, if it is text.
@@ -77,7 +77,7 @@ impl Chunk<'_> {
             }
         }
         let (position, open) = scanner.end();
-        end.seam = Seam { position, open };
+        end.seam = Seam { position, open, ..seam };
         Ok(end)
     }
 }

@@ -2,10 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::Visitor;
-use super::shares::Piece;
 use crate::extent::from_boundaries;
-use crate::{Error, Result};
+use crate::{Error, Extent, Result};
 
 /// Where the list ends so far: what the next chunk has to fit to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +12,21 @@ pub(super) struct Seam {
     pub(super) position: u64,
     /// Whether a run is open.
     pub(super) open: bool,
+    /// Where it begins.
+    pub(super) since: u64,
+}
+
+/// How a chunk fits to what is before it.
+#[derive(Debug)]
+pub(super) struct Fit {
+    /// Where the run begins that is open before the chunk.
+    since: Option<u64>,
+    /// The boundary where that run ends, if that is where the chunk begins, or where zeros before it begin.
+    pub(super) lead: Option<u64>,
+    /// How many of the chunk's own boundaries are none: the first, if the open run goes on in the chunk.
+    pub(super) skip: usize,
+    /// How far the others are from where they were thought to be.
+    pub(super) moved: u64,
 }
 
 impl Seam {
@@ -25,24 +38,73 @@ impl Seam {
         closed
     }
 
-    /// Finds out what a chunk adds to the list: it comes after so many zeros, was scanned as if no run were open before
-    /// it and as if it began at `guess`, and ends as `end` says.
-    pub(super) fn fit<'c>(&mut self, zeros: u64, chunk: &'c [u64], guess: u64, end: Self) -> Piece<'c> {
-        let mut lead = self.zeros(zeros);
-        let mut rest = chunk;
-        let moved = self.position.wrapping_sub(guess);
+    /// Finds out how a chunk fits that comes after so many zeros, was scanned as if no run were open before it and as if
+    /// it began at `guess`, and ends as `end` says. Returns also where things stand behind it.
+    pub(super) fn fit(&self, zeros: u64, chunk: &[u64], guess: u64, end: &Self) -> (Fit, Self) {
+        let mut seam = *self;
+        let mut lead = seam.zeros(zeros);
+        let mut skip = 0;
+        let moved = seam.position.wrapping_sub(guess);
         if end.position > guess {
-            if self.open {
+            if seam.open {
                 // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
-                match chunk.split_first() {
-                    Some((&first, behind)) if first == guess => rest = behind,
-                    _ => lead = Some(self.position),
+                match chunk.first() {
+                    Some(&first) if first == guess => skip = 1,
+                    _ => lead = Some(seam.position),
                 }
             }
-            self.open = end.open;
+            seam.open = end.open;
+            if let Some(last) = chunk[skip..].last() {
+                seam.since = last.wrapping_add(moved);
+            }
         }
-        self.position = end.position.wrapping_add(moved);
-        Piece { lead, rest, moved }
+        seam.position = end.position.wrapping_add(moved);
+        (Fit { since: self.open.then_some(self.since), lead, skip, moved }, seam)
+    }
+}
+
+impl Fit {
+    /// How many boundaries a chunk adds to those before.
+    pub(super) fn added(&self, chunk: &[u64]) -> usize {
+        usize::from(self.lead.is_some()) + chunk.len() - self.skip
+    }
+
+    /// The boundaries of all runs that end in the chunk, put together in its own buffer, which has some free places
+    /// before its boundaries: two at the least.
+    pub(super) fn complete<'b>(&self, buffer: &'b mut [u64], free: usize) -> &'b [u64] {
+        let mut start = free + self.skip;
+        if self.moved != 0 {
+            buffer[start..].iter_mut().for_each(|boundary| *boundary = boundary.wrapping_add(self.moved));
+        }
+        for boundary in [self.lead, self.since].into_iter().flatten() {
+            start -= 1;
+            buffer[start] = boundary;
+        }
+        let there = &buffer[start..];
+        &there[..there.len() & !1]
+    }
+}
+
+/// Where the disk ends, and whether something was found beyond that.
+pub(super) struct DiskEnd {
+    /// The number of blocks of the disk, where it is known.
+    blocks: Option<u64>,
+    /// The first changed block that the disk does not have.
+    beyond: Option<u64>,
+}
+
+impl DiskEnd {
+    /// Whether these extents, and all before, lie within the disk.
+    pub(super) fn contains(&mut self, extents: &[Extent]) -> bool {
+        if let Some(blocks) = self.blocks
+            && self.beyond.is_none()
+            && extents.last().is_some_and(|last| last.end_block > blocks)
+        {
+            // The first run that does not end in time. It may have begun in time.
+            let first = extents.partition_point(|extent| extent.end_block <= blocks);
+            self.beyond = extents.get(first).map(|extent| extent.start_block.max(blocks));
+        }
+        self.beyond.is_none()
     }
 }
 
@@ -50,27 +112,19 @@ impl Seam {
 pub(crate) struct Joiner {
     boundaries: Vec<u64>,
     seam: Seam,
-    /// The number of blocks of the disk, where it is known.
-    blocks: Option<u64>,
-    /// The first changed block that the disk does not have.
-    beyond: Option<u64>,
+    disk_end: DiskEnd,
 }
 
 impl Joiner {
     /// A joiner that appends to `boundaries`, which is empty.
     pub(crate) fn new(boundaries: Vec<u64>, blocks: Option<u64>) -> Self {
         debug_assert!(boundaries.is_empty());
-        Self { boundaries, seam: Seam::default(), blocks, beyond: None }
+        Self { boundaries, seam: Seam::default(), disk_end: DiskEnd { blocks, beyond: None } }
     }
 
     /// The position of the next bit.
     pub(crate) const fn position(&self) -> u64 {
         self.seam.position
-    }
-
-    /// The list, and where it ends, for who appends to it.
-    pub(super) const fn list(&mut self) -> (&mut Vec<u64>, &mut Seam) {
-        (&mut self.boundaries, &mut self.seam)
     }
 
     /// Takes that many zeros.
@@ -79,14 +133,31 @@ impl Joiner {
         self.boundaries.extend(closed);
     }
 
+    /// Lets someone append to the list, who moves the seam as well.
+    pub(super) fn append<R>(&mut self, append: impl FnOnce(&mut Vec<u64>, &mut Seam) -> R) -> R {
+        let result = append(&mut self.boundaries, &mut self.seam);
+        if self.seam.open {
+            self.seam.since = self.boundaries.last().copied().unwrap_or(self.seam.since);
+        }
+        result
+    }
+
+    /// Lets someone give out what follows without appending it to the list, of which all was given out that could be.
+    pub(super) fn bypass<R>(&mut self, give: impl FnOnce(&mut DiskEnd, &mut Seam) -> R) -> R {
+        debug_assert_eq!(self.boundaries.len(), usize::from(self.seam.open), "the start of an open run, and no more");
+        let result = give(&mut self.disk_end, &mut self.seam);
+        self.boundaries.clear();
+        self.boundaries.extend(self.seam.open.then_some(self.seam.since));
+        result
+    }
+
     /// Gives out all runs that have ended.
-    pub(crate) fn flush<V: Visitor>(&mut self, visitor: &mut V) -> ControlFlow<V::Break> {
-        self.check_end();
+    pub(super) fn flush<B>(&mut self, give: impl FnOnce(&[Extent]) -> ControlFlow<B>) -> ControlFlow<B> {
         let ended = self.boundaries.len() & !1;
         let open = self.boundaries.get(ended).copied();
         let extents = from_boundaries(&self.boundaries[..ended]);
-        if !extents.is_empty() && self.beyond.is_none() {
-            visitor.extents(extents)?;
+        if self.disk_end.contains(extents) && !extents.is_empty() {
+            give(extents)?;
         }
         self.boundaries.clear();
         self.boundaries.extend(open);
@@ -99,8 +170,8 @@ impl Joiner {
         if self.boundaries.len() % 2 == 1 {
             self.boundaries.push(bits);
         }
-        self.check_end();
-        match (self.beyond, self.blocks) {
+        self.disk_end.contains(from_boundaries(&self.boundaries));
+        match (self.disk_end.beyond, self.disk_end.blocks) {
             (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
             _ => Ok(()),
         }
@@ -108,20 +179,5 @@ impl Joiner {
 
     pub(crate) fn into_boundaries(self) -> Vec<u64> {
         self.boundaries
-    }
-
-    /// Finds the first changed block beyond the disk, if there is one. Boundaries ascend, so the last one tells
-    /// whether to look.
-    fn check_end(&mut self) {
-        let Some(blocks) = self.blocks else { return };
-        let past = self.boundaries.len() % 2;
-        let suspicious = self.boundaries.last().is_some_and(|&last| last + past as u64 > blocks);
-        if !suspicious || self.beyond.is_some() {
-            return;
-        }
-        // The first run that does not end in time. It may have begun in time.
-        let first = self.boundaries.partition_point(|&boundary| boundary <= blocks) & !1;
-        let start = self.boundaries.get(first).copied();
-        self.beyond = start.map(|start| start.max(blocks));
     }
 }

@@ -5,22 +5,29 @@
 
 mod chunk;
 mod join;
+mod outlet;
 mod round;
 mod shares;
+mod turns;
+mod visit;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use chunk::{Chunk, ChunkEnd, Layout};
 pub(crate) use join::Joiner;
+pub use outlet::Visitor;
+pub(crate) use outlet::{Call, Collect, Outlet};
 use round::{Bench, Pace, Round};
+pub(crate) use visit::Prepared;
+pub use visit::{ParallelVisitor, Prepare};
 
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::fused::TILE_ROOM;
 use crate::source::{Input, Scratch, Slice};
 use crate::tier::Verified;
-use crate::{BitOrder, Error, Extent, Geometry, Result};
+use crate::{BitOrder, Error, Result};
 
 /// How the bytes of an input hold bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +46,6 @@ pub(crate) struct Plan {
     pub(crate) chunk_bytes: Option<usize>,
 }
 
-/// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
-const SERIAL_LIMIT: usize = 16 << 10;
-/// How many it gets at the most from several.
-const PARALLEL_LIMIT: usize = 256 << 10;
 /// How many boundaries all threads together may hold back, those of a few tiles aside. A chunk that has more than its
 /// share stops early.
 const HELD: usize = 256 << 10;
@@ -55,8 +58,6 @@ const LONGEST_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
 const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// How many bytes of input make it worth waking another thread.
 const WORTH_SHARING: u64 = 2 * LONGEST_CHUNK;
-/// How many bytes of input there are between two calls of a visitor, from several threads, at the most.
-const ROUND: u64 = 32 << 20;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
 /// How much of a stream is read before it is scanned.
@@ -67,30 +68,6 @@ impl Plan {
     fn threads(&self, input_len: u64) -> usize {
         let worth = self.chunk_bytes.map_or(WORTH_SHARING, |bytes| bytes as u64 + 1);
         if !self.parallel || input_len < worth { 1 } else { rayon::current_num_threads() }
-    }
-}
-
-/// Takes extents as they are found.
-pub trait Visitor {
-    /// What the visitor says when it stops early.
-    type Break;
-
-    /// Is told, before the first extents, what turns them into bytes. The virtual size of a `.cbtlog` is known here,
-    /// since its header was read.
-    fn begin(&mut self, _geometry: &Geometry) {}
-
-    /// Takes the next extents: in ascending order, never adjacent to those before, and not empty.
-    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<Self::Break>;
-
-    /// Is told now and then how many bytes of the input have been dealt with.
-    fn progress(&mut self, _input_bytes: u64) {}
-}
-
-impl<B, F: FnMut(&[Extent]) -> ControlFlow<B>> Visitor for F {
-    type Break = B;
-
-    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<B> {
-        self(extents)
     }
 }
 
@@ -121,29 +98,25 @@ impl Pipeline {
     }
 
     /// Reads a stream to its end.
-    pub(crate) fn run_stream<V: Visitor>(
+    pub(crate) fn run_stream<O: Outlet>(
         &mut self,
         reader: &mut dyn Read,
-        visitor: &mut Option<V>,
-    ) -> Result<ControlFlow<V::Break>> {
+        outlet: &mut O,
+    ) -> Result<ControlFlow<O::Break>> {
         let mut buffer = vec![0; self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER)];
         loop {
             let filled = fill(reader, &mut buffer, self.done)?;
             if filled == 0 {
                 return Ok(ControlFlow::Continue(()));
             }
-            if let ControlFlow::Break(value) = self.run(&Slice::new(&buffer[..filled]), visitor)? {
+            if let ControlFlow::Break(value) = self.run(&Slice::new(&buffer[..filled]), outlet)? {
                 return Ok(ControlFlow::Break(value));
             }
         }
     }
 
     /// Takes a further piece of the input, whole.
-    pub(crate) fn run<V: Visitor>(
-        &mut self,
-        input: &impl Input,
-        visitor: &mut Option<V>,
-    ) -> Result<ControlFlow<V::Break>> {
+    pub(crate) fn run<O: Outlet>(&mut self, input: &impl Input, outlet: &mut O) -> Result<ControlFlow<O::Break>> {
         let threads = self.plan.threads(input.len());
         let mut at = self.skip_leading_space(input)?;
         if self.tail.is_reached() {
@@ -151,24 +124,27 @@ impl Pipeline {
             at = input.len();
         }
         while at < input.len() {
-            let limited = visitor.is_some();
-            let end = match threads {
-                1 => self.scan_alone(input, at, limited)?,
-                _ => self.scan_together(input, at, limited, threads)?,
+            let end = if threads == 1 {
+                self.scan_alone(input, at, O::SERIAL_LIMIT)?
+            } else {
+                let Self { plan, joiner, benches, pace, done, .. } = self;
+                benches.resize_with(threads, Bench::default);
+                let limit = (HELD / threads).max(4 * TILE_ROOM);
+                let round = Round { plan, input, range: at..input.len(), pace, limit };
+                match outlet.run(round, joiner, benches, *done)? {
+                    ControlFlow::Continue(end) => end,
+                    ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
+                }
             };
             self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
             at = end.next;
-            if let Some(visitor) = visitor
-                && let ControlFlow::Break(value) = self.joiner.flush(visitor)
-            {
+            if let ControlFlow::Break(value) = outlet.flush(&mut self.joiner) {
                 return Ok(ControlFlow::Break(value));
             }
+            outlet.progress(self.done + at);
             if end.stopped {
                 self.read_tail(input, at)?;
                 at = input.len();
-            }
-            if let Some(visitor) = visitor {
-                visitor.progress(self.done + at);
             }
         }
         self.done += input.len();
@@ -202,34 +178,19 @@ impl Pipeline {
         Ok(at)
     }
 
-    /// Scans a chunk from `at` straight onto the joined list: as far as a visitor wants to get at a time, if `limited`.
-    fn scan_alone(&mut self, input: &impl Input, at: u64, limited: bool) -> Result<ChunkEnd> {
+    /// Scans a chunk from `at` straight onto the joined list, or as much of it as has so many boundaries, or so.
+    fn scan_alone(&mut self, input: &impl Input, at: u64, limit: usize) -> Result<ChunkEnd> {
         let bytes = self.plan.chunk_bytes.map_or(SERIAL_CHUNK, |bytes| bytes as u64);
         let Some(place) = Layout::new(self.plan.codec, at..input.len()).next(input, bytes) else {
             return Ok(ChunkEnd { next: at, ..ChunkEnd::default() });
         };
         self.joiner.skip_zeros(place.hole * 8);
-        let (list, seam) = self.joiner.list();
-        let limit = if limited { SERIAL_LIMIT } else { usize::MAX };
         let chunk = Chunk { plan: &self.plan, range: place.range, limit };
-        let end = chunk.scan(input, &mut self.scratch, *seam, list)?;
-        *seam = end.seam;
-        Ok(end)
-    }
-
-    /// Scans chunks from `at` on all threads: as far as there is room in the joined list, which grows unless `limited`.
-    fn scan_together(&mut self, input: &impl Input, at: u64, limited: bool, threads: usize) -> Result<ChunkEnd> {
-        self.benches.resize_with(threads, Bench::default);
-        let limit = (HELD / threads).max(4 * TILE_ROOM);
-        // Room for any chunk, with a boundary more at its start.
-        let (list, _) = self.joiner.list();
-        list.reserve(limit + TILE_ROOM + 1);
-        if limited {
-            list.reserve_exact(PARALLEL_LIMIT);
-        }
-        let end = if limited { input.len().min(at + ROUND) } else { input.len() };
-        let round = Round { plan: &self.plan, input, range: at..end, pace: &self.pace, limit };
-        round.run(&mut self.joiner, &mut self.benches)
+        self.joiner.append(|list, seam| {
+            let end = chunk.scan(input, &mut self.scratch, *seam, list)?;
+            *seam = end.seam;
+            Ok(end)
+        })
     }
 
     /// Reads what follows the symbols of a text, up to the end of the input.

@@ -1,48 +1,70 @@
-//! Chunks scanned on all threads and joined in order.
+//! Chunks scanned on all threads and dealt with in order.
 //!
 //! A thread takes the next chunk as soon as it has finished one, and scans it into a buffer of its own, which stays in
-//! its cache. Then it waits for its turn, which is when the chunk before has found its place in the list; takes as much
-//! room behind that as it needs; lets the next one have its turn; and copies what it found. So nobody waits for the
-//! slowest of a group, and the list is written once, by all threads.
+//! its cache. Then it waits for its turn, which is when the chunk before has found its place; finds its own; and lets
+//! the next one have its turn. What remains to be done with its boundaries, now that it is known where they belong, it
+//! does while others go on. So nobody waits for the slowest of a group.
 //!
 //! A thread only ever waits for chunks that others have already taken and are working at, so someone always comes on.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::{hint, thread};
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use super::chunk::{Chunk, ChunkEnd, Layout, Place};
-use super::join::{Joiner, Seam};
-use super::shares::{Piece, Share, Shares, append_shared};
+use super::join::{Fit, Seam};
+use super::turns::Turns;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::source::{Input, Scratch};
 
-/// How often to look whether it is one's turn before going to sleep.
-const SPINS: u32 = 1 << 8;
-
 /// A thread's own buffers, used again and again.
 #[derive(Default)]
-pub(super) struct Bench {
+pub(crate) struct Bench {
     scratch: Scratch,
     boundaries: Vec<u64>,
 }
 
+/// What becomes of the boundaries of a chunk.
+pub(super) trait Finish: Sync {
+    /// What a chunk gets when it has found its place.
+    type Joined;
+
+    /// How many places are left free before the boundaries of a chunk.
+    const FREE: usize;
+
+    /// In turn: makes room for what a chunk adds. Nothing if there is none left in this round.
+    fn join(&self, added: usize) -> Option<Self::Joined>;
+
+    /// Out of turn: deals with the boundaries of the chunk of that number, which begin behind the free places. Breaks if
+    /// the round is to end.
+    fn finish(
+        &self,
+        number: usize,
+        fit: &Fit,
+        boundaries: &mut [u64],
+        end: &ChunkEnd,
+        joined: Self::Joined,
+    ) -> ControlFlow<()>;
+
+    /// Says that a thread has panicked.
+    fn abandon(&self) {}
+}
+
 /// What is known before a round.
-pub(super) struct Round<'r, I> {
+pub(crate) struct Round<'r, I> {
     pub(super) plan: &'r Plan,
     pub(super) input: &'r I,
-    /// The part of the input to be dealt with, as far as there is room for its boundaries.
+    /// The part of the input to be dealt with.
     pub(super) range: Range<u64>,
-    /// Chooses the length of the next chunk by the density of the last.
     pub(super) pace: &'r Pace,
     /// How many boundaries a chunk may have, those of one tile aside.
     pub(super) limit: usize,
 }
 
-/// How long chunks are.
-pub(super) struct Pace {
+/// How long chunks are: as long as suits one as dense as the last.
+pub(crate) struct Pace {
     bytes: AtomicU64,
     /// The shortest and the longest.
     bounds: Range<u64>,
@@ -58,11 +80,10 @@ impl Pace {
 
     /// Takes note of how many boundaries so many bytes had.
     fn note(&self, bytes: u64, boundaries: usize) {
-        if bytes == 0 {
-            return;
+        if bytes > 0 {
+            let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
+            self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
         }
-        let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
-        self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
     }
 }
 
@@ -83,77 +104,65 @@ struct Order<'r> {
     seam: &'r mut Seam,
     /// The chunks joined so far, as if they were one.
     total: Result<ChunkEnd>,
-    /// How many threads are asleep until it is their turn.
-    asleep: usize,
 }
 
-struct Running<'r, 's, 'l, I> {
+struct Running<'r, I, F> {
     round: &'r Round<'r, I>,
-    shares: &'s Shares<'l>,
+    finish: &'r F,
     /// The position of the first bit of the round, holes aside.
     position: u64,
     desk: Mutex<Desk>,
-    order: Mutex<Order<'r>>,
-    /// The number of the chunk that is to be joined next. Changes while the order is locked.
-    turn: AtomicUsize,
-    /// Tells of the next turn.
-    next: Condvar,
+    order: Turns<Order<'r>>,
     /// Whether what follows is of no use in this round.
     closed: AtomicBool,
-    /// Whether a thread has panicked, and its turn will never end.
-    abandoned: AtomicBool,
 }
 
 impl<I: Input> Round<'_, I> {
-    /// Scans as far as there is room in the joiner's list, with a thread for each bench. Returns what was joined, as if
-    /// it were one chunk.
-    pub(super) fn run(&self, joiner: &mut Joiner, benches: &mut [Bench]) -> Result<ChunkEnd> {
-        let (list, seam) = joiner.list();
-        append_shared(list, |shares| {
-            let desk = Desk { layout: Layout::new(self.plan.codec, self.range.clone()), number: 0 };
-            let running = Running {
-                round: self,
-                shares,
-                position: seam.position,
-                desk: Mutex::new(desk),
-                order: Mutex::new(Order {
-                    seam,
-                    total: Ok(ChunkEnd { next: self.range.start, ..ChunkEnd::default() }),
-                    asleep: 0,
-                }),
-                turn: AtomicUsize::new(0),
-                next: Condvar::new(),
-                closed: AtomicBool::new(false),
-                abandoned: AtomicBool::new(false),
-            };
-            let (own, others) = benches.split_first_mut().expect("a bench for each thread, and there is one");
-            let shared = &running;
-            // The caller's thread goes ahead while the others are being woken.
-            rayon::in_place_scope(|scope| {
-                for bench in others {
-                    scope.spawn(|_| shared.work(bench));
-                }
-                shared.work(own);
-            });
-            running.order.into_inner().unwrap_or_else(PoisonError::into_inner).total
-        })
+    /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
+    /// were one chunk.
+    pub(super) fn run<F: Finish>(&self, seam: &mut Seam, finish: &F, benches: &mut [Bench]) -> Result<ChunkEnd> {
+        let position = seam.position;
+        let total = Ok(ChunkEnd { next: self.range.start, ..ChunkEnd::default() });
+        let running = Running {
+            round: self,
+            finish,
+            position,
+            desk: Mutex::new(Desk { layout: Layout::new(self.plan.codec, self.range.clone()), number: 0 }),
+            order: Turns::new(Order { seam, total }),
+            closed: AtomicBool::new(false),
+        };
+        let shared = &running;
+        // The caller's thread goes ahead while the others are being woken.
+        rayon::in_place_scope(|scope| {
+            let mut benches = benches.iter_mut();
+            let own = benches.next();
+            for bench in benches {
+                scope.spawn(|_| shared.work(bench));
+            }
+            if let Some(bench) = own {
+                shared.work(bench);
+            }
+        });
+        running.order.into_inner().total
     }
 }
 
-impl<'r, 's, 'l, I: Input> Running<'r, 's, 'l, I> {
+impl<I: Input, F: Finish> Running<'_, I, F> {
     /// Takes one chunk after the other.
     fn work(&self, bench: &mut Bench) {
         let _guard = Abandon(self);
+        let round = self.round;
         while let Some(ticket) = self.take_ticket() {
             bench.boundaries.clear();
-            let round = self.round;
-            let chunk = Chunk { plan: round.plan, range: ticket.place.range.clone(), limit: round.limit };
+            bench.boundaries.resize(F::FREE, 0);
+            let limit = round.limit + F::FREE;
+            let chunk = Chunk { plan: round.plan, range: ticket.place.range.clone(), limit };
             let guess = self.guess(&ticket.place);
-            let start = Seam { position: guess, open: false };
+            let start = Seam { position: guess, ..Seam::default() };
             let end = chunk.scan(round.input, &mut bench.scratch, start, &mut bench.boundaries);
-            let Some(order) = self.await_turn(ticket.number) else { return };
-            if let Some((share, piece)) = self.join(order, &ticket, &bench.boundaries, guess, end) {
-                share.fill(&piece);
+            let Some((fit, end, joined)) = self.join(&ticket, &bench.boundaries[F::FREE..], guess, end) else { return };
+            if self.finish.finish(ticket.number, &fit, &mut bench.boundaries, &end, joined).is_break() {
+                self.close();
             }
         }
     }
@@ -162,7 +171,7 @@ impl<'r, 's, 'l, I: Input> Running<'r, 's, 'l, I> {
         if self.closed.load(Ordering::Relaxed) {
             return None;
         }
-        let mut desk = lock(&self.desk);
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         let place = desk.layout.next(self.round.input, self.round.pace.bytes.load(Ordering::Relaxed))?;
         let number = desk.number;
         desk.number += 1;
@@ -178,93 +187,56 @@ impl<'r, 's, 'l, I: Input> Running<'r, 's, 'l, I> {
         }
     }
 
-    /// Waits until all chunks before were joined. Nothing if that will never be.
-    fn await_turn(&self, number: usize) -> Option<MutexGuard<'_, Order<'r>>> {
-        let mut spins = 0;
-        while self.turn.load(Ordering::Relaxed) != number && spins < SPINS {
-            spins += 1;
-            hint::spin_loop();
-        }
-        // Asleep, and not in a loop that yields: who is woken is given a processor that is idle, while two that share
-        // one stay together for long.
-        let mut order = lock(&self.order);
-        while self.turn.load(Ordering::Relaxed) != number {
-            if self.abandoned.load(Ordering::Relaxed) {
-                return None;
-            }
-            order.asleep += 1;
-            order = self.next.wait(order).unwrap_or_else(PoisonError::into_inner);
-            order.asleep -= 1;
-        }
-        Some(order)
-    }
-
-    /// Finds the place of a chunk in the list, if the round comes that far.
-    fn join<'c>(
+    /// Finds the place of a chunk, if the round comes that far.
+    fn join(
         &self,
-        mut order: MutexGuard<'_, Order<'r>>,
         ticket: &Ticket,
-        boundaries: &'c [u64],
+        boundaries: &[u64],
         guess: u64,
         end: Result<ChunkEnd>,
-    ) -> Option<(Share<'s, 'l>, Piece<'c>)> {
-        let joined = if self.closed.load(Ordering::Relaxed) {
-            None
-        } else {
-            match end {
-                Ok(end) => self.fit(&mut order, &ticket.place, boundaries, guess, end),
-                Err(error) => {
-                    order.total = Err(error);
-                    None
-                }
+    ) -> Option<(Fit, ChunkEnd, F::Joined)> {
+        let mut order = self.order.wait_for(ticket.number)?;
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                order.total = Err(error);
+                self.close();
+                return None;
             }
         };
-        if joined.is_none() {
-            self.closed.store(true, Ordering::Relaxed);
+        let place = &ticket.place;
+        self.round.pace.note(end.next - place.range.start, boundaries.len());
+        let (fit, seam) = order.seam.fit(place.hole * 8, boundaries, guess, &end.seam);
+        let Some(joined) = self.finish.join(fit.added(boundaries)) else {
+            self.close();
+            return None;
+        };
+        *order.seam = seam;
+        if let Ok(total) = &mut order.total {
+            total.add(&end);
         }
-        self.turn.store(ticket.number + 1, Ordering::Relaxed);
-        if order.asleep > 0 {
-            self.next.notify_all();
+        if end.stopped || end.next < place.range.end {
+            self.close();
         }
-        joined
+        Some((fit, end, joined))
     }
 
-    fn fit<'c>(
-        &self,
-        order: &mut Order<'_>,
-        place: &Place,
-        boundaries: &'c [u64],
-        guess: u64,
-        end: ChunkEnd,
-    ) -> Option<(Share<'s, 'l>, Piece<'c>)> {
-        let Ok(total) = &mut order.total else { return None };
-        let mut seam = *order.seam;
-        let piece = seam.fit(place.hole * 8, boundaries, guess, end.seam);
-        self.round.pace.note(end.next - place.range.start, boundaries.len());
-        let share = self.shares.take(piece.len())?;
-        *order.seam = seam;
-        total.add(&end);
-        if end.stopped || end.next < place.range.end {
-            self.closed.store(true, Ordering::Relaxed);
-        }
-        Some((share, piece))
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 }
 
 /// Tells the others when a thread panics, lest they wait for it.
-struct Abandon<'a, 'r, 's, 'l, I>(&'a Running<'r, 's, 'l, I>);
+struct Abandon<'a, 'r, I, F: Finish>(&'a Running<'r, I, F>);
 
-impl<I> Drop for Abandon<'_, '_, '_, '_, I> {
+impl<I, F: Finish> Drop for Abandon<'_, '_, I, F> {
     fn drop(&mut self) {
         if thread::panicking() {
-            let _order = lock(&self.0.order);
-            self.0.abandoned.store(true, Ordering::Relaxed);
-            self.0.next.notify_all();
+            self.0.order.abandon();
+            self.0.finish.abandon();
         }
     }
-}
-
-/// Locks what no panic leaves half done: whoever panics ends the whole round.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,23 +2,13 @@
 //! would first have to fill with zeros what is then written over.
 
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What a chunk adds to the list.
-pub(super) struct Piece<'c> {
-    /// Where the run before it ends, if that is where it begins.
-    pub(super) lead: Option<u64>,
-    pub(super) rest: &'c [u64],
-    /// How far the boundaries of `rest` are from where they were thought to be.
-    pub(super) moved: u64,
-}
-
-impl Piece<'_> {
-    pub(super) fn len(&self) -> usize {
-        usize::from(self.lead.is_some()) + self.rest.len()
-    }
-}
+use super::chunk::ChunkEnd;
+use super::join::Fit;
+use super::round::Finish;
 
 /// The spare capacity of a list, shared out from its start without gaps.
 pub(super) struct Shares<'l> {
@@ -35,7 +25,7 @@ pub(super) struct Share<'s, 'l> {
 
 impl<'l> Shares<'l> {
     /// The next so many places, if there are as many.
-    pub(super) fn take(&self, len: usize) -> Option<Share<'_, 'l>> {
+    fn take(&self, len: usize) -> Option<Share<'_, 'l>> {
         // Nothing below can panic while the room is taken out.
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         if rest.len() < len {
@@ -48,18 +38,40 @@ impl<'l> Shares<'l> {
 }
 
 impl Share<'_, '_> {
-    /// Writes the piece that the share was taken for.
-    pub(super) fn fill(self, piece: &Piece<'_>) {
-        let places = self.places;
-        assert_eq!(places.len(), piece.len(), "a share of just this length");
-        let (lead, rest) = places.split_at_mut(places.len() - piece.rest.len());
-        for (place, boundary) in lead.iter_mut().zip(piece.lead) {
+    /// Writes what the chunk adds for which the share was taken.
+    fn fill(self, fit: &Fit, chunk: &[u64]) {
+        let (places, rest) = (self.places, &chunk[fit.skip..]);
+        assert_eq!(places.len(), fit.added(chunk), "a share of just this length");
+        let (lead, behind) = places.split_at_mut(places.len() - rest.len());
+        for (place, boundary) in lead.iter_mut().zip(fit.lead) {
             place.write(boundary);
         }
-        for (place, boundary) in rest.iter_mut().zip(piece.rest) {
-            place.write(boundary.wrapping_add(piece.moved));
+        for (place, boundary) in behind.iter_mut().zip(rest) {
+            place.write(boundary.wrapping_add(fit.moved));
         }
-        self.shares.filled.fetch_add(piece.len(), Ordering::Relaxed);
+        self.shares.filled.fetch_add(places.len(), Ordering::Relaxed);
+    }
+}
+
+impl<'s, 'l> Finish for &'s Shares<'l> {
+    type Joined = Share<'s, 'l>;
+
+    const FREE: usize = 0;
+
+    fn join(&self, added: usize) -> Option<Share<'s, 'l>> {
+        self.take(added)
+    }
+
+    fn finish(
+        &self,
+        _number: usize,
+        fit: &Fit,
+        boundaries: &mut [u64],
+        _end: &ChunkEnd,
+        share: Share<'s, 'l>,
+    ) -> ControlFlow<()> {
+        share.fill(fit, boundaries);
+        ControlFlow::Continue(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cbt encode` and `cbt bits`: the bitmap written down again.
 
-use changed_blocks::{BitmapWriter, Encoding, Extent, Summary};
+use changed_blocks::{BitmapWriter, Encoding, Extent, Geometry, Prepare, Summary};
 
 use crate::args::{BitsArgs, EncodeArgs};
 use crate::failure::Failure;
@@ -44,6 +44,15 @@ struct Seen {
     changed_blocks: u64,
 }
 
+/// Bits depend on where others are.
+struct Nothing;
+
+impl Prepare for Nothing {
+    type Part = ();
+
+    fn prepare(&self, _extents: &[Extent]) {}
+}
+
 impl BitmapRender {
     fn new(encoding: Encoding, first_block: u64, count: Option<u64>) -> Self {
         Self { encoding, writer: BitmapWriter::new(encoding), first_block, count, seen: Seen::default() }
@@ -51,9 +60,14 @@ impl BitmapRender {
 }
 
 impl Render for BitmapRender {
+    type Prepare = Nothing;
     type Digest = Seen;
 
-    fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn begin(&mut self, _geometry: &Geometry) -> Nothing {
+        Nothing
+    }
+
+    fn extents(&mut self, extents: &[Extent], (): (), to: &mut Sink<'_>) -> Result<(), RenderError> {
         self.seen.extents += extents.len() as u64;
         let end_block = self.count.map_or(u64::MAX, |count| self.first_block.saturating_add(count));
         for extent in extents {

@@ -1,16 +1,19 @@
 //! `cbt extents`: the byte ranges that changed.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
 use changed_blocks::{ByteRange, Extent, Geometry, Summary, VirtualSize};
 
 use crate::args::{ExtentsArgs, Format};
 use crate::failure::Failure;
-use crate::formatter::Formatter;
+use crate::formatter::{Formatted, Formatter};
 use crate::human::Human;
 use crate::input::Input;
 use crate::plan::scanner;
 use crate::run::{Render, RenderError, run};
-use crate::sink::{Sink, Target};
+use crate::sink::{Sink, State, Target};
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
@@ -31,38 +34,59 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     };
     let mut input = Input::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    run(&scanner, &mut input, target, || ExtentsRender { format, window, formatter: Formatter::new(format, window) })
+    let formatter = || Formatter { format, geometry: Geometry::default(), window, shared: Arc::default() };
+    run(&scanner, &mut input, target, || ExtentsRender {
+        formatter: formatter(),
+        totals: Totals::default(),
+        begun: false,
+    })
 }
 
 struct ExtentsRender<'f> {
-    format: &'f (dyn ExtentFormat + Sync),
-    window: ByteRange,
     formatter: Formatter<'f>,
+    totals: Totals,
+    /// Whether anything was written, so that a separator comes first.
+    begun: bool,
 }
 
-impl Render for ExtentsRender<'_> {
+impl<'f> Render for ExtentsRender<'f> {
+    type Prepare = Formatter<'f>;
     type Digest = Totals;
 
-    fn begin(&mut self, geometry: &Geometry) {
-        self.formatter.set_geometry(*geometry);
+    fn begin(&mut self, geometry: &Geometry) -> Formatter<'f> {
+        self.formatter.geometry = *geometry;
+        self.formatter.clone()
     }
 
     fn head(&self, totals: Option<&Totals>) -> Vec<u8> {
         let mut head = Vec::new();
-        self.format.head(self.formatter.geometry(), totals, &mut head);
+        self.formatter.format.head(&self.formatter.geometry, totals, &mut head);
         head
     }
 
-    fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError> {
-        self.formatter.take(extents, to)
+    fn extents(&mut self, _extents: &[Extent], part: Formatted, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        let Formatter { format, shared, .. } = &self.formatter;
+        if let Some(error) = part.failed {
+            return Err(error.into());
+        }
+        self.totals.merge(&part.totals);
+        if !part.ranges.is_empty() {
+            to.put(&[if self.begun { format.separator() } else { b"" }, &part.text])?;
+            self.begun = true;
+            if to.state() == State::Discarding {
+                shared.discarding.store(true, Ordering::Relaxed);
+            }
+        }
+        shared.give_back(part);
+        Ok(())
     }
 
     fn end(&mut self, summary: &Summary, _to: &mut Sink<'_>) -> Result<(), RenderError> {
-        let geometry = self.formatter.geometry();
+        let Formatter { geometry, window, .. } = &self.formatter;
         let block_size = geometry.block_size.bytes();
         let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
-        if self.window.offset_bytes > size {
-            let message = format!("--offset {} is not on the disk, which has {size} bytes", self.window.offset_bytes);
+        if window.offset_bytes > size {
+            let message = format!("--offset {} is not on the disk, which has {size} bytes", window.offset_bytes);
             return Err(RenderError::Usage { message, hint: "is it the right disk?" });
         }
         Ok(())
@@ -70,11 +94,11 @@ impl Render for ExtentsRender<'_> {
 
     fn foot(&self, head_knew: bool) -> Vec<u8> {
         let mut foot = Vec::new();
-        self.format.foot(self.formatter.geometry(), self.formatter.totals(), head_knew, &mut foot);
+        self.formatter.format.foot(&self.formatter.geometry, &self.totals, head_knew, &mut foot);
         foot
     }
 
     fn digest(&self) -> Totals {
-        *self.formatter.totals()
+        self.totals
     }
 }

@@ -1,12 +1,11 @@
 //! Output that is held back, in memory that costs little to get.
 //!
 //! Every 4 KiB of fresh memory is a fault that costs as much as formatting what fits in. Long output is therefore kept in
-//! a map that asks for huge pages, and copied there by all threads.
+//! a map that asks for huge pages.
 
 use std::io;
 
 use memmap2::MmapMut;
-use rayon::prelude::*;
 
 /// How much is held at the most.
 pub(crate) const HOLD: usize = 32 << 20;
@@ -57,13 +56,11 @@ impl Held {
             }
         };
         let mut room = &mut map[self.len..len];
-        let mut copies = Vec::with_capacity(pieces.len());
-        for &piece in pieces {
-            let (here, behind) = room.split_at_mut(piece.len());
-            copies.push((piece, here));
-            room = behind;
+        for piece in pieces {
+            let here;
+            (here, room) = room.split_at_mut(piece.len());
+            here.copy_from_slice(piece);
         }
-        copies.into_par_iter().for_each(|(piece, here)| here.copy_from_slice(piece));
         self.len = len;
         Ok(())
     }

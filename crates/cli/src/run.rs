@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use changed_blocks::{Error, Extent, Geometry, Scanner, Summary, Visitor};
+use changed_blocks::{Error, Extent, Geometry, ParallelVisitor, Prepare, Scanner, Summary};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -11,20 +11,27 @@ use crate::progress::Progress;
 use crate::sink::{Sink, State, Target};
 
 /// What one command makes of the extents. Made anew for each pass over the input.
-pub(crate) trait Render {
+pub(crate) trait Render: Send {
+    /// What is made of extents on all threads.
+    type Prepare: Prepare;
     /// What two passes over the same input must agree on.
-    type Digest: PartialEq;
+    type Digest: PartialEq + Sync;
 
     /// Is told what turns blocks into bytes, before the first extents.
-    fn begin(&mut self, _geometry: &Geometry) {}
+    fn begin(&mut self, geometry: &Geometry) -> Self::Prepare;
 
     /// What comes first. An earlier pass's digest is given where there was one.
     fn head(&self, _digest: Option<&Self::Digest>) -> Vec<u8> {
         Vec::new()
     }
 
-    /// The next extents.
-    fn extents(&mut self, extents: &[Extent], to: &mut Sink<'_>) -> Result<(), RenderError>;
+    /// The next extents, and what was made of them.
+    fn extents(
+        &mut self,
+        extents: &[Extent],
+        part: <Self::Prepare as Prepare>::Part,
+        to: &mut Sink<'_>,
+    ) -> Result<(), RenderError>;
 
     /// What remains once all extents were seen.
     fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError>;
@@ -87,7 +94,7 @@ fn pass<R: Render>(
     earlier: Option<&R::Digest>,
 ) -> Result<(R, Summary), Failure> {
     let mut pass = Pass { render, sink, earlier, progress: Progress::new(input.len()) };
-    let outcome = scanner.visit(input.source(), &mut pass);
+    let outcome = scanner.visit_prepared(input.source(), &mut pass);
     pass.progress.stop();
     let Pass { mut render, sink, .. } = pass;
     let name = &input.name;
@@ -117,16 +124,18 @@ struct Pass<'p, 's, 't, R: Render> {
     progress: Progress,
 }
 
-impl<R: Render> Visitor for &mut Pass<'_, '_, '_, R> {
+impl<R: Render> ParallelVisitor for &mut Pass<'_, '_, '_, R> {
+    type Prepare = R::Prepare;
     type Break = RenderError;
 
-    fn begin(&mut self, geometry: &Geometry) {
-        self.render.begin(geometry);
+    fn begin(&mut self, geometry: &Geometry) -> R::Prepare {
+        let prepare = self.render.begin(geometry);
         self.sink.begin(self.render.head(self.earlier));
+        prepare
     }
 
-    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<RenderError> {
-        match self.render.extents(extents, self.sink) {
+    fn extents(&mut self, extents: &[Extent], part: <R::Prepare as Prepare>::Part) -> ControlFlow<RenderError> {
+        match self.render.extents(extents, part, self.sink) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }

@@ -1,0 +1,143 @@
+//! Where extents go: onto a list, to a visitor, or in two steps to one that prepares them on all threads.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use super::chunk::ChunkEnd;
+use super::join::Joiner;
+use super::round::{Bench, Round};
+use super::shares::append_shared;
+use crate::fused::TILE_ROOM;
+use crate::source::Input;
+use crate::{Extent, Geometry, Result};
+
+/// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
+pub(super) const CACHED: usize = 16 << 10;
+/// How many it gets at the most from several.
+const PARALLEL_LIMIT: usize = 256 << 10;
+/// How many bytes of input there are between two calls of a visitor, from several threads, at the most.
+const ROUND: u64 = 32 << 20;
+
+/// Takes extents as they are found.
+pub trait Visitor {
+    /// What the visitor says when it stops early.
+    type Break;
+
+    /// Is told, before the first extents, what turns them into bytes. The virtual size of a `.cbtlog` is known here,
+    /// since its header was read.
+    fn begin(&mut self, _geometry: &Geometry) {}
+
+    /// Takes the next extents: in ascending order, never adjacent to those before, and not empty.
+    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<Self::Break>;
+
+    /// Is told now and then how many bytes of the input have been dealt with.
+    fn progress(&mut self, _input_bytes: u64) {}
+}
+
+impl<B, F: FnMut(&[Extent]) -> ControlFlow<B>> Visitor for F {
+    type Break = B;
+
+    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<B> {
+        self(extents)
+    }
+}
+
+/// Where extents go.
+pub(crate) trait Outlet {
+    /// What is said to stop early.
+    type Break;
+
+    /// How many boundaries are to be found at a time, on one thread.
+    const SERIAL_LIMIT: usize;
+
+    /// Takes what the list has, if it is not to stay there.
+    fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<Self::Break>;
+
+    /// Is told how many bytes of the input have been dealt with.
+    fn progress(&mut self, input_bytes: u64);
+
+    /// Lets all threads scan, for as long as there is room for what they find. `done` is how many bytes of the input were
+    /// dealt with before what the round counts from.
+    fn run(
+        &mut self,
+        round: Round<'_, impl Input>,
+        joiner: &mut Joiner,
+        benches: &mut [Bench],
+        done: u64,
+    ) -> Result<ControlFlow<Self::Break, ChunkEnd>>;
+}
+
+/// Leaves everything on the list, which grows.
+pub(crate) struct Collect;
+
+impl Outlet for Collect {
+    type Break = Infallible;
+
+    const SERIAL_LIMIT: usize = usize::MAX;
+
+    fn flush(&mut self, _joiner: &mut Joiner) -> ControlFlow<Infallible> {
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _input_bytes: u64) {}
+
+    fn run(
+        &mut self,
+        round: Round<'_, impl Input>,
+        joiner: &mut Joiner,
+        benches: &mut [Bench],
+        _done: u64,
+    ) -> Result<ControlFlow<Infallible, ChunkEnd>> {
+        append(&round, joiner, benches, 0).map(ControlFlow::Continue)
+    }
+}
+
+/// Gives a visitor what the list has, on the caller's thread, now and then.
+pub(crate) struct Call<V>(V);
+
+impl<V: Visitor> Call<V> {
+    pub(crate) fn new(mut visitor: V, geometry: &Geometry) -> Self {
+        visitor.begin(geometry);
+        Self(visitor)
+    }
+}
+
+impl<V: Visitor> Outlet for Call<V> {
+    type Break = V::Break;
+
+    const SERIAL_LIMIT: usize = CACHED;
+
+    fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<V::Break> {
+        joiner.flush(|extents| self.0.extents(extents))
+    }
+
+    fn progress(&mut self, input_bytes: u64) {
+        self.0.progress(input_bytes);
+    }
+
+    fn run(
+        &mut self,
+        mut round: Round<'_, impl Input>,
+        joiner: &mut Joiner,
+        benches: &mut [Bench],
+        _done: u64,
+    ) -> Result<ControlFlow<V::Break, ChunkEnd>> {
+        round.range.end = round.range.end.min(round.range.start + ROUND);
+        append(&round, joiner, benches, PARALLEL_LIMIT).map(ControlFlow::Continue)
+    }
+}
+
+/// Appends what a round finds to the list, which has room for `wanted` boundaries, and for those of any chunk, with one
+/// more at its start.
+fn append(
+    round: &Round<'_, impl Input>,
+    joiner: &mut Joiner,
+    benches: &mut [Bench],
+    wanted: usize,
+) -> Result<ChunkEnd> {
+    joiner.append(|list, seam| {
+        list.reserve_exact(wanted);
+        list.reserve(round.limit + TILE_ROOM + 1);
+        append_shared(list, |shares| round.run(seam, &shares, benches))
+    })
+}
