@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use bitmaps::{bitmap, small_bitmap};
 use changed_blocks::{BitOrder, Encoding, Extent, Scanner, Source, is_canonical};
-use common::{Input, Kind, Setup, UnevenReader, pairs, setup, setups, simplify, tiers};
+use common::{Copies, Input, Kind, Setup, UnevenReader, pairs, setup, setups, simplify, tiers};
 use naive::{Expect, Found, Runs, Verdict};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -148,6 +148,28 @@ proptest! {
                     prop_assert!(expected.starts_with(&pairs(&got)));
                 }
                 ControlFlow::Continue(_) => prop_assert_eq!(&pairs(&got), &expected),
+            }
+        }
+    }
+
+    #[test]
+    fn a_prepared_visitor_that_stops_has_a_prefix(bits in bitmap(), after in 1..6usize, setups in some_setups()) {
+        let expected = naive::extents(&bits);
+        let input = Input::new(naive::encode_base64(&bits));
+        let scanner = Scanner::new(Encoding::Base64);
+        for setup in setups {
+            let mut copies = Copies { stop_after: Some(after), ..Copies::default() };
+            let scanner = setup.apply(&scanner, input.bytes().len());
+            let outcome = setup.on_threads(|| {
+                input.with_source(setup.kind, |source| scanner.visit_prepared(source, &mut copies))
+            });
+            let stopped = outcome.expect("a good text").is_break();
+            prop_assert_eq!(stopped, copies.batches == after);
+            prop_assert!(is_canonical(&copies.extents));
+            if stopped {
+                prop_assert!(expected.starts_with(&pairs(&copies.extents)));
+            } else {
+                prop_assert_eq!(&pairs(&copies.extents), &expected);
             }
         }
     }

@@ -17,6 +17,7 @@ use super::join::{Fit, Seam};
 use super::turns::Turns;
 use super::{Codec, Plan};
 use crate::Result;
+use crate::decode::TILE_SYMBOLS;
 use crate::source::{Input, Scratch};
 
 /// A thread's own buffers, used again and again.
@@ -82,7 +83,9 @@ impl Pace {
     fn note(&self, bytes: u64, boundaries: usize) {
         if bytes > 0 {
             let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
-            self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
+            // Whole tiles: what is left of one takes longer than many of them.
+            let whole = wanted / TILE_SYMBOLS as u64 * TILE_SYMBOLS as u64;
+            self.bytes.store(whole.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
         }
     }
 }

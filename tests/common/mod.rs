@@ -12,7 +12,9 @@ use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::sync::{Once, OnceLock};
 
-use changed_blocks::{Error, Extent, Mapped, Scanner, Source, Summary, Tier, is_canonical};
+use changed_blocks::{
+    Error, Extent, Geometry, Mapped, ParallelVisitor, Prepare, Scanner, Source, Summary, Tier, is_canonical,
+};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 // As above: of some use to some.
@@ -147,8 +149,28 @@ impl Setup {
         })
     }
 
-    /// The same, put together from what a visitor gets.
+    /// The same, put together from what a visitor gets, of whichever kind.
     pub(crate) fn visited(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let visited = self.called(scanner, input);
+        assert_eq!(simplify(&visited), simplify(&self.prepared(scanner, input)), "{self:?}");
+        visited
+    }
+
+    /// Put together from what a visitor gets that has all threads copy the extents first.
+    fn prepared(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        self.on_threads(|| {
+            let mut copies = Copies::default();
+            let outcome = input.with_source(self.kind, |source| scanner.visit_prepared(source, &mut copies))?;
+            assert!(is_canonical(&copies.extents), "batches that overlap or touch");
+            match outcome {
+                ControlFlow::Continue(summary) => Ok((summary, copies.extents)),
+                ControlFlow::Break(()) => panic!("the visitor never stops"),
+            }
+        })
+    }
+
+    fn called(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
         let scanner = self.apply(scanner, input.bytes.len());
         self.on_threads(|| {
             let mut extents: Vec<Extent> = Vec::new();
@@ -171,6 +193,49 @@ impl Setup {
         let scanner = expect.scanner();
         let actual = self.extents(&scanner, input);
         assert_eq!(simplify(&actual), *expected, "{self:?} {expect:?} {}", input.shown());
+    }
+}
+
+/// Puts together what was copied on all threads.
+#[derive(Default)]
+pub(crate) struct Copies {
+    pub(crate) extents: Vec<Extent>,
+    pub(crate) batches: usize,
+    /// After how many batches to stop.
+    pub(crate) stop_after: Option<usize>,
+    pub(crate) input_bytes: u64,
+}
+
+pub(crate) struct Copy;
+
+impl Prepare for Copy {
+    type Part = Vec<Extent>;
+
+    fn prepare(&self, extents: &[Extent]) -> Vec<Extent> {
+        extents.to_vec()
+    }
+}
+
+impl ParallelVisitor for &mut Copies {
+    type Prepare = Copy;
+    type Break = ();
+
+    fn begin(&mut self, _geometry: &Geometry) -> Copy {
+        assert_eq!(self.batches, 0, "before the first extents");
+        Copy
+    }
+
+    fn extents(&mut self, extents: &[Extent], part: Vec<Extent>) -> ControlFlow<()> {
+        assert!(!extents.is_empty(), "no batch of nothing");
+        assert_eq!(part, extents, "prepared from other extents");
+        self.extents.extend(part);
+        self.batches += 1;
+        if Some(self.batches) == self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn progress(&mut self, input_bytes: u64) {
+        assert!(input_bytes >= self.input_bytes, "progress goes on");
+        self.input_bytes = input_bytes;
     }
 }
 
@@ -213,7 +278,7 @@ impl Input {
     }
 
     /// Runs something on the bytes as that kind of source. What cannot be mapped, an empty file, is read.
-    fn with_source<R>(&self, kind: Kind, run: impl FnOnce(Source<'_>) -> R) -> R {
+    pub(crate) fn with_source<R>(&self, kind: Kind, run: impl FnOnce(Source<'_>) -> R) -> R {
         match kind {
             Kind::Slice => run(Source::from(&self.bytes)),
             Kind::Reader => run(Source::reader(&mut UnevenReader::new(&self.bytes))),
