@@ -1,5 +1,7 @@
 //! The header of a `.cbtlog`.
 
+use uuid::Uuid;
+
 use crate::{BlockSize, Error, Result, VirtualSize};
 
 /// The number of bytes before the bitmap.
@@ -12,7 +14,7 @@ const SIZE_OFFSET: usize = 40;
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
-/// | 0 | 16 | parent UUID, raw, all zeros = none |
+/// | 0 | 16 | parent UUID, raw, in RFC 4122 byte order; all zeros = none |
 /// | 16 | 16 | child UUID, likewise |
 /// | 32 | 4 | consistent: 1 after a clean detach or a snapshot, 0 while attached for writing |
 /// | 36 | 4 | padding, not initialised |
@@ -20,10 +22,10 @@ const SIZE_OFFSET: usize = 40;
 /// | 48 | … | bitmap, `Lsb0`, one bit for each 64 KiB block |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The UUID of the disk's parent in the chain, in RFC 4122 byte order.
-    pub parent: Option<[u8; 16]>,
-    /// The UUID of the disk's child in the chain, likewise.
-    pub child: Option<[u8; 16]>,
+    /// The disk's parent in the chain.
+    pub parent: Option<Uuid>,
+    /// The disk's child in the chain.
+    pub child: Option<Uuid>,
     /// Whether the log was closed cleanly. If not, the disk is being written, or was when its host failed.
     pub consistent: bool,
     /// The size of the disk.
@@ -49,7 +51,7 @@ impl Header {
             1 => true,
             value => return Err(Error::ConsistentFlag { offset: CONSISTENT_OFFSET as u64, value }),
         };
-        let uuid = |offset| Some(field(header, offset)).filter(|uuid| *uuid != [0; 16]);
+        let uuid = |offset| Some(Uuid::from_bytes(field(header, offset))).filter(|uuid| !uuid.is_nil());
         let virtual_size = VirtualSize::new(u64::from_le_bytes(field(header, SIZE_OFFSET)))?;
         Ok(Self { parent: uuid(0), child: uuid(16), consistent, virtual_size })
     }
@@ -58,8 +60,8 @@ impl Header {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        bytes[..16].copy_from_slice(&self.parent.unwrap_or_default());
-        bytes[16..32].copy_from_slice(&self.child.unwrap_or_default());
+        bytes[..16].copy_from_slice(self.parent.unwrap_or_default().as_bytes());
+        bytes[16..32].copy_from_slice(self.child.unwrap_or_default().as_bytes());
         bytes[CONSISTENT_OFFSET..][..4].copy_from_slice(&i32::from(self.consistent).to_le_bytes());
         bytes[SIZE_OFFSET..].copy_from_slice(&self.virtual_size.bytes().to_le_bytes());
         bytes
@@ -104,7 +106,7 @@ mod tests {
         let header = Header::parse(&example()).expect("good");
         let expected = Header {
             parent: None,
-            child: Some([7; 16]),
+            child: Some(Uuid::from_bytes([7; 16])),
             consistent: true,
             virtual_size: VirtualSize::new(65536).expect("not 0"),
         };

@@ -1,5 +1,13 @@
-//! `.cbtlog` files: what the storage manager of XenServer and XCP-ng keeps next to each tracked disk.
+//! `.cbtlog` files: what the storage manager of XenServer and XCP-ng keeps next to each tracked disk, and the call
+//! `VDI.list_changed_blocks` computed from them.
 
+mod chain;
+mod error;
 mod header;
+mod store;
 
+pub use chain::{ChangedBlocks, Warning};
+pub use error::{ChainError, End, Unrelated};
 pub use header::{HEADER_BYTES, Header};
+pub use store::{Log, Store};
+pub use uuid::Uuid;

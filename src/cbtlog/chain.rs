@@ -1,0 +1,173 @@
+//! The call itself: the union of what the logs between two disks say.
+//!
+//! The log of a disk holds what was written since its parent. So the answer for two disks is the union of the logs of
+//! all that come after the older one, up to and including the newer one. Disks only grow; a shorter bitmap says nothing
+//! of the blocks that came later.
+
+use std::collections::HashSet;
+use std::fs::File;
+
+use rayon::prelude::*;
+use uuid::Uuid;
+
+use super::{ChainError, End, Log, Store, Unrelated};
+use crate::{Bitmap, Encoding, Error, Extent, Lengths, Scanner, VirtualSize};
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub struct ChangedBlocks {
+    /// Which blocks of 64 KiB changed: one bit for each that the newer disk has.
+    pub bitmap: Bitmap,
+    /// The size of the newer disk.
+    pub virtual_size: VirtualSize,
+    /// The disks whose logs the answer is made of, in order. The newer one is the last.
+    pub chain: Vec<Uuid>,
+    /// What is odd about them. None of it makes the answer wrong as far as the logs tell.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something odd about a log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A log was not closed cleanly: what was written before its host failed may be missing.
+    #[error("the log of {uuid} is not marked as consistent: changes may be missing from it")]
+    NotConsistent {
+        /// The disk.
+        uuid: Uuid,
+    },
+    /// A log names another parent than the one whose child it is.
+    #[error("the log of {uuid} names {} as its parent, but it is the child of {expected}", Named(*found))]
+    Parent {
+        /// The disk.
+        uuid: Uuid,
+        /// The parent that it names.
+        found: Option<Uuid>,
+        /// The parent that names it.
+        expected: Uuid,
+    },
+}
+
+struct Named(Option<Uuid>);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(uuid) => uuid.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl Store {
+    /// Which blocks changed between two disks, as the call `VDI.list_changed_blocks` answers it. `from` is the older one
+    /// and `to` the newer.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChainError`]. A newer disk that is attached for writing is [`ChainError::InUse`]; see
+    /// [`list_changed_blocks_in_use`](Self::list_changed_blocks_in_use).
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the total length of the logs, which are read by all threads of the present rayon pool, each in bounded
+    /// memory beside one bitmap.
+    pub fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
+        let changed = self.walk(from, to)?;
+        match changed.last() {
+            Some(log) if !log.header.consistent => Err(ChainError::InUse { uuid: log.uuid, path: log.path.clone() }),
+            _ => merge(from, &changed),
+        }
+    }
+
+    /// The same for a newer disk that is attached for writing, or was when its host failed. Changes may be missing; a
+    /// warning says so.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChainError`].
+    pub fn list_changed_blocks_in_use(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
+        merge(from, &self.walk(from, to)?)
+    }
+
+    /// The logs after that of `from`, up to and including that of `to`.
+    fn walk(&self, from: Uuid, to: Uuid) -> Result<Vec<Log>, ChainError> {
+        if from == to {
+            return Err(ChainError::Same { uuid: from });
+        }
+        let first = self.log(from)?.ok_or(ChainError::Missing { uuid: from, end: End::From })?;
+        let last = self.log(to)?.ok_or(ChainError::Missing { uuid: to, end: End::To })?;
+        match self.follow(first, to)? {
+            Ok(logs) => Ok(logs),
+            Err(reason) => {
+                // Whatever is wrong with that chain, it is not the one that was asked for.
+                let swapped = matches!(self.follow(last, from), Ok(Ok(_)));
+                let reason = if swapped { Unrelated::Swapped { newer: to, older: from } } else { reason };
+                Err(ChainError::Unrelated { from, to, reason })
+            }
+        }
+    }
+
+    /// The logs after `first` up to and including that of `to`, or where the chain ends.
+    fn follow(&self, first: Log, to: Uuid) -> Result<Result<Vec<Log>, Unrelated>, ChainError> {
+        let mut passed = HashSet::from([first.uuid]);
+        let mut logs = Vec::new();
+        let mut log = first;
+        while log.uuid != to {
+            let Some(child) = log.header.child else { return Ok(Err(Unrelated::Ends { last: log.uuid })) };
+            if !passed.insert(child) {
+                return Err(ChainError::Circle { uuid: log.uuid, path: log.path, child });
+            }
+            let Some(next) = self.log(child)? else { return Ok(Err(Unrelated::Broken { uuid: log.uuid, child })) };
+            logs.push(next.clone());
+            log = next;
+        }
+        Ok(Ok(logs))
+    }
+}
+
+/// The union of the logs that follow that of `from`.
+fn merge(from: Uuid, logs: &[Log]) -> Result<ChangedBlocks, ChainError> {
+    let mut warnings = Vec::new();
+    let mut before = from;
+    let mut virtual_size = None::<VirtualSize>;
+    for log in logs {
+        let Log { uuid, header, .. } = log;
+        let size = header.virtual_size;
+        if let Some(before) = virtual_size.filter(|&before| before > size) {
+            let (found, before) = (size.bytes(), before.bytes());
+            return Err(ChainError::Shrunk { uuid: *uuid, path: log.path.clone(), found, before });
+        }
+        if !header.consistent {
+            warnings.push(Warning::NotConsistent { uuid: *uuid });
+        }
+        if header.parent != Some(before) {
+            warnings.push(Warning::Parent { uuid: *uuid, found: header.parent, expected: before });
+        }
+        (before, virtual_size) = (*uuid, Some(size));
+    }
+    let virtual_size = virtual_size.expect("a chain has a log for `to`, which is not `from`");
+    let blocks = virtual_size.blocks(super::Header::BLOCK_SIZE);
+    let mut bitmap = logs
+        .par_iter()
+        .try_fold(Bitmap::default, |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
+        .try_reduce(Bitmap::default, |a, b| {
+            Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches"))
+        })?;
+    bitmap.resize(blocks);
+    Ok(ChangedBlocks { bitmap, virtual_size, chain: logs.iter().map(|log| log.uuid).collect(), warnings })
+}
+
+/// Adds what a log says to a bitmap.
+fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
+    let fail = |source| ChainError::Log { uuid: log.uuid, path: log.path.clone(), source };
+    let file = File::open(&log.path).map_err(|source| fail(Error::Read { offset: 0, source }))?;
+    // Threads are shared out by logs. The size is that of the header by which the chain was judged.
+    let scanner =
+        Scanner::new(Encoding::CbtLog).virtual_size(log.header.virtual_size).allow_inconsistent(true).parallel(false);
+    let visitor = |extents: &[Extent]| {
+        bitmap.grow_and_set(extents);
+        std::ops::ControlFlow::<std::convert::Infallible>::Continue(())
+    };
+    scanner.visit(&file, visitor).map(|_| ()).map_err(fail)
+}

@@ -1,0 +1,174 @@
+//! Why there is no answer.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use crate::{Consequence, Error};
+
+/// Why [`list_changed_blocks`](super::Store::list_changed_blocks) has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// Both are the same disk.
+    #[error("{uuid} is both the older and the newer disk")]
+    Same {
+        /// The disk.
+        uuid: Uuid,
+    },
+    /// One of the two has no log: it is not there, or its changes are not tracked.
+    #[error("there is no log of {uuid}, the {end} disk")]
+    Missing {
+        /// The disk.
+        uuid: Uuid,
+        /// Which of the two it is.
+        end: End,
+    },
+    /// The newer disk is attached for writing, or was when its host failed: what was written since it was attached may
+    /// be missing from its log.
+    #[error("{}: the newer disk is in use: its log is not marked as consistent (flag at offset 32 is 0)", path.display())]
+    InUse {
+        /// The disk.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+    },
+    /// No chain leads from the older to the newer disk.
+    #[error("no chain of logs leads from {from} to {to}: {reason}")]
+    Unrelated {
+        /// The older disk.
+        from: Uuid,
+        /// The newer disk.
+        to: Uuid,
+        /// What was found instead.
+        reason: Unrelated,
+    },
+    /// A disk is smaller than the one that it was made from, which no disk ever is.
+    #[error(
+        "{}: the log is for a disk of {found} bytes, but the log before it is for one of {before}", path.display()
+    )]
+    Shrunk {
+        /// The disk.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+        /// Its size, in bytes.
+        found: u64,
+        /// The size of the one before, in bytes.
+        before: u64,
+    },
+    /// Children lead back to a disk that the chain has passed.
+    #[error("{}: the child of {uuid} is {child}, which the chain has passed: it goes in a circle", path.display())]
+    Circle {
+        /// The disk whose child leads back.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+        /// Where it leads to.
+        child: Uuid,
+    },
+    /// A log cannot be read, or is damaged.
+    #[error("{}: {source}", path.display())]
+    Log {
+        /// The disk.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Error,
+    },
+}
+
+/// One end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The disk from which changes are counted.
+    From,
+    /// The disk up to which they are.
+    To,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::From => "older",
+            Self::To => "newer",
+        })
+    }
+}
+
+/// Why two disks are unrelated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unrelated {
+    /// The chain leads the other way.
+    #[error("the chain leads from {to} to {from}, so the two are in the wrong order", to = .newer, from = .older)]
+    Swapped {
+        /// What was given as the newer disk, and is the older.
+        newer: Uuid,
+        /// What was given as the older disk, and is the newer.
+        older: Uuid,
+    },
+    /// A child has no log.
+    #[error("the child of {uuid} is {child}, which has no log")]
+    Broken {
+        /// The last disk of the chain that has a log.
+        uuid: Uuid,
+        /// Its child.
+        child: Uuid,
+    },
+    /// The chain ends before it comes to the newer disk, which belongs to another set of incrementals.
+    #[error("it ends at {last}, which has no child")]
+    Ends {
+        /// The last disk of the chain.
+        last: Uuid,
+    },
+}
+
+impl ChainError {
+    /// A stable name of the kind of error, for programs: lower case, words joined by hyphens.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Same { .. } => "same",
+            Self::Missing { .. } => "missing",
+            Self::InUse { .. } => "in-use",
+            Self::Unrelated { .. } => "unrelated",
+            Self::Shrunk { .. } => "chain-shrunk",
+            Self::Circle { .. } => "circle",
+            Self::Log { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the error means for the one who asked.
+    #[must_use]
+    pub const fn consequence(&self) -> Consequence {
+        match self {
+            Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
+            Self::Missing { .. }
+            | Self::InUse { .. }
+            | Self::Unrelated { .. }
+            | Self::Shrunk { .. }
+            | Self::Circle { .. } => Consequence::UnusableBitmap,
+            Self::Log { source, .. } => source.consequence(),
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Same { .. } => "give two snapshots of the same disk, the older one first",
+            Self::Missing { .. } => {
+                "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"
+            }
+            Self::InUse { .. } => "list first, and only then connect to it; or take a snapshot and ask for that",
+            Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => "give the older one first",
+            Self::Unrelated { .. } => {
+                "tracking was switched off in between, or they are not of the same disk; take a full backup"
+            }
+            Self::Shrunk { .. } | Self::Circle { .. } => "the log is damaged or another disk's; take a full backup",
+            Self::Log { source, .. } => return source.hint(),
+        })
+    }
+}

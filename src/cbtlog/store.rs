@@ -1,0 +1,107 @@
+//! Where logs are kept: a folder of `<uuid>.cbtlog`, or files and block devices named one by one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{ChainError, HEADER_BYTES, Header};
+use crate::Error;
+
+/// What the names of logs end with.
+const EXTENSION: &str = "cbtlog";
+
+/// The logs of a storage repository. Nothing is opened before it is asked for, and nothing is ever written.
+///
+/// ```no_run
+/// use changed_blocks::cbtlog::{Store, Uuid};
+///
+/// let store = Store::open("/var/backups/logs")?;
+/// let from = Uuid::parse_str("0b9e2b57-2b36-4b4f-9d3c-8d1d7b6a0c11")?;
+/// let to = Uuid::parse_str("5a0a9d1e-8b8b-4c53-8a62-0c2ff3d7b0f4")?;
+/// let changed = store.list_changed_blocks(from, to)?;
+/// println!("{} blocks changed, over {} logs", changed.bitmap.count(), changed.chain.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    logs: BTreeMap<Uuid, PathBuf>,
+}
+
+/// The header of a log in a store.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The disk whose log it is.
+    pub uuid: Uuid,
+    /// Where the log is.
+    pub path: PathBuf,
+    /// What its header says.
+    pub header: Header,
+}
+
+impl Store {
+    /// The logs of a folder: every `<uuid>.cbtlog`. Other files are left alone.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the folder. The logs themselves are not looked at.
+    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+        let mut store = Self::default();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if let Some(uuid) = uuid_of(&path) {
+                store.logs.insert(uuid, path);
+            }
+        }
+        Ok(store)
+    }
+
+    /// Adds a log under whatever name: a file, or a block device. One that was there under that UUID is replaced.
+    pub fn insert(&mut self, uuid: Uuid, path: impl Into<PathBuf>) {
+        self.logs.insert(uuid, path.into());
+    }
+
+    /// The disks that have a log, in ascending order.
+    #[must_use]
+    pub fn uuids(&self) -> impl ExactSizeIterator<Item = Uuid> + '_ {
+        self.logs.keys().copied()
+    }
+
+    /// Where the log of a disk is.
+    #[must_use]
+    pub fn path(&self, uuid: Uuid) -> Option<&Path> {
+        self.logs.get(&uuid).map(PathBuf::as_path)
+    }
+
+    /// The header of a disk's log; nothing if there is no log.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`] if it cannot be read or is damaged.
+    pub fn log(&self, uuid: Uuid) -> Result<Option<Log>, ChainError> {
+        let Some(path) = self.logs.get(&uuid) else { return Ok(None) };
+        match read_header(path) {
+            Ok(header) => Ok(Some(Log { uuid, path: path.clone(), header })),
+            Err(source) => Err(ChainError::Log { uuid, path: path.clone(), source }),
+        }
+    }
+}
+
+/// The disk that a log is for, by the log's name.
+fn uuid_of(path: &Path) -> Option<Uuid> {
+    let stem = path.file_stem()?.to_str()?;
+    // Of the ways to write a UUID, the one that logs are named by.
+    (path.extension()? == EXTENSION && stem.len() == uuid::fmt::Hyphenated::LENGTH)
+        .then(|| Uuid::parse_str(stem).ok())
+        .flatten()
+}
+
+fn read_header(path: &Path) -> Result<Header, Error> {
+    let mut head = Vec::with_capacity(HEADER_BYTES);
+    File::open(path)
+        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
+        .map_err(|source| Error::Read { offset: 0, source })?;
+    Header::parse(&head)
+}
