@@ -224,6 +224,8 @@ pub enum Consequence {
     UnusableBitmap,
     /// What was asked for makes no sense, whatever the bitmap holds.
     WrongUsage,
+    /// Something else holds what is needed. Later it may be free.
+    Busy,
     /// The input could not be read; the bitmap itself may be good.
     Failed,
 }

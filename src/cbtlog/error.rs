@@ -145,11 +145,10 @@ impl ChainError {
     pub const fn consequence(&self) -> Consequence {
         match self {
             Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
-            Self::Missing { .. }
-            | Self::InUse { .. }
-            | Self::Unrelated { .. }
-            | Self::Shrunk { .. }
-            | Self::Circle { .. } => Consequence::UnusableBitmap,
+            Self::InUse { .. } => Consequence::Busy,
+            Self::Missing { .. } | Self::Unrelated { .. } | Self::Shrunk { .. } | Self::Circle { .. } => {
+                Consequence::UnusableBitmap
+            }
             Self::Log { source, .. } => source.consequence(),
         }
     }

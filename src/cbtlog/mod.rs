@@ -3,11 +3,13 @@
 
 mod chain;
 mod error;
+mod forest;
 mod header;
 mod store;
 
 pub use chain::{ChangedBlocks, Warning};
 pub use error::{ChainError, End, Unrelated};
+pub use forest::{Chain, ChainEnd};
 pub use header::{HEADER_BYTES, Header};
 pub use store::{Log, Store};
 pub use uuid::Uuid;

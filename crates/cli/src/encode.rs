@@ -29,7 +29,7 @@ pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
 }
 
 /// Writes a part of the bitmap.
-struct BitmapRender {
+pub(crate) struct BitmapRender {
     encoding: Encoding,
     writer: BitmapWriter,
     first_block: u64,
@@ -39,13 +39,13 @@ struct BitmapRender {
 
 /// What two passes must agree on.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Seen {
+pub(crate) struct Seen {
     extents: u64,
     changed_blocks: u64,
 }
 
 /// Bits depend on where others are.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Prepare for Nothing {
     type Part = ();
@@ -54,7 +54,7 @@ impl Prepare for Nothing {
 }
 
 impl BitmapRender {
-    fn new(encoding: Encoding, first_block: u64, count: Option<u64>) -> Self {
+    pub(crate) fn new(encoding: Encoding, first_block: u64, count: Option<u64>) -> Self {
         Self { encoding, writer: BitmapWriter::new(encoding), first_block, count, seen: Seen::default() }
     }
 }

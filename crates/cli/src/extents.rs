@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
-use changed_blocks::{ByteRange, Extent, Geometry, Summary, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Scanner, Summary, VirtualSize};
 
-use crate::args::{ExtentsArgs, Format};
+use crate::args::{ExtentsArgs, Format, WindowArgs};
 use crate::failure::Failure;
 use crate::formatter::{Formatted, Formatter};
 use crate::human::Human;
@@ -17,29 +17,48 @@ use crate::sink::{Sink, State, Target};
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
-    let start = args.offset.unwrap_or(0);
-    let end = args.length.map_or(u64::MAX, |length| start.saturating_add(length));
+    let window = window(&args.window)?;
+    let mut input = Input::open(&args.input)?;
+    let target = Target::open(args.file.output_file.as_deref())?;
+    Listing::new(args.output, args.input.block_size, window).run(&scanner, &mut input, target)
+}
+
+/// The part of the disk that the options name.
+pub(crate) fn window(args: &WindowArgs) -> Result<ByteRange, Failure> {
     if args.length == Some(0) {
         let message = "--length 0 would list nothing, whatever changed".to_owned();
         return Err(Failure::Usage { message, hint: "leave it out for everything from --offset on" });
     }
-    let window = ByteRange::between(start, end);
-    let human = Human { block_size: args.input.block_size };
-    let format: &(dyn ExtentFormat + Sync) = match args.output {
-        Format::Text => &Text,
-        Format::Human => &human,
-        Format::Json => &Json,
-        Format::Ndjson => &Ndjson,
-        Format::Csv => &Csv,
-    };
-    let mut input = Input::open(&args.input)?;
-    let target = Target::open(args.file.output_file.as_deref())?;
-    let formatter = || Formatter { format, geometry: Geometry::default(), window, shared: Arc::default() };
-    run(&scanner, &mut input, target, || ExtentsRender {
-        formatter: formatter(),
-        totals: Totals::default(),
-        begun: false,
-    })
+    let start = args.offset.unwrap_or(0);
+    Ok(ByteRange::between(start, args.length.map_or(u64::MAX, |length| start.saturating_add(length))))
+}
+
+/// How a list is to be written, and what of it.
+pub(crate) struct Listing {
+    format: Box<dyn ExtentFormat + Send + Sync>,
+    window: ByteRange,
+}
+
+impl Listing {
+    pub(crate) fn new(format: Format, block_size: BlockSize, window: ByteRange) -> Self {
+        let format: Box<dyn ExtentFormat + Send + Sync> = match format {
+            Format::Text => Box::new(Text),
+            Format::Human => Box::new(Human { block_size }),
+            Format::Json => Box::new(Json),
+            Format::Ndjson => Box::new(Ndjson),
+            Format::Csv => Box::new(Csv),
+        };
+        Self { format, window }
+    }
+
+    /// Writes the list of what changed in the input.
+    pub(crate) fn run(&self, scanner: &Scanner, input: &mut Input, target: Target) -> Result<(), Failure> {
+        run(scanner, input, target, || {
+            let (format, window) = (&*self.format, self.window);
+            let formatter = Formatter { format, geometry: Geometry::default(), window, shared: Arc::default() };
+            ExtentsRender { formatter, totals: Totals::default(), begun: false }
+        })
+    }
 }
 
 struct ExtentsRender<'f> {

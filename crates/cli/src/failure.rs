@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{Consequence, Error};
 
 /// A run that did not do what was asked.
@@ -10,6 +11,10 @@ use changed_blocks::{Consequence, Error};
 pub(crate) enum Failure {
     /// The library refused the input.
     Bitmap { input: String, error: Error },
+    /// There is no answer from a chain of logs.
+    Chain(ChainError),
+    /// Something is wrong with chains of logs, as was said in the output.
+    Chains { store: String, count: usize },
     /// The input is no bitmap, although it could be decoded as one.
     NotABitmap { message: String, hint: &'static str },
     /// The input could not be opened.
@@ -25,15 +30,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 0 done · 1 failed · 2 wrong usage · 3 this bitmap cannot be used.
+    /// 0 done · 1 failed · 2 wrong usage · 3 this bitmap or chain cannot be used · 4 busy.
     pub(crate) fn exit_code(&self) -> ExitCode {
+        let of = |consequence| match consequence {
+            Consequence::UnusableBitmap => 3,
+            Consequence::WrongUsage => 2,
+            Consequence::Busy => 4,
+            _ => 1,
+        };
         ExitCode::from(match self {
-            Self::Bitmap { error, .. } => match error.consequence() {
-                Consequence::UnusableBitmap => 3,
-                Consequence::WrongUsage => 2,
-                _ => 1,
-            },
-            Self::NotABitmap { .. } => 3,
+            Self::Bitmap { error, .. } => of(error.consequence()),
+            Self::Chain(error) => of(error.consequence()),
+            Self::NotABitmap { .. } | Self::Chains { .. } => 3,
             Self::Usage { .. } => 2,
             Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } => 1,
             Self::BrokenPipe => 0,
@@ -44,6 +52,8 @@ impl Failure {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Bitmap { error, .. } => error.kind(),
+            Self::Chain(error) => error.kind(),
+            Self::Chains { .. } => "chains",
             Self::NotABitmap { .. } => "not-a-bitmap",
             Self::Open { .. } => "open",
             Self::Write { .. } => "write",
@@ -56,6 +66,9 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Bitmap { input, error } => format!("{input}: {error}"),
+            Self::Chain(error) => error.to_string(),
+            Self::Chains { store, count: 1 } => format!("{store}: 1 problem, marked with !"),
+            Self::Chains { store, count } => format!("{store}: {count} problems, each marked with !"),
             Self::Open { input, error } => format!("{input}: {error}"),
             Self::Write { output, error } => format!("writing {output}: {error}"),
             Self::Usage { message, .. } | Self::NotABitmap { message, .. } => message.clone(),
@@ -67,6 +80,11 @@ impl Failure {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Bitmap { error, .. } => flag_hint(error).or_else(|| error.hint()),
+            Self::Chain(ChainError::InUse { .. }) => Some(
+                "list first, and only then connect to it; or take a snapshot and ask for that; --allow-in-use reads it \
+                 all the same",
+            ),
+            Self::Chain(error) => error.hint(),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(hint),
             Self::Changed { .. } => Some("what was written so far must not be used; try again with a copy"),
             _ => None,
@@ -80,6 +98,12 @@ impl Failure {
         }
         report(self.kind(), &self.message(), self.hint(), json);
     }
+}
+
+/// Tells the user of something odd, on standard error.
+pub(crate) fn warn(message: &str) {
+    use std::io::Write;
+    let _ = io::stderr().lock().write_all(format!("cbt: warning: {message}\n").as_bytes());
 }
 
 /// Writes an error to standard error. That it may be closed is no reason to fail in another way than before.

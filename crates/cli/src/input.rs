@@ -1,4 +1,4 @@
-//! What is read: a file or standard input.
+//! What is read: a file, standard input, or what is in memory.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -18,6 +18,8 @@ pub(crate) struct Input {
 enum Content {
     /// What can be read again, from where it is positioned, and how many bytes it has.
     File { file: File, len: u64 },
+    /// What is in memory.
+    Memory(Vec<u8>),
     /// What comes only once, after what was looked at already.
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
 }
@@ -43,10 +45,16 @@ impl Input {
         }
     }
 
+    /// Bytes in memory.
+    pub(crate) const fn memory(name: String, bytes: Vec<u8>) -> Self {
+        Self { name, content: Content::Memory(bytes) }
+    }
+
     /// The number of bytes, if it is known.
     pub(crate) const fn len(&self) -> Option<u64> {
-        match self.content {
-            Content::File { len, .. } => Some(len),
+        match &self.content {
+            Content::File { len, .. } => Some(*len),
+            Content::Memory(bytes) => Some(bytes.len() as u64),
             Content::Stream(_) => None,
         }
     }
@@ -55,6 +63,7 @@ impl Input {
     pub(crate) fn source(&mut self) -> Source<'_> {
         match &mut self.content {
             Content::File { file, .. } => Source::File(file),
+            Content::Memory(bytes) => Source::from(&*bytes),
             Content::Stream(stream) => Source::reader(stream),
         }
     }

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod chain;
 mod encode;
 mod extents;
 mod failure;
@@ -10,6 +11,7 @@ mod formatter;
 mod held;
 mod human;
 mod input;
+mod list;
 mod plan;
 mod progress;
 mod run;
@@ -33,6 +35,11 @@ fn main() -> ExitCode {
         Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
         Command::Bits(args) => (encode::bits(args), false),
         Command::Encode(args) => (encode::encode(args), false),
+        Command::ListChangedBlocks(args) => {
+            let json = matches!(args.output.list(), Some(Format::Json | Format::Ndjson));
+            (list::list_changed_blocks(args), json)
+        }
+        Command::Chain(args) => (chain::chain(args), false),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,14 +49,14 @@ impl Target {
         matches!(&self.to, To::Direct(file) if file.is_terminal())
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.to {
             To::Direct(file) => file.write_all(bytes),
             To::Staged(staged) => staged.file().write_all(bytes),
         }
     }
 
-    fn failure(&self, error: io::Error) -> Failure {
+    pub(crate) fn failure(&self, error: io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
             _ => Failure::Write { output: self.name.clone(), error },

@@ -4,7 +4,7 @@ mod common;
 
 use common::run;
 
-const SUBCOMMANDS: [&str; 3] = ["extents", "bits", "encode"];
+const SUBCOMMANDS: [&str; 5] = ["extents", "bits", "encode", "list-changed-blocks", "chain"];
 
 #[test]
 fn help_of_each_subcommand_has_examples() {
@@ -75,6 +75,7 @@ fn examples_can_be_typed_as_they_stand() {
     for subcommand in SUBCOMMANDS {
         let help = run([subcommand, "--help"]).text();
         let examples = help.split("\nExamples:\n").nth(1).expect("a section of examples");
+        let examples = examples.replace("\\\n    ", "");
         let commands = examples.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
         let mut found = 0;
         for command in commands.flat_map(|line| line.split(" | ")).filter_map(|part| part.trim().strip_prefix("cbt ")) {

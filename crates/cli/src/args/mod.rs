@@ -1,6 +1,11 @@
 //! The command line.
 
+mod store;
+
 use std::path::PathBuf;
+
+use store::{CHAIN_EXAMPLES, LIST_EXAMPLES};
+pub(crate) use store::{ChainArgs, ListArgs};
 
 use changed_blocks::{BlockSize, Encoding, VirtualSize};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -15,6 +20,9 @@ Examples:
       The same for people
   cbt bits --first-block 0 --count 64 bitmap.b64
       The first 64 blocks as 0 and 1
+  cbt list-changed-blocks --store logs \\
+    0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
+      The call itself, over a folder of .cbtlog files
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 this bitmap cannot be used: take a full backup, 4 busy: try again later";
 
@@ -68,6 +76,12 @@ pub(crate) enum Command {
     /// Write the bitmap in another encoding
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
+    /// Ask a folder of .cbtlog files which blocks changed between two disks
+    #[command(after_help = LIST_EXAMPLES)]
+    ListChangedBlocks(ListArgs),
+    /// Draw the chains of a folder of .cbtlog files
+    #[command(after_help = CHAIN_EXAMPLES)]
+    Chain(ChainArgs),
 }
 
 /// What to read, and what to expect of it.
@@ -107,13 +121,8 @@ pub(crate) struct ExtentsArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// List only what lies at or after this byte of the disk
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
-    pub(crate) offset: Option<u64>,
-
-    /// List only what lies in this many bytes from --offset on
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
-    pub(crate) length: Option<u64>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 
     /// How to write the list
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]
@@ -121,6 +130,18 @@ pub(crate) struct ExtentsArgs {
 
     #[command(flatten)]
     pub(crate) file: FileArgs,
+}
+
+/// A part of the disk.
+#[derive(Debug, Args)]
+pub(crate) struct WindowArgs {
+    /// List only what lies at or after this byte of the disk
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
+    pub(crate) offset: Option<u64>,
+
+    /// List only what lies in this many bytes from --offset on
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
+    pub(crate) length: Option<u64>,
 }
 
 #[derive(Debug, Args)]
