@@ -17,7 +17,7 @@ pub enum ChainError {
         uuid: Uuid,
     },
     /// One of the two has no log: it is not there, or its changes are not tracked.
-    #[error("there is no log of {uuid}, the {end} disk")]
+    #[error("there is no log of {uuid}{end}")]
     Missing {
         /// The disk.
         uuid: Uuid,
@@ -67,6 +67,22 @@ pub enum ChainError {
         /// Where it leads to.
         child: Uuid,
     },
+    /// A log is to be made that is there.
+    #[error("{}: {uuid} has a log already", path.display())]
+    Exists {
+        /// The disk.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+    },
+    /// A log cannot be written. It is as it was.
+    #[error("writing {}: {source}", path.display())]
+    Write {
+        /// Where the log is.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A log cannot be read, or is damaged.
     #[error("{}: {source}", path.display())]
     Log {
@@ -79,20 +95,23 @@ pub enum ChainError {
     },
 }
 
-/// One end of a chain.
+/// One end of a chain. Written so that it can follow the name of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The disk from which changes are counted.
     From,
     /// The disk up to which they are.
     To,
+    /// There is only one.
+    Only,
 }
 
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::From => "older",
-            Self::To => "newer",
+            Self::From => ", the older disk",
+            Self::To => ", the newer disk",
+            Self::Only => "",
         })
     }
 }
@@ -136,6 +155,8 @@ impl ChainError {
             Self::Unrelated { .. } => "unrelated",
             Self::Shrunk { .. } => "chain-shrunk",
             Self::Circle { .. } => "circle",
+            Self::Exists { .. } => "exists",
+            Self::Write { .. } => "write",
             Self::Log { source, .. } => source.kind(),
         }
     }
@@ -146,6 +167,8 @@ impl ChainError {
         match self {
             Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
             Self::InUse { .. } => Consequence::Busy,
+            Self::Exists { .. } | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
+            Self::Write { .. } => Consequence::Failed,
             Self::Missing { .. } | Self::Unrelated { .. } | Self::Shrunk { .. } | Self::Circle { .. } => {
                 Consequence::UnusableBitmap
             }
@@ -158,6 +181,9 @@ impl ChainError {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Same { .. } => "give two snapshots of the same disk, the older one first",
+            Self::Missing { end: End::Only, .. } => "is it the right folder?",
+            Self::Exists { .. } => "choose another UUID, or delete that log first",
+            Self::Write { .. } => return None,
             Self::Missing { .. } => {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"
             }

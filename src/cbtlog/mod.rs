@@ -2,12 +2,14 @@
 //! `VDI.list_changed_blocks` computed from them.
 
 mod chain;
+mod edit;
 mod error;
 mod forest;
 mod header;
 mod store;
 
 pub use chain::{ChangedBlocks, Warning};
+pub use edit::Tracker;
 pub use error::{ChainError, End, Unrelated};
 pub use forest::{Chain, ChainEnd};
 pub use header::{HEADER_BYTES, Header};

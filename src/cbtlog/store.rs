@@ -98,6 +98,11 @@ fn uuid_of(path: &Path) -> Option<Uuid> {
         .flatten()
 }
 
+/// What the log of a disk is called.
+pub(super) fn file_name(uuid: Uuid) -> String {
+    format!("{uuid}.{EXTENSION}")
+}
+
 fn read_header(path: &Path) -> Result<Header, Error> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
     File::open(path)

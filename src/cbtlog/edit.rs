@@ -1,0 +1,334 @@
+//! Making and changing logs, as the tracker does it: for tests, simulation and repair.
+//!
+//! Each file is replaced as a whole, so that a kill or a power cut at any moment leaves its old or its new state. Where
+//! a change takes several files, they come in an order in which every state between has at least the changes that it
+//! should have: an answer may then list too much, never too little.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{ChainError, End, Header, Log, Store};
+use crate::{BitOrder, Bitmap, ByteRange, Encoding, Error, Extent, Scanner, VirtualSize};
+
+/// A folder of logs that may be changed. There must be no one else who changes it meanwhile.
+///
+/// ```
+/// use changed_blocks::cbtlog::{Tracker, Uuid};
+/// use changed_blocks::{ByteRange, VirtualSize};
+///
+/// let folder = tempfile::tempdir()?;
+/// let (disk, monday) = (Uuid::from_u128(1), Uuid::from_u128(2));
+/// let tracker = Tracker::open(folder.path())?;
+/// tracker.create(disk, VirtualSize::new(1 << 30)?)?;
+/// tracker.snapshot(disk, monday)?;
+/// tracker.mark(disk, ByteRange::between(70_000, 70_001))?;
+/// let changed = tracker.store()?.list_changed_blocks(monday, disk)?;
+/// assert_eq!(changed.bitmap.count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    folder: PathBuf,
+}
+
+/// A log, whole.
+struct Content {
+    header: Header,
+    bitmap: Bitmap,
+}
+
+impl Tracker {
+    /// The logs of a folder, which is there.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the folder.
+    pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
+        let folder = folder.into();
+        fs::read_dir(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The folder's logs as they are now.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the folder.
+    pub fn store(&self) -> io::Result<Store> {
+        Store::open(&self.folder)
+    }
+
+    /// Begins to track a disk: a log in which nothing has changed, with neither parent nor child.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Exists`] if it has a log already.
+    pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
+        self.refuse_existing(uuid)?;
+        let header = Header { parent: None, child: None, consistent: true, virtual_size };
+        self.write(uuid, &Content { header, bitmap: Bitmap::new(blocks(&header)) })
+    }
+
+    /// Changes the header of a log. A disk that grows gets blocks that are unchanged.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if the disk would become smaller.
+    pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
+        let mut content = self.read(uuid)?;
+        let before = content.header.virtual_size;
+        change(&mut content.header);
+        let found = content.header.virtual_size;
+        if found < before {
+            let (found, before) = (found.bytes(), before.bytes());
+            return Err(ChainError::Shrunk { uuid, path: self.path(uuid), found, before });
+        }
+        content.bitmap.resize(blocks(&content.header));
+        self.write(uuid, &content)
+    }
+
+    /// Marks the blocks of a range of the disk as written.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log, and [`Error::BlockBeyondEnd`] in [`ChainError::Log`] if the range
+    /// reaches beyond the disk.
+    pub fn mark(&self, uuid: Uuid, range: ByteRange) -> Result<(), ChainError> {
+        let mut content = self.read(uuid)?;
+        if range.len_bytes == 0 {
+            return Ok(());
+        }
+        let (size, log2) = (content.header.virtual_size.bytes(), Header::BLOCK_SIZE.log2());
+        let last = range.offset_bytes.saturating_add(range.len_bytes - 1);
+        if last >= size {
+            let source = Error::BlockBeyondEnd { block: last >> log2, blocks: blocks(&content.header) };
+            return Err(ChainError::Log { uuid, path: self.path(uuid), source });
+        }
+        content.bitmap.set(Extent::new(range.offset_bytes >> log2, (last >> log2) + 1));
+        self.write(uuid, &content)
+    }
+
+    /// Takes a snapshot: it gets what the disk's log has so far, and its place behind the parent; the disk's own log
+    /// begins anew, as the snapshot's child.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if the disk has no log, and [`ChainError::Exists`] if the snapshot has one.
+    pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
+        let mut content = self.read(uuid)?;
+        self.refuse_existing(snapshot)?;
+        let own = content.header;
+        content.header = Header { child: Some(uuid), consistent: true, ..own };
+        self.write(snapshot, &content)?;
+        // Before the disk's log is emptied: until then the chain has its changes twice, and afterwards still once.
+        if let Some(parent) = own.parent.filter(|&parent| self.path(parent).exists()) {
+            self.set(parent, |header| header.child = Some(snapshot))?;
+        }
+        content.header = Header { parent: Some(snapshot), ..own };
+        content.bitmap.clear();
+        self.write(uuid, &content)
+    }
+
+    /// Removes a log. What it says is added to its child's, and parent and child are linked to each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log.
+    pub fn delete(&self, uuid: Uuid) -> Result<(), ChainError> {
+        let content = self.read(uuid)?;
+        let Header { parent, child, .. } = content.header;
+        let there = |uuid: &Uuid| self.path(*uuid).exists();
+        if let Some(child) = child.filter(there) {
+            let mut heir = self.read(child)?;
+            heir.header.parent = parent;
+            // The log was not closed cleanly, so now neither is what the child says.
+            heir.header.consistent &= content.header.consistent;
+            heir.bitmap.grow_and_set(&content.bitmap.extents());
+            if heir.bitmap.blocks() > blocks(&heir.header) {
+                let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
+                return Err(ChainError::Shrunk { uuid: child, path: self.path(child), found, before });
+            }
+            self.write(child, &heir)?;
+        }
+        if let Some(parent) = parent.filter(there) {
+            self.set(parent, |header| header.child = child)?;
+        }
+        let path = self.path(uuid);
+        #[cfg(test)]
+        tests::step().map_err(|source| ChainError::Write { path: path.clone(), source })?;
+        fs::remove_file(&path).and_then(|()| self.sync()).map_err(|source| ChainError::Write { path, source })
+    }
+
+    fn path(&self, uuid: Uuid) -> PathBuf {
+        self.folder.join(super::store::file_name(uuid))
+    }
+
+    fn refuse_existing(&self, uuid: Uuid) -> Result<(), ChainError> {
+        let path = self.path(uuid);
+        if path.symlink_metadata().is_ok() { Err(ChainError::Exists { uuid, path }) } else { Ok(()) }
+    }
+
+    fn read(&self, uuid: Uuid) -> Result<Content, ChainError> {
+        let mut store = Store::default();
+        let path = self.path(uuid);
+        if path.exists() {
+            store.insert(uuid, &path);
+        }
+        let Log { header, .. } = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
+        let scanner = Scanner::new(Encoding::CbtLog).virtual_size(header.virtual_size).allow_inconsistent(true);
+        let bitmap = File::open(&path)
+            .map_err(|source| Error::Read { offset: 0, source })
+            .and_then(|file| scanner.bitmap(&file))
+            .map_err(|source| ChainError::Log { uuid, path, source })?;
+        Ok(Content { header, bitmap })
+    }
+
+    /// Puts a log in the place of the one that is there, or of none.
+    fn write(&self, uuid: Uuid, content: &Content) -> Result<(), ChainError> {
+        let path = self.path(uuid);
+        self.replace(&path, content).map_err(|source| ChainError::Write { path, source })
+    }
+
+    fn replace(&self, path: &Path, content: &Content) -> io::Result<()> {
+        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "only a file can be replaced as a whole"));
+        }
+        #[cfg(test)]
+        tests::step()?;
+        // One that a kill has left is overwritten; its name is no log's.
+        let new = path.with_extension("cbtlog.new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(&content.header.to_bytes())?;
+            file.write_all(&content.bitmap.to_raw(BitOrder::Lsb0))?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            self.sync()
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&new)))
+    }
+
+    /// Makes the names of files last, too.
+    fn sync(&self) -> io::Result<()> {
+        if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
+    }
+}
+
+const fn blocks(header: &Header) -> u64 {
+    header.virtual_size.blocks(Header::BLOCK_SIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    thread_local! {
+        /// How many files may still be replaced or removed before everything stops, as at a kill.
+        static STEPS: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+
+    pub(super) fn step() -> io::Result<()> {
+        let left = STEPS.get();
+        STEPS.set(left.saturating_sub(1));
+        if left == 0 { Err(io::Error::other("killed")) } else { Ok(()) }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Mark(u64),
+        Grow(u64),
+        Snapshot,
+        Delete(usize),
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            5 => (0..40u64).prop_map(Event::Mark),
+            1 => (1..200_000u64).prop_map(Event::Grow),
+            3 => Just(Event::Snapshot),
+            2 => (0..8usize).prop_map(Event::Delete),
+        ]
+    }
+
+    const DISK: Uuid = Uuid::from_u128(1);
+
+    proptest! {
+        /// Whatever happens to a disk, and wherever a kill cuts it short: each answer has all that was written.
+        #[test]
+        fn a_kill_anywhere_hides_no_change(events in vec(event(), 1..25), killed_after in 0..60usize) {
+            let folder = tempfile::tempdir().expect("room");
+            let tracker = Tracker::open(folder.path()).expect("there");
+            STEPS.set(usize::MAX);
+            let mut size = 30 * 65_536;
+            tracker.create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
+            // When each snapshot was taken, and when each block was written last; what may or may not have happened has.
+            let (mut taken, mut gone) = (BTreeMap::<Uuid, usize>::new(), BTreeSet::new());
+            let mut written = Vec::<(usize, u64)>::new();
+            let mut killed = false;
+            STEPS.set(killed_after);
+            for (now, event) in events.iter().enumerate() {
+                let result = match *event {
+                    Event::Mark(block) if block * 65_536 < size => {
+                        let start = block * 65_536;
+                        let result = tracker.mark(DISK, ByteRange::between(start, start + 1));
+                        written.extend(result.is_ok().then_some((now, block)));
+                        result
+                    }
+                    Event::Grow(bytes) => {
+                        let grown = size + bytes;
+                        let result = tracker.set(DISK, |header| header.virtual_size = VirtualSize::new(grown).expect("not 0"));
+                        size = if result.is_ok() { grown } else { size };
+                        result
+                    }
+                    Event::Snapshot => {
+                        let snapshot = Uuid::from_u128(100 + now as u128);
+                        taken.insert(snapshot, now);
+                        tracker.snapshot(DISK, snapshot)
+                    }
+                    Event::Delete(which) => match taken.keys().copied().nth(which) {
+                        Some(snapshot) if !gone.contains(&snapshot) => {
+                            gone.insert(snapshot);
+                            tracker.delete(snapshot)
+                        }
+                        _ => Ok(()),
+                    },
+                    Event::Mark(_) => Ok(()),
+                };
+                if let Err(error) = result {
+                    prop_assert!(matches!(&error, ChainError::Write { source, .. } if source.kind() == io::ErrorKind::Other), "{}", error);
+                    killed = true;
+                    break;
+                }
+            }
+            STEPS.set(usize::MAX);
+            let store = tracker.store().expect("there");
+            let ends: Vec<(Uuid, usize)> = taken.into_iter().chain([(DISK, usize::MAX)]).collect();
+            for (i, &(from, since)) in ends.iter().enumerate() {
+                for &(to, until) in &ends[i + 1..] {
+                    let answer = match store.list_changed_blocks_in_use(from, to) {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            let excused = killed || gone.contains(&from) || gone.contains(&to);
+                            prop_assert!(excused, "{}", error);
+                            continue;
+                        }
+                    };
+                    for &(when, block) in &written {
+                        if when > since && when < until {
+                            prop_assert_eq!(answer.bitmap.get(block), Some(true), "block {} from {} to {}", block, from, to);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
