@@ -4,6 +4,7 @@
 
 mod args;
 mod chain;
+mod edit;
 mod encode;
 mod extents;
 mod failure;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             (list::list_changed_blocks(args), json)
         }
         Command::Chain(args) => (chain::chain(args), false),
+        Command::Store(args) => (edit::store(args), false),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -158,6 +158,41 @@ fn wrong_usage() {
 }
 
 #[test]
+fn a_history_made_by_hand() {
+    let store = Store::new();
+    let folder = store.folder();
+    let [disk, monday, tuesday] = [1, 2, 3].map(id);
+    let change = |args: &[&str]| run(["store"].iter().chain(args));
+    assert_eq!(change(&["create", &folder, &disk, "--virtual-size", "20M"]).text(), "");
+    change(&["snapshot", &folder, &disk, &monday]).bytes();
+    change(&["mark", &folder, &disk, "--offset", "1M", "--length", "128k"]).bytes();
+    change(&["set", &folder, &disk, "--virtual-size", "21M", "--consistent", "false"]).bytes();
+    change(&["snapshot", &folder, &disk, &tuesday]).bytes();
+    change(&["mark", &folder, &disk, "--offset", "0x14F0000", "--length", "1"]).bytes();
+    assert_eq!(store.list(&monday, &tuesday, &["--output", "text"]).text(), "1048576 131072\n");
+    store.list(&monday, &disk, &[]).failure(4);
+    change(&["set", &folder, &disk, "--consistent", "true"]).bytes();
+    let both = "1048576 131072\n21954560 65536\n";
+    assert_eq!(store.list(&monday, &disk, &["--output", "text"]).text(), both);
+    change(&["delete", &folder, &tuesday]).bytes();
+    assert_eq!(store.list(&monday, &disk, &["--output", "text"]).text(), both);
+    change(&["set", &folder, &monday, "--child", "none"]).bytes();
+    assert!(store.list(&monday, &disk, &[]).failure(3).contains("no child"));
+    for (args, code) in [
+        (&["create", &folder, &disk, "--virtual-size", "20M"][..], 2),
+        (&["create", &folder, "nonsense", "--virtual-size", "20M"], 2),
+        (&["mark", &folder, &tuesday, "--offset", "0", "--length", "1"], 2),
+        (&["mark", &folder, &disk, "--offset", "21M", "--length", "1"], 3),
+        (&["set", &folder, &disk, "--parent", "nonsense"], 2),
+        (&["set", &folder, &disk, "--virtual-size", "1M"], 3),
+        (&["delete", "/nowhere", &disk], 1),
+        (&["create", "/proc", &disk, "--virtual-size", "20M"], 1),
+    ] {
+        change(args).failure(code);
+    }
+}
+
+#[test]
 fn chains_are_drawn() {
     let store = Store::example();
     let folder = store.folder();

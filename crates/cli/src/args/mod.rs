@@ -1,9 +1,12 @@
 //! The command line.
 
+mod edit;
 mod store;
 
 use std::path::PathBuf;
 
+use edit::STORE_EXAMPLES;
+pub(crate) use edit::{Change, LogArgs, StoreArgs};
 use store::{CHAIN_EXAMPLES, LIST_EXAMPLES};
 pub(crate) use store::{ChainArgs, ListArgs};
 
@@ -82,6 +85,9 @@ pub(crate) enum Command {
     /// Draw the chains of a folder of .cbtlog files
     #[command(after_help = CHAIN_EXAMPLES)]
     Chain(ChainArgs),
+    /// Make and change .cbtlog files: for tests, simulation and repair
+    #[command(after_help = STORE_EXAMPLES)]
+    Store(StoreArgs),
 }
 
 /// What to read, and what to expect of it.

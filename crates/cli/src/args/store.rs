@@ -130,6 +130,6 @@ fn disk(text: &str) -> Result<Disk, String> {
     }
 }
 
-fn uuid(text: &str) -> Result<Uuid, String> {
+pub(super) fn uuid(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text).map_err(|error| error.to_string())
 }

@@ -1,0 +1,32 @@
+//! `cbt store`: logs made and changed as the tracker does it.
+
+use changed_blocks::ByteRange;
+use changed_blocks::cbtlog::Tracker;
+
+use crate::args::{Change, LogArgs, StoreArgs};
+use crate::failure::Failure;
+
+pub(crate) fn store(args: &StoreArgs) -> Result<(), Failure> {
+    let (Change::Create { log, .. }
+    | Change::Mark { log, .. }
+    | Change::Snapshot { log, .. }
+    | Change::Delete { log }
+    | Change::Set { log, .. }) = &args.change;
+    let LogArgs { store, uuid } = log;
+    let tracker = Tracker::open(store).map_err(|error| Failure::Open { input: store.display().to_string(), error })?;
+    match &args.change {
+        Change::Create { virtual_size, .. } => tracker.create(*uuid, *virtual_size),
+        Change::Mark { offset, length, .. } => {
+            tracker.mark(*uuid, ByteRange { offset_bytes: *offset, len_bytes: *length })
+        }
+        Change::Snapshot { snapshot, .. } => tracker.snapshot(*uuid, *snapshot),
+        Change::Delete { .. } => tracker.delete(*uuid),
+        Change::Set { parent, child, consistent, virtual_size, .. } => tracker.set(*uuid, |header| {
+            header.parent = parent.map_or(header.parent, |link| link.0);
+            header.child = child.map_or(header.child, |link| link.0);
+            header.consistent = consistent.unwrap_or(header.consistent);
+            header.virtual_size = virtual_size.unwrap_or(header.virtual_size);
+        }),
+    }
+    .map_err(Failure::Chain)
+}
