@@ -14,6 +14,8 @@ use crate::source::{Input, Scratch};
 pub(crate) struct ChunkEnd {
     /// What is behind its last bit, counted from where its first bit was thought to be.
     pub(super) seam: Seam,
+    /// How many boundaries were found in it.
+    pub(super) boundaries: usize,
     /// How many symbols it has, if it is text.
     pub(super) symbols: u64,
     /// The place and value of the last of them.
@@ -28,9 +30,10 @@ pub(crate) struct ChunkEnd {
 impl ChunkEnd {
     /// Takes the chunk behind this one as part of it.
     pub(super) fn add(&mut self, behind: &Self) {
+        let boundaries = self.boundaries + behind.boundaries;
         let symbols = self.symbols + behind.symbols;
         let last_symbol = behind.last_symbol.or(self.last_symbol);
-        *self = Self { symbols, last_symbol, ..*behind };
+        *self = Self { boundaries, symbols, last_symbol, ..*behind };
     }
 }
 
@@ -53,6 +56,7 @@ impl Chunk<'_> {
     ) -> Result<ChunkEnd> {
         let Self { plan, range, limit } = self;
         let mut end = ChunkEnd { seam, next: range.start, ..ChunkEnd::default() };
+        let before = to.len();
         let mut scanner = Scanner::new(plan.tier, to, seam.position, seam.open).limit(limit);
         while end.next < range.end && !end.stopped {
             let start = end.next;
@@ -78,6 +82,7 @@ impl Chunk<'_> {
         }
         let (position, open) = scanner.end();
         end.seam = Seam { position, open, ..seam };
+        end.boundaries = to.len() - before;
         Ok(end)
     }
 }

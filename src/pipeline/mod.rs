@@ -56,20 +56,14 @@ const SHORTEST_CHUNK: u64 = 4 * TILE_SYMBOLS as u64;
 const LONGEST_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
 /// Bytes of a chunk on a single thread.
 const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
-/// How many bytes of input make it worth waking another thread.
-const WORTH_SHARING: u64 = 2 * LONGEST_CHUNK;
+/// How much of an input is scanned before it is known how dense it is.
+const FIRST_GLANCE: u64 = 16 * TILE_SYMBOLS as u64;
+/// How much work, in nanoseconds of one thread, makes it worth waking another: some ten times what that takes.
+const WORTH_SHARING: f64 = 100_000.0;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
 /// How much of a stream is read before it is scanned.
 const STREAM_BUFFER: usize = 1 << 20;
-
-impl Plan {
-    /// How many threads an input of that length is worth.
-    fn threads(&self, input_len: u64) -> usize {
-        let worth = self.chunk_bytes.map_or(WORTH_SHARING, |bytes| bytes as u64 + 1);
-        if !self.parallel || input_len < worth { 1 } else { rayon::current_num_threads() }
-    }
-}
 
 /// The state between one piece of input and the next.
 pub(crate) struct Pipeline {
@@ -81,6 +75,8 @@ pub(crate) struct Pipeline {
     /// One for each thread, if there are several.
     benches: Vec<Bench>,
     pace: Pace,
+    /// Boundaries for each byte of input, where it was looked at last.
+    density: Option<f64>,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
     done: u64,
 }
@@ -94,7 +90,16 @@ impl Pipeline {
         };
         let bounds = plan.chunk_bytes.map_or(SHORTEST_CHUNK..LONGEST_CHUNK, |bytes| bytes as u64..bytes as u64);
         let pace = Pace::new(bounds, PACE);
-        Self { plan, joiner, tail: Tail::new(alphabet), scratch: Scratch::default(), benches: Vec::new(), pace, done }
+        Self {
+            plan,
+            joiner,
+            tail: Tail::new(alphabet),
+            scratch: Scratch::default(),
+            benches: Vec::new(),
+            pace,
+            density: None,
+            done,
+        }
     }
 
     /// Reads a stream to its end.
@@ -117,13 +122,13 @@ impl Pipeline {
 
     /// Takes a further piece of the input, whole.
     pub(crate) fn run<O: Outlet>(&mut self, input: &impl Input, outlet: &mut O) -> Result<ControlFlow<O::Break>> {
-        let threads = self.plan.threads(input.len());
         let mut at = self.skip_leading_space(input)?;
         if self.tail.is_reached() {
             self.read_tail(input, at)?;
             at = input.len();
         }
         while at < input.len() {
+            let threads = self.threads::<O>(input, at);
             let end = if threads == 1 {
                 self.scan_alone(input, at, O::SERIAL_LIMIT)?
             } else {
@@ -137,6 +142,9 @@ impl Pipeline {
                 }
             };
             self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
+            if end.next > at {
+                self.density = Some(end.boundaries as f64 / (end.next - at) as f64);
+            }
             at = end.next;
             if let ControlFlow::Break(value) = outlet.flush(&mut self.joiner) {
                 return Ok(ControlFlow::Break(value));
@@ -149,6 +157,19 @@ impl Pipeline {
         }
         self.done += input.len();
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// How many threads the rest of an input is worth, as far as is known.
+    fn threads<O: Outlet>(&self, input: &impl Input, at: u64) -> usize {
+        let worth = match (self.plan.chunk_bytes, self.density) {
+            (Some(bytes), _) => input.len() > bytes as u64,
+            (None, None) => false,
+            (None, Some(density)) => {
+                let each = input.ns_per_byte() + density * O::NS_PER_BOUNDARY;
+                (input.len() - at) as f64 * each > WORTH_SHARING
+            }
+        };
+        if self.plan.parallel && worth { rayon::current_num_threads() } else { 1 }
     }
 
     /// Judges the whole, at its end. Returns the number of bits.
@@ -180,7 +201,11 @@ impl Pipeline {
 
     /// Scans a chunk from `at` straight onto the joined list, or as much of it as has so many boundaries, or so.
     fn scan_alone(&mut self, input: &impl Input, at: u64, limit: usize) -> Result<ChunkEnd> {
-        let bytes = self.plan.chunk_bytes.map_or(SERIAL_CHUNK, |bytes| bytes as u64);
+        let bytes = match self.plan.chunk_bytes {
+            Some(bytes) => bytes as u64,
+            None if self.plan.parallel && self.density.is_none() => FIRST_GLANCE,
+            None => SERIAL_CHUNK,
+        };
         let Some(place) = Layout::new(self.plan.codec, at..input.len()).next(input, bytes) else {
             return Ok(ChunkEnd { next: at, ..ChunkEnd::default() });
         };

@@ -50,6 +50,9 @@ pub(crate) trait Outlet {
     /// How many boundaries are to be found at a time, on one thread.
     const SERIAL_LIMIT: usize;
 
+    /// How long a boundary takes, in nanoseconds or so, from finding it to having done with it.
+    const NS_PER_BOUNDARY: f64 = 1.0;
+
     /// Takes what the list has, if it is not to stay there.
     fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<Self::Break>;
 

@@ -58,6 +58,9 @@ impl<V: ParallelVisitor> Outlet for Prepared<V> {
 
     const SERIAL_LIMIT: usize = CACHED;
 
+    /// Who prepares has more to do than to count.
+    const NS_PER_BOUNDARY: f64 = 8.0;
+
     fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<V::Break> {
         let Self { visitor, prepare } = self;
         joiner.flush(|extents| visitor.extents(extents, prepare.prepare(extents)))

@@ -7,6 +7,9 @@ use crate::Result;
 
 /// Bytes of known number, readable at any place by several threads.
 pub(crate) trait Input: Sync {
+    /// How long a byte takes, in nanoseconds or so, until it is known that nothing changes there.
+    fn ns_per_byte(&self) -> f64;
+
     /// The number of bytes.
     fn len(&self) -> u64;
 
@@ -72,6 +75,10 @@ impl<'a> Slice<'a> {
 }
 
 impl Input for Slice<'_> {
+    fn ns_per_byte(&self) -> f64 {
+        0.03
+    }
+
     fn len(&self) -> u64 {
         self.bytes.len() as u64
     }
