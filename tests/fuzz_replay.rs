@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 7] = [
+const TARGETS: [(&str, Body); 8] = [
     ("text", bodies::text),
     ("raw", bodies::raw),
     ("stream", bodies::stream),
     ("roundtrip", bodies::roundtrip),
     ("cbtlog_header", bodies::cbtlog_header),
     ("algebra", bodies::algebra),
+    ("chain", bodies::chain::chain),
     ("tiers", bodies::tiers),
 ];
 

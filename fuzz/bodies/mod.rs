@@ -4,6 +4,7 @@
 // Each fuzz target uses one of these.
 #![allow(dead_code)]
 
+pub(crate) mod chain;
 mod cursor;
 
 use std::io::{self, Read};

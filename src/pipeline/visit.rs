@@ -33,7 +33,7 @@ pub trait ParallelVisitor: Send {
     /// Is told, before the first extents, what turns them into bytes.
     fn begin(&mut self, geometry: &Geometry) -> Self::Prepare;
 
-    /// Takes the next extents, as [`Visitor::extents`] does, and what was made of just these.
+    /// Takes the next extents, as [`Visitor::extents`](crate::Visitor::extents) does, and what was made of just these.
     fn extents(&mut self, extents: &[Extent], part: <Self::Prepare as Prepare>::Part) -> ControlFlow<Self::Break>;
 
     /// Is told now and then how many bytes of the input have been dealt with.

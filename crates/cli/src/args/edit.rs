@@ -85,7 +85,7 @@ pub(crate) enum Change {
 /// Which log.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The folder of <uuid>.cbtlog files
+    /// The folder of UUID.cbtlog files
     #[arg(value_name = "DIR")]
     pub(crate) store: PathBuf,
     /// The disk

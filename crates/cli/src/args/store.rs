@@ -38,7 +38,7 @@ pub(crate) struct ListArgs {
     #[arg(value_parser = disk)]
     pub(crate) to: Disk,
 
-    /// The folder of <uuid>.cbtlog files
+    /// The folder of UUID.cbtlog files
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     pub(crate) store: PathBuf,
 
@@ -63,7 +63,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ChainArgs {
-    /// The folder of <uuid>.cbtlog files
+    /// The folder of UUID.cbtlog files
     #[arg(value_name = "DIR")]
     pub(crate) store: PathBuf,
 
