@@ -299,4 +299,36 @@ mod tests {
             assert_eq!(clipped, expected.map(|(start, end)| ByteRange::between(start, end)), "{window:?}");
         }
     }
+
+    #[test]
+    fn many_ranges_at_once_are_those_of_each() {
+        let block_size = BlockSize::new(1 << 30).expect("a power of two");
+        let sizes = [None, Some(1), Some(10 * (1 << 30) - 1), Some(u64::MAX)];
+        let last = u64::MAX >> 30;
+        let lists: [&[(u64, u64)]; 7] = [
+            &[],
+            &[(0, 1)],
+            &[(0, 1), (3, 5), (9, 10)],
+            &[(0, 1), (3, 11), (12, 13)],
+            &[(2, 3), (last - 1, last)],
+            &[(2, 3), (last, last + 1)],
+            &[(0, 1), (u64::MAX - 1, u64::MAX)],
+        ];
+        for size in sizes.map(|size| size.map(|bytes| VirtualSize::new(bytes).expect("not 0"))) {
+            let geometry = Geometry { block_size, virtual_size: size };
+            for list in lists {
+                let extents: Vec<_> = list.iter().map(|&(start, end)| Extent::new(start, end)).collect();
+                let each: Result<Vec<_>> = extents.iter().map(|&extent| geometry.byte_range(extent)).collect();
+                let first = ByteRange::between(5, 6);
+                let mut to = vec![first];
+                match (geometry.byte_ranges(&extents, &mut to), each) {
+                    (Ok(()), Ok(each)) => assert_eq!((to[0], &to[1..]), (first, &each[..])),
+                    (Err(found), Err(expected)) => {
+                        assert_eq!((found.to_string(), &to[..]), (expected.to_string(), &[first][..]));
+                    }
+                    (found, expected) => panic!("{found:?}, not {expected:?}"),
+                }
+            }
+        }
+    }
 }

@@ -140,5 +140,11 @@ mod tests {
         totals.add(ByteRange::between(200_000, 262_145), &geometry);
         let expected = Totals { extents: 2, changed_blocks: 3, changed_bytes: 536 + 62_145, longest_bytes: 62_145 };
         assert_eq!(totals, expected);
+        let mut both = Totals::default();
+        totals.add(ByteRange::between(0, 0), &geometry);
+        both.add(ByteRange::between(262_145, 262_146), &geometry);
+        both.merge(&totals);
+        let expected = Totals { extents: 3, changed_blocks: 4, changed_bytes: 536 + 62_146, longest_bytes: 62_145 };
+        assert_eq!(both, expected);
     }
 }
