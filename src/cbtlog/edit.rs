@@ -94,8 +94,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, and [`Error::BlockBeyondEnd`] in [`ChainError::Log`] if the range
-    /// reaches beyond the disk.
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::NotOnDisk`] if the range reaches beyond the disk.
     pub fn mark(&self, uuid: Uuid, range: ByteRange) -> Result<(), ChainError> {
         let mut content = self.read(uuid)?;
         if range.len_bytes == 0 {
@@ -104,8 +103,7 @@ impl Tracker {
         let (size, log2) = (content.header.virtual_size.bytes(), Header::BLOCK_SIZE.log2());
         let last = range.offset_bytes.saturating_add(range.len_bytes - 1);
         if last >= size {
-            let source = Error::BlockBeyondEnd { block: last >> log2, blocks: blocks(&content.header) };
-            return Err(ChainError::Log { uuid, path: self.path(uuid), source });
+            return Err(ChainError::NotOnDisk { uuid, byte: last, virtual_size: size });
         }
         content.bitmap.set(Extent::new(range.offset_bytes >> log2, (last >> log2) + 1));
         self.write(uuid, &content)

@@ -67,6 +67,16 @@ pub enum ChainError {
         /// Where it leads to.
         child: Uuid,
     },
+    /// What is to be marked as written does not lie on the disk.
+    #[error("byte {byte} is not on {uuid}, which has {virtual_size} bytes")]
+    NotOnDisk {
+        /// The disk.
+        uuid: Uuid,
+        /// The last byte to be marked.
+        byte: u64,
+        /// The size of the disk, in bytes.
+        virtual_size: u64,
+    },
     /// A log is to be made that is there.
     #[error("{}: {uuid} has a log already", path.display())]
     Exists {
@@ -155,6 +165,7 @@ impl ChainError {
             Self::Unrelated { .. } => "unrelated",
             Self::Shrunk { .. } => "chain-shrunk",
             Self::Circle { .. } => "circle",
+            Self::NotOnDisk { .. } => "not-on-disk",
             Self::Exists { .. } => "exists",
             Self::Write { .. } => "write",
             Self::Log { source, .. } => source.kind(),
@@ -167,7 +178,9 @@ impl ChainError {
         match self {
             Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
             Self::InUse { .. } => Consequence::Busy,
-            Self::Exists { .. } | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
+            Self::NotOnDisk { .. } | Self::Exists { .. } | Self::Missing { end: End::Only, .. } => {
+                Consequence::WrongUsage
+            }
             Self::Write { .. } => Consequence::Failed,
             Self::Missing { .. } | Self::Unrelated { .. } | Self::Shrunk { .. } | Self::Circle { .. } => {
                 Consequence::UnusableBitmap
@@ -182,6 +195,7 @@ impl ChainError {
         Some(match self {
             Self::Same { .. } => "give two snapshots of the same disk, the older one first",
             Self::Missing { end: End::Only, .. } => "is it the right folder?",
+            Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
             Self::Exists { .. } => "choose another UUID, or delete that log first",
             Self::Write { .. } => return None,
             Self::Missing { .. } => {

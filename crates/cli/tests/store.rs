@@ -182,7 +182,7 @@ fn a_history_made_by_hand() {
         (&["create", &folder, &disk, "--virtual-size", "20M"][..], 2),
         (&["create", &folder, "nonsense", "--virtual-size", "20M"], 2),
         (&["mark", &folder, &tuesday, "--offset", "0", "--length", "1"], 2),
-        (&["mark", &folder, &disk, "--offset", "21M", "--length", "1"], 3),
+        (&["mark", &folder, &disk, "--offset", "21M", "--length", "1"], 2),
         (&["set", &folder, &disk, "--parent", "nonsense"], 2),
         (&["set", &folder, &disk, "--virtual-size", "1M"], 3),
         (&["delete", "/nowhere", &disk], 1),
