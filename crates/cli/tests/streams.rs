@@ -309,6 +309,7 @@ fn memory_stays_bounded_however_long_the_list_is() {
         ("a file", &["extents", text(&path)][..], None),
         ("a stream", &["extents"], Some(long.base64())),
         ("a file, one thread", &["extents", "--threads", "1", text(&path)], None),
+        ("a file, many threads", &["extents", "--threads", "64", text(&path)], None),
     ] {
         let mut child = start(args, input);
         let mut stdout = child.stdout.take().expect("piped");
