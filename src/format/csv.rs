@@ -1,6 +1,6 @@
 //! Comma-separated values under a header line.
 
-use super::room::push_lines;
+use super::room::push_pairs;
 use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry};
 
@@ -13,16 +13,7 @@ impl ExtentFormat for Csv {
         to.extend_from_slice(b"offset,length\n");
     }
 
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        self.ranges(&[range], to);
-    }
-
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines::<2>(ranges, to, |range, room| {
-            room.decimal(range.offset_bytes);
-            room.text(b",");
-            room.decimal(range.len_bytes);
-            room.text(b"\n");
-        });
+        push_pairs(ranges, b",", to);
     }
 }

@@ -52,10 +52,6 @@ impl ExtentFormat for Json {
         SEPARATOR
     }
 
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        self.ranges(&[range], to);
-    }
-
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<24>(ranges, to, |range, room| {
             write_range(range, room);
@@ -76,10 +72,6 @@ impl ExtentFormat for Json {
 }
 
 impl ExtentFormat for Ndjson {
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        self.ranges(&[range], to);
-    }
-
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<24>(ranges, to, |range, room| {
             write_range(range, room);

@@ -68,17 +68,12 @@ pub trait ExtentFormat {
         b""
     }
 
-    /// One extent.
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>);
-
     /// Several extents, with separators between them.
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        let mut separator: &[u8] = b"";
-        for &range in ranges {
-            to.extend_from_slice(separator);
-            separator = self.separator();
-            self.range(range, to);
-        }
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>);
+
+    /// One extent.
+    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
+        self.ranges(&[range], to);
     }
 
     /// What comes after the last extent. `head_knew` tells whether the head was given the totals.

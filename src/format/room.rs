@@ -51,6 +51,16 @@ pub(super) fn push_lines<const TEXT: usize>(
     }
 }
 
+/// Appends a line for each range: offset and length, and what stands between them.
+pub(super) fn push_pairs(ranges: &[ByteRange], between: &[u8; 1], to: &mut Vec<u8>) {
+    push_lines::<2>(ranges, to, |range, room| {
+        room.decimal(range.offset_bytes);
+        room.text(between);
+        room.decimal(range.len_bytes);
+        room.text(b"\n");
+    });
+}
+
 /// Appends a number in decimal.
 pub(super) fn push_decimal(number: u64, to: &mut Vec<u8>) {
     let start = to.len();

@@ -2,7 +2,7 @@
 //! bytes, no comments and no blank lines.
 
 use super::ExtentFormat;
-use super::room::push_lines;
+use super::room::push_pairs;
 use crate::ByteRange;
 
 /// `OFFSET LENGTH` a line.
@@ -10,16 +10,7 @@ use crate::ByteRange;
 pub struct Text;
 
 impl ExtentFormat for Text {
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        self.ranges(&[range], to);
-    }
-
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines::<2>(ranges, to, |range, room| {
-            room.decimal(range.offset_bytes);
-            room.text(b" ");
-            room.decimal(range.len_bytes);
-            room.text(b"\n");
-        });
+        push_pairs(ranges, b" ", to);
     }
 }

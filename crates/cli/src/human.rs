@@ -32,11 +32,13 @@ impl ExtentFormat for Human {
         line("OFFSET", "LENGTH", "BLOCKS", to);
     }
 
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
         let geometry = Geometry { block_size: self.block_size, virtual_size: None };
-        let mut one = Totals::default();
-        one.add(range, &geometry);
-        line(range.offset_bytes, BinaryBytes(range.len_bytes), HumanCount(one.changed_blocks), to);
+        for &range in ranges {
+            let mut one = Totals::default();
+            one.add(range, &geometry);
+            line(range.offset_bytes, BinaryBytes(range.len_bytes), HumanCount(one.changed_blocks), to);
+        }
     }
 
     fn foot(&self, geometry: &Geometry, totals: &Totals, _head_knew: bool, to: &mut Vec<u8>) {
