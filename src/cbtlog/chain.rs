@@ -5,13 +5,14 @@
 //! of the blocks that came later.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 use uuid::Uuid;
 
-use super::{ChainError, End, Log, Store, Unrelated};
-use crate::{Bitmap, Encoding, Error, Extent, Lengths, Scanner, VirtualSize};
+use super::{ChainError, End, Header, Log, Store, Unrelated};
+use crate::{Bitmap, Extent, Lengths, VirtualSize};
 
 /// The answer.
 #[derive(Clone, Debug)]
@@ -56,6 +57,17 @@ impl std::fmt::Display for Named {
             Some(uuid) => uuid.fmt(f),
             None => f.write_str("none"),
         }
+    }
+}
+
+impl Log {
+    /// What is odd about the log, as the child of that disk, if it is one's.
+    pub fn warnings(&self, parent: Option<Uuid>) -> impl Iterator<Item = Warning> + use<> {
+        let Self { uuid, header, .. } = *self;
+        let not_consistent = (!header.consistent).then_some(Warning::NotConsistent { uuid });
+        let expected = parent.filter(|_| header.parent != parent);
+        let other_parent = expected.map(|expected| Warning::Parent { uuid, found: header.parent, expected });
+        not_consistent.into_iter().chain(other_parent)
     }
 }
 
@@ -138,16 +150,11 @@ fn merge(from: Uuid, logs: &[Log]) -> Result<ChangedBlocks, ChainError> {
             let (found, before) = (size.bytes(), before.bytes());
             return Err(ChainError::Shrunk { uuid: *uuid, path: log.path.clone(), found, before });
         }
-        if !header.consistent {
-            warnings.push(Warning::NotConsistent { uuid: *uuid });
-        }
-        if header.parent != Some(before) {
-            warnings.push(Warning::Parent { uuid: *uuid, found: header.parent, expected: before });
-        }
+        warnings.extend(log.warnings(Some(before)));
         (before, virtual_size) = (*uuid, Some(size));
     }
     let virtual_size = virtual_size.expect("a chain has a log for `to`, which is not `from`");
-    let blocks = virtual_size.blocks(super::Header::BLOCK_SIZE);
+    let blocks = virtual_size.blocks(Header::BLOCK_SIZE);
     let mut bitmap = logs
         .par_iter()
         .try_fold(Bitmap::default, |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
@@ -160,14 +167,10 @@ fn merge(from: Uuid, logs: &[Log]) -> Result<ChangedBlocks, ChainError> {
 
 /// Adds what a log says to a bitmap.
 fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
-    let fail = |source| ChainError::Log { uuid: log.uuid, path: log.path.clone(), source };
-    let file = File::open(&log.path).map_err(|source| fail(Error::Read { offset: 0, source }))?;
-    // Threads are shared out by logs. The size is that of the header by which the chain was judged.
-    let scanner =
-        Scanner::new(Encoding::CbtLog).virtual_size(log.header.virtual_size).allow_inconsistent(true).parallel(false);
     let visitor = |extents: &[Extent]| {
         bitmap.grow_and_set(extents);
-        std::ops::ControlFlow::<std::convert::Infallible>::Continue(())
+        ControlFlow::<Infallible>::Continue(())
     };
-    scanner.visit(&file, visitor).map(|_| ()).map_err(fail)
+    // Threads are shared out by logs.
+    log.scan(|scanner, file| scanner.parallel(false).visit(file, visitor)).map(|_| ())
 }

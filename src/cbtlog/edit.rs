@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::{ChainError, End, Header, Log, Store};
-use crate::{BitOrder, Bitmap, ByteRange, Encoding, Error, Extent, Scanner, VirtualSize};
+use super::{ChainError, End, Header, Store};
+use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
 
 /// A folder of logs that may be changed. There must be no one else who changes it meanwhile.
 ///
@@ -69,7 +69,7 @@ impl Tracker {
     pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
         self.refuse_existing(uuid)?;
         let header = Header { parent: None, child: None, consistent: true, virtual_size };
-        self.write(uuid, &Content { header, bitmap: Bitmap::new(blocks(&header)) })
+        self.write(uuid, &Content { header, bitmap: Bitmap::new(header.blocks()) })
     }
 
     /// Changes the header of a log. A disk that grows gets blocks that are unchanged.
@@ -86,7 +86,7 @@ impl Tracker {
             let (found, before) = (found.bytes(), before.bytes());
             return Err(ChainError::Shrunk { uuid, path: self.path(uuid), found, before });
         }
-        content.bitmap.resize(blocks(&content.header));
+        content.bitmap.resize(content.header.blocks());
         self.write(uuid, &content)
     }
 
@@ -145,7 +145,7 @@ impl Tracker {
             // The log was not closed cleanly, so now neither is what the child says.
             heir.header.consistent &= content.header.consistent;
             heir.bitmap.grow_and_set(&content.bitmap.extents());
-            if heir.bitmap.blocks() > blocks(&heir.header) {
+            if heir.bitmap.blocks() > heir.header.blocks() {
                 let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
                 return Err(ChainError::Shrunk { uuid: child, path: self.path(child), found, before });
             }
@@ -175,13 +175,9 @@ impl Tracker {
         if path.exists() {
             store.insert(uuid, &path);
         }
-        let Log { header, .. } = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
-        let scanner = Scanner::new(Encoding::CbtLog).virtual_size(header.virtual_size).allow_inconsistent(true);
-        let bitmap = File::open(&path)
-            .map_err(|source| Error::Read { offset: 0, source })
-            .and_then(|file| scanner.bitmap(&file))
-            .map_err(|source| ChainError::Log { uuid, path, source })?;
-        Ok(Content { header, bitmap })
+        let log = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
+        let bitmap = log.scan(|scanner, file| scanner.bitmap(file))?;
+        Ok(Content { header: log.header, bitmap })
     }
 
     /// Puts a log in the place of the one that is there, or of none.
@@ -213,10 +209,6 @@ impl Tracker {
     fn sync(&self) -> io::Result<()> {
         if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
     }
-}
-
-const fn blocks(header: &Header) -> u64 {
-    header.virtual_size.blocks(Header::BLOCK_SIZE)
 }
 
 #[cfg(test)]

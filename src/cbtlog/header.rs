@@ -67,6 +67,12 @@ impl Header {
         bytes
     }
 
+    /// The number of blocks of the disk.
+    #[must_use]
+    pub const fn blocks(&self) -> u64 {
+        self.virtual_size.blocks(Self::BLOCK_SIZE)
+    }
+
     /// The number of bytes of the bitmap behind the header. The file may be longer.
     #[must_use]
     pub const fn bitmap_bytes(&self) -> u64 {

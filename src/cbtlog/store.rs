@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::{ChainError, HEADER_BYTES, Header};
-use crate::Error;
+use crate::{Encoding, Error, Scanner};
 
 /// What the names of logs end with.
 const EXTENSION: &str = "cbtlog";
@@ -39,6 +39,22 @@ pub struct Log {
     pub path: PathBuf,
     /// What its header says.
     pub header: Header,
+}
+
+impl Log {
+    /// Opens the log, and lets `scan` have it along with a scanner that holds it against the header as it was read.
+    /// Whether it is consistent is for the caller to judge.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Log`] if it cannot be opened, or with what `scan` says.
+    pub fn scan<R>(&self, scan: impl FnOnce(Scanner, &File) -> crate::Result<R>) -> Result<R, ChainError> {
+        let scanner = Scanner::new(Encoding::CbtLog).virtual_size(self.header.virtual_size).allow_inconsistent(true);
+        File::open(&self.path)
+            .map_err(|source| Error::Read { offset: 0, source })
+            .and_then(|file| scan(scanner, &file))
+            .map_err(|source| ChainError::Log { uuid: self.uuid, path: self.path.clone(), source })
+    }
 }
 
 impl Store {

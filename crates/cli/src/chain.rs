@@ -1,11 +1,11 @@
 //! `cbt chain`: the chains of a folder of logs, drawn, with what is wrong with them and what to do.
 
-use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use changed_blocks::cbtlog::{Chain, ChainEnd, ChainError, Log, Store, Uuid};
-use changed_blocks::{Encoding, Error, Extent, Scanner};
+use changed_blocks::cbtlog::{Chain, ChainEnd, ChainError, Header, Log, Store, Uuid, Warning};
+use changed_blocks::format::Totals;
+use changed_blocks::{Extent, Geometry};
 use indicatif::{BinaryBytes, HumanCount};
 use rayon::prelude::*;
 
@@ -54,35 +54,36 @@ fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
 
 /// Draws a chain. Returns how many problems it has.
 fn draw(chain: &Chain, text: &mut Vec<u8>) -> usize {
-    let changed: Vec<_> = chain.logs.par_iter().map(|log| log.as_ref().ok().map(changed)).collect();
+    let problem = |error: &ChainError| format!("{error}: {}", error.hint().unwrap_or("try again"));
+    let scanned = chain.logs.par_iter().map(|log| {
+        let log = log.as_ref().map_err(problem)?;
+        changed(log).map(|totals| (log, totals)).map_err(|error| problem(&error))
+    });
+    let scanned: Vec<_> = scanned.collect();
     let mut problems = Vec::new();
     let mut before: Option<&Log> = None;
     let last = chain.logs.len() - 1;
-    for (i, (log, changed)) in chain.logs.iter().zip(changed).enumerate() {
+    for (i, (log, scanned)) in chain.logs.iter().zip(scanned).enumerate() {
         let branch = match (i, last) {
             (0, 0) => "──",
             (0, _) => "┌─",
             _ if i == last => "└─",
             _ => "├─",
         };
-        let line = match (log, changed) {
-            (Ok(log), Some(Ok((blocks, bytes)))) => {
+        let line = match scanned {
+            Ok((log, totals)) => {
                 look_at(log, before, i == last, &mut problems);
                 let header = &log.header;
                 let size = BinaryBytes(header.virtual_size.bytes()).to_string();
                 let flag = if header.consistent { "" } else { ", not consistent" };
-                let (bytes, blocks) = (BinaryBytes(bytes).to_string(), HumanCount(blocks));
+                let (bytes, blocks) =
+                    (BinaryBytes(totals.changed_bytes).to_string(), HumanCount(totals.changed_blocks));
                 format!("{size:>12} {bytes:>12} changed in {blocks} blocks{flag}")
             }
-            (Ok(log), Some(Err(error))) => {
-                problems.push(format!("{}: {error}: {}", log.path.display(), error.hint().unwrap_or("try again")));
+            Err(problem) => {
+                problems.push(problem);
                 "cannot be used".to_owned()
             }
-            (Err(error), _) => {
-                problems.push(format!("{error}: {}", error.hint().unwrap_or("try again")));
-                "cannot be used".to_owned()
-            }
-            (Ok(_), None) => String::new(),
         };
         // Writing to a Vec does not fail.
         let _ = writeln!(text, "{branch} {} {line}", uuid_of(log));
@@ -110,41 +111,42 @@ fn problem_at_end(end: ChainEnd) -> Option<String> {
 /// Notes what is wrong with a log that can be read.
 fn look_at(log: &Log, before: Option<&Log>, last: bool, problems: &mut Vec<String>) {
     let Log { uuid, header, .. } = log;
-    // The last one may be attached just now, which is as it should be.
-    if !header.consistent && !last {
-        problems
-            .push(format!("{uuid} is not marked as consistent: changes may be missing from it; take a full backup"));
+    for warning in log.warnings(before.map(|before| before.uuid)) {
+        problems.push(match warning {
+            // It may be attached just now, which is as it should be.
+            Warning::NotConsistent { .. } if last => continue,
+            Warning::NotConsistent { uuid } => {
+                format!("{uuid} is not marked as consistent: changes may be missing from it; take a full backup")
+            }
+            Warning::Parent { uuid, found, expected } => {
+                let found = found.map_or("none".to_owned(), |parent| parent.to_string());
+                format!("{uuid} names {found} as its parent, not {expected}: take a full backup")
+            }
+            other => format!("{other}: take a full backup"),
+        });
     }
     let Some(before) = before else { return };
-    if header.parent != Some(before.uuid) {
-        let found = header.parent.map_or("none".to_owned(), |parent| parent.to_string());
-        problems.push(format!("{uuid} names {found} as its parent, not {}: take a full backup", before.uuid));
-    }
     if header.virtual_size < before.header.virtual_size {
         problems.push(format!("{uuid} is smaller than the one before it, which no disk ever is: take a full backup"));
     }
 }
 
-/// How many blocks and bytes a log has as changed.
-fn changed(log: &Log) -> Result<(u64, u64), Error> {
-    let file = File::open(&log.path).map_err(|source| Error::Read { offset: 0, source })?;
-    let geometry = changed_blocks::Geometry {
-        block_size: changed_blocks::cbtlog::Header::BLOCK_SIZE,
-        virtual_size: Some(log.header.virtual_size),
-    };
-    let (mut blocks, mut bytes) = (0, 0);
-    let scanner = Scanner::new(Encoding::CbtLog).allow_inconsistent(true).parallel(false);
-    let outcome = scanner.virtual_size(log.header.virtual_size).visit(&file, |extents: &[Extent]| {
+/// Sums over what a log has as changed.
+fn changed(log: &Log) -> Result<Totals, ChainError> {
+    let geometry = Geometry { block_size: Header::BLOCK_SIZE, virtual_size: Some(log.header.virtual_size) };
+    let mut totals = Totals::default();
+    let visitor = |extents: &[Extent]| {
         for &extent in extents {
             match geometry.byte_range(extent) {
-                Ok(range) => (blocks, bytes) = (blocks + extent.len_blocks(), bytes + range.len_bytes),
+                Ok(range) => totals.add(range, &geometry),
                 Err(error) => return ControlFlow::Break(error),
             }
         }
         ControlFlow::Continue(())
-    })?;
-    match outcome {
-        ControlFlow::Continue(_) => Ok((blocks, bytes)),
+    };
+    log.scan(|scanner, file| match scanner.parallel(false).visit(file, visitor)? {
+        ControlFlow::Continue(_) => Ok(()),
         ControlFlow::Break(error) => Err(error),
-    }
+    })?;
+    Ok(totals)
 }
