@@ -1,9 +1,9 @@
 //! `cbt list-changed-blocks`: the call, answered from a folder of logs.
 
-use changed_blocks::cbtlog::Store;
+use changed_blocks::cbtlog::{Header, Store};
 use changed_blocks::{BitOrder, Encoding};
 
-use crate::args::ListArgs;
+use crate::args::{Answer, ListArgs};
 use crate::encode::BitmapRender;
 use crate::extents::{Listing, window};
 use crate::failure::{Failure, warn};
@@ -20,8 +20,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
             message, hint: "give vdi-from-uuid=… and vdi-to-uuid=…, or the older one first"
         });
     };
-    let format = args.output.list();
-    if format.is_none() && (args.window.offset.is_some() || args.window.length.is_some()) {
+    if args.output == Answer::Base64 && (args.window.offset.is_some() || args.window.length.is_some()) {
         let message = "--offset and --length choose from a list, and base64 is none".to_owned();
         return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
     }
@@ -41,10 +40,8 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
     }
     let scanner = scanner.virtual_size(answer.virtual_size);
     let mut input = Input::memory(name, answer.bitmap.to_raw(BitOrder::Lsb0));
-    match format {
-        Some(format) => {
-            Listing::new(format, changed_blocks::cbtlog::Header::BLOCK_SIZE, window).run(&scanner, &mut input, target)
-        }
-        None => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
+    match args.output {
+        Answer::List(format) => Listing::new(format, Header::BLOCK_SIZE, window).run(&scanner, &mut input, target),
+        Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
     }
 }

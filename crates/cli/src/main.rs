@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command, Format};
+use args::{Answer, Cli, Command, Format};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Command::Bits(args) => (encode::bits(args), false),
         Command::Encode(args) => (encode::encode(args), false),
         Command::ListChangedBlocks(args) => {
-            let json = matches!(args.output.list(), Some(Format::Json | Format::Ndjson));
+            let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
             (list::list_changed_blocks(args), json)
         }
         Command::Chain(args) => (chain::chain(args), false),

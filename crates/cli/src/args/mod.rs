@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use edit::STORE_EXAMPLES;
 pub(crate) use edit::{Change, LogArgs, StoreArgs};
+pub(crate) use store::{Answer, ChainArgs, ListArgs};
 use store::{CHAIN_EXAMPLES, LIST_EXAMPLES};
-pub(crate) use store::{ChainArgs, ListArgs};
 
 use changed_blocks::{BlockSize, Encoding, VirtualSize};
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::{FileArgs, Format, WindowArgs};
@@ -80,33 +81,31 @@ pub(crate) enum Disk {
     ByPlace(Uuid),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// The answer of the call, or a list made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// As the call answers, with a newline
     Base64,
-    /// OFFSET LENGTH, in bytes, one extent a line
-    Text,
-    /// Aligned columns and a summary, for people
-    Human,
-    /// One object with the sizes, the totals and all extents
-    Json,
-    /// One object a line
-    Ndjson,
-    /// offset,length under a header line
-    Csv,
+    List(Format),
 }
 
-impl Answer {
-    /// The format of the list, if a list is asked for.
-    pub(crate) const fn list(self) -> Option<Format> {
-        Some(match self {
-            Self::Base64 => return None,
-            Self::Text => Format::Text,
-            Self::Human => Format::Human,
-            Self::Json => Format::Json,
-            Self::Ndjson => Format::Ndjson,
-            Self::Csv => Format::Csv,
-        })
+impl ValueEnum for Answer {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[Answer] = &[
+            Answer::Base64,
+            Answer::List(Format::Text),
+            Answer::List(Format::Human),
+            Answer::List(Format::Json),
+            Answer::List(Format::Ndjson),
+            Answer::List(Format::Csv),
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Base64 => Some(PossibleValue::new("base64").help("As the call answers, with a newline")),
+            Self::List(format) => format.to_possible_value(),
+        }
     }
 }
 
