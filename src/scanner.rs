@@ -98,7 +98,7 @@ impl Scanner {
     }
 
     /// Whether to work on the threads of the present rayon pool (the global one, or the one that `install` was called
-    /// on), ten of them at the most, or on the caller's thread alone. What is too short to be shared out is not.
+    /// on), six of them at the most, or on the caller's thread alone. What is too short to be shared out is not.
     #[must_use]
     pub const fn parallel(mut self, parallel: bool) -> Self {
         self.parallel = parallel;

@@ -51,9 +51,9 @@ pub(crate) struct Plan {
 const HELD: usize = 256 << 10;
 /// How many boundaries a chunk is to have: what stays in a thread's own cache.
 const PACE: usize = 32 << 10;
-/// How many threads are given work at the most. Each has some 2 MiB of its own if the bitmap is dense, and memory is
+/// How many threads are given work at the most. Each has some 3 MiB of its own if the bitmap is dense, and memory is
 /// to stay bounded on any machine; as many as this read faster than most memories can be read.
-const MOST_THREADS: usize = 10;
+const MOST_THREADS: usize = 6;
 /// Bytes of a chunk on one thread of many. The shortest keeps a thread busy for longer than it takes to join its chunk.
 const SHORTEST_CHUNK: u64 = 4 * TILE_SYMBOLS as u64;
 const LONGEST_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
