@@ -14,6 +14,9 @@ use uuid::Uuid;
 use super::{ChainError, End, Header, Log, Store, Unrelated};
 use crate::{Bitmap, Extent, Lengths, VirtualSize};
 
+/// How often a chain may turn out to have been changed while it was read.
+const ATTEMPTS: u32 = 5;
+
 /// The answer.
 #[derive(Clone, Debug)]
 pub struct ChangedBlocks {
@@ -85,11 +88,10 @@ impl Store {
     /// Linear in the total length of the logs, which are read by all threads of the present rayon pool, each in bounded
     /// memory beside one bitmap.
     pub fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
-        let changed = self.walk(from, to)?;
-        match changed.last() {
+        self.answer(from, to, |logs| match logs.last() {
             Some(log) if !log.header.consistent => Err(ChainError::InUse { uuid: log.uuid, path: log.path.clone() }),
-            _ => merge(from, &changed),
-        }
+            _ => Ok(()),
+        })
     }
 
     /// The same for a newer disk that is attached for writing, or was when its host failed. Changes may be missing; a
@@ -99,7 +101,34 @@ impl Store {
     ///
     /// See [`ChainError`].
     pub fn list_changed_blocks_in_use(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
-        merge(from, &self.walk(from, to)?)
+        self.answer(from, to, |_| Ok(()))
+    }
+
+    /// Walks the chain and merges its logs, unless `refuse` has something against them.
+    ///
+    /// A snapshot moves what a disk's log says into another log. Whoever reads one before and the other after would miss
+    /// it. Trackers are kept out by a lock; others, such as the storage manager of a host, are found out by walking the
+    /// chain once more.
+    fn answer(
+        &self,
+        from: Uuid,
+        to: Uuid,
+        refuse: impl Fn(&[Log]) -> Result<(), ChainError>,
+    ) -> Result<ChangedBlocks, ChainError> {
+        let _lock = self.keep_trackers_out();
+        let mut logs = self.walk(from, to)?;
+        for _ in 0..ATTEMPTS {
+            refuse(&logs)?;
+            let answer = merge(from, &logs);
+            #[cfg(test)]
+            tests::after_merge();
+            let now = self.walk(from, to)?;
+            if now == logs {
+                return answer;
+            }
+            logs = now;
+        }
+        Err(ChainError::Changing { from, to })
     }
 
     /// The logs after that of `from`, up to and including that of `to`.
@@ -173,4 +202,65 @@ fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
     };
     // Threads are shared out by logs.
     log.scan(|scanner, file| scanner.parallel(false).visit(file, visitor)).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::ByteRange;
+    use crate::cbtlog::Tracker;
+
+    type Step = Box<dyn FnMut()>;
+
+    thread_local! {
+        static AFTER_MERGE: RefCell<Option<Step>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn after_merge() {
+        if let Some(step) = AFTER_MERGE.take() {
+            let mut step = step;
+            step();
+            AFTER_MERGE.set(Some(step));
+        }
+    }
+
+    const DISK: Uuid = Uuid::from_u128(1);
+    const OLDER: Uuid = Uuid::from_u128(2);
+
+    /// Another program, which knows nothing of locks, takes snapshots of a disk while its changes are listed.
+    fn list_while(times: u128) -> Result<ChangedBlocks, ChainError> {
+        let folder = tempfile::tempdir().expect("room");
+        let tracker = Tracker::open(folder.path()).expect("there");
+        tracker.create(DISK, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+        tracker.snapshot(DISK, OLDER).expect("possible");
+        let newest = Uuid::from_u128(u128::MAX);
+        tracker.snapshot(DISK, newest).expect("possible");
+        tracker.mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
+        let mut store = Store::default();
+        for uuid in [DISK, OLDER, newest].into_iter().chain((100..110).map(Uuid::from_u128)) {
+            store.insert(uuid, folder.path().join(format!("{uuid}.cbtlog")));
+        }
+        let mut taken = 0;
+        AFTER_MERGE.set(Some(Box::new(move || {
+            if taken < times {
+                tracker.snapshot(DISK, Uuid::from_u128(100 + taken)).expect("possible");
+                taken += 1;
+            }
+        })));
+        let answer = store.list_changed_blocks(OLDER, DISK);
+        AFTER_MERGE.set(None);
+        answer
+    }
+
+    #[test]
+    fn a_chain_that_changes_while_it_is_read_is_read_again() {
+        for times in [0, 1, 4] {
+            let answer = list_while(times).expect("it comes to rest");
+            assert_eq!(answer.bitmap.get(0), Some(true), "{times}");
+            assert_eq!(answer.chain.len() as u128, 2 + times);
+        }
+        assert!(matches!(list_while(5), Err(ChainError::Changing { from: OLDER, to: DISK })));
+    }
 }

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::{ChainError, End, Header, Store};
 use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
 
-/// A folder of logs that may be changed. There must be no one else who changes it meanwhile.
+/// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
+/// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
+/// change the folder meanwhile.
 ///
 /// ```
 /// use changed_blocks::cbtlog::{Tracker, Uuid};
@@ -67,6 +69,7 @@ impl Tracker {
     ///
     /// [`ChainError::Exists`] if it has a log already.
     pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
+        let _lock = self.lock()?;
         self.refuse_existing(uuid)?;
         let header = Header { parent: None, child: None, consistent: true, virtual_size };
         self.write(uuid, &Content { header, bitmap: Bitmap::new(header.blocks()) })
@@ -78,6 +81,11 @@ impl Tracker {
     ///
     /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if the disk would become smaller.
     pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
+        let _lock = self.lock()?;
+        self.change(uuid, change)
+    }
+
+    fn change(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
         let mut content = self.read(uuid)?;
         let before = content.header.virtual_size;
         change(&mut content.header);
@@ -96,6 +104,7 @@ impl Tracker {
     ///
     /// [`ChainError::Missing`] if there is no log, and [`ChainError::NotOnDisk`] if the range reaches beyond the disk.
     pub fn mark(&self, uuid: Uuid, range: ByteRange) -> Result<(), ChainError> {
+        let _lock = self.lock()?;
         let mut content = self.read(uuid)?;
         if range.len_bytes == 0 {
             return Ok(());
@@ -116,6 +125,7 @@ impl Tracker {
     ///
     /// [`ChainError::Missing`] if the disk has no log, and [`ChainError::Exists`] if the snapshot has one.
     pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
+        let _lock = self.lock()?;
         let mut content = self.read(uuid)?;
         self.refuse_existing(snapshot)?;
         let own = content.header;
@@ -123,7 +133,7 @@ impl Tracker {
         self.write(snapshot, &content)?;
         // Before the disk's log is emptied: until then the chain has its changes twice, and afterwards still once.
         if let Some(parent) = own.parent.filter(|&parent| self.path(parent).exists()) {
-            self.set(parent, |header| header.child = Some(snapshot))?;
+            self.change(parent, |header| header.child = Some(snapshot))?;
         }
         content.header = Header { parent: Some(snapshot), ..own };
         content.bitmap.clear();
@@ -136,6 +146,7 @@ impl Tracker {
     ///
     /// [`ChainError::Missing`] if there is no log.
     pub fn delete(&self, uuid: Uuid) -> Result<(), ChainError> {
+        let _lock = self.lock()?;
         let content = self.read(uuid)?;
         let Header { parent, child, .. } = content.header;
         let there = |uuid: &Uuid| self.path(*uuid).exists();
@@ -152,12 +163,25 @@ impl Tracker {
             self.write(child, &heir)?;
         }
         if let Some(parent) = parent.filter(there) {
-            self.set(parent, |header| header.child = child)?;
+            self.change(parent, |header| header.child = child)?;
         }
         let path = self.path(uuid);
         #[cfg(test)]
         tests::step().map_err(|source| ChainError::Write { path: path.clone(), source })?;
         fs::remove_file(&path).and_then(|()| self.sync()).map_err(|source| ChainError::Write { path, source })
+    }
+
+    /// Keeps other trackers and readers out as long as the result lives.
+    fn lock(&self) -> Result<Option<File>, ChainError> {
+        let lock = || {
+            let folder = File::open(&self.folder)?;
+            folder.lock()?;
+            io::Result::Ok(Some(folder))
+        };
+        match lock() {
+            Err(error) if !cfg!(unix) || error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            result => result.map_err(|source| ChainError::Write { path: self.folder.clone(), source }),
+        }
     }
 
     fn path(&self, uuid: Uuid) -> PathBuf {

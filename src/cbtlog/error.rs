@@ -67,6 +67,14 @@ pub enum ChainError {
         /// Where it leads to.
         child: Uuid,
     },
+    /// Someone else kept changing the chain while it was read.
+    #[error("the chain from {from} to {to} was changed each time that it was read")]
+    Changing {
+        /// The older disk.
+        from: Uuid,
+        /// The newer disk.
+        to: Uuid,
+    },
     /// What is to be marked as written does not lie on the disk.
     #[error("byte {byte} is not on {uuid}, which has {virtual_size} bytes")]
     NotOnDisk {
@@ -165,6 +173,7 @@ impl ChainError {
             Self::Unrelated { .. } => "unrelated",
             Self::Shrunk { .. } => "chain-shrunk",
             Self::Circle { .. } => "circle",
+            Self::Changing { .. } => "changing",
             Self::NotOnDisk { .. } => "not-on-disk",
             Self::Exists { .. } => "exists",
             Self::Write { .. } => "write",
@@ -177,7 +186,7 @@ impl ChainError {
     pub const fn consequence(&self) -> Consequence {
         match self {
             Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
-            Self::InUse { .. } => Consequence::Busy,
+            Self::InUse { .. } | Self::Changing { .. } => Consequence::Busy,
             Self::NotOnDisk { .. } | Self::Exists { .. } | Self::Missing { end: End::Only, .. } => {
                 Consequence::WrongUsage
             }
@@ -197,6 +206,7 @@ impl ChainError {
             Self::Missing { end: End::Only, .. } => "is it the right folder?",
             Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
             Self::Exists { .. } => "choose another UUID, or delete that log first",
+            Self::Changing { .. } => "try again once the snapshot or deletion is done",
             Self::Write { .. } => return None,
             Self::Missing { .. } => {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"

@@ -28,10 +28,11 @@ const EXTENSION: &str = "cbtlog";
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     logs: BTreeMap<Uuid, PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 /// The header of a log in a store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// The disk whose log it is.
     pub uuid: Uuid,
@@ -64,7 +65,8 @@ impl Store {
     ///
     /// What the system says of the folder. The logs themselves are not looked at.
     pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
-        let mut store = Self::default();
+        let folder = folder.as_ref();
+        let mut store = Self { logs: BTreeMap::new(), folder: Some(folder.to_owned()) };
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if let Some(uuid) = uuid_of(&path) {
@@ -83,6 +85,13 @@ impl Store {
     #[must_use]
     pub fn uuids(&self) -> impl ExactSizeIterator<Item = Uuid> + '_ {
         self.logs.keys().copied()
+    }
+
+    /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives. It
+    /// must not stand in the way of reading where locks cannot be had.
+    pub(super) fn keep_trackers_out(&self) -> Option<File> {
+        let folder = File::open(self.folder.as_deref()?).ok()?;
+        folder.lock_shared().is_ok().then_some(folder)
     }
 
     /// Where the log of a disk is.
