@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{Consequence, Error};
+use changed_blocks_xapi::client;
 
 /// A run that did not do what was asked.
 #[derive(Debug)]
@@ -15,6 +16,12 @@ pub(crate) enum Failure {
     Chain(ChainError),
     /// Something is wrong with chains of logs, as was said in the output.
     Chains { store: String, count: usize },
+    /// A pool has not answered, or refused.
+    Pool(client::Error),
+    /// The user has stopped it.
+    Interrupted,
+    /// There is nothing to serve, or nowhere to.
+    Serve(io::Error),
     /// The input is no bitmap, although it could be decoded as one.
     NotABitmap { message: String, hint: &'static str },
     /// The input could not be opened.
@@ -41,9 +48,10 @@ impl Failure {
         ExitCode::from(match self {
             Self::Bitmap { error, .. } => of(error.consequence()),
             Self::Chain(error) => of(error.consequence()),
+            Self::Pool(error) => of(error.consequence()),
             Self::NotABitmap { .. } | Self::Chains { .. } => 3,
             Self::Usage { .. } => 2,
-            Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } => 1,
+            Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } | Self::Interrupted | Self::Serve(_) => 1,
             Self::BrokenPipe => 0,
         })
     }
@@ -54,6 +62,9 @@ impl Failure {
             Self::Bitmap { error, .. } => error.kind(),
             Self::Chain(error) => error.kind(),
             Self::Chains { .. } => "chains",
+            Self::Pool(error) => error.kind(),
+            Self::Interrupted => "interrupted",
+            Self::Serve(_) => "serve",
             Self::NotABitmap { .. } => "not-a-bitmap",
             Self::Open { .. } => "open",
             Self::Write { .. } => "write",
@@ -69,6 +80,9 @@ impl Failure {
             Self::Chain(error) => error.to_string(),
             Self::Chains { store, count: 1 } => format!("{store}: 1 problem, marked with !"),
             Self::Chains { store, count } => format!("{store}: {count} problems, each marked with !"),
+            Self::Pool(error) => error.to_string(),
+            Self::Interrupted => "interrupted".to_owned(),
+            Self::Serve(error) => error.to_string(),
             Self::Open { input, error } => format!("{input}: {error}"),
             Self::Write { output, error } => format!("writing {output}: {error}"),
             Self::Usage { message, .. } | Self::NotABitmap { message, .. } => message.clone(),
@@ -85,6 +99,7 @@ impl Failure {
                  all the same",
             ),
             Self::Chain(error) => error.hint(),
+            Self::Pool(error) => pool_hint(error).or_else(|| error.hint()),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(hint),
             Self::Changed { .. } => Some("what was written so far must not be used; try again with a copy"),
             _ => None,
@@ -117,6 +132,18 @@ pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, json: bool) 
         format!("cbt: {message}\n{hint}")
     };
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// The same of what a pool says.
+const fn pool_hint(error: &client::Error) -> Option<&'static str> {
+    Some(match error {
+        client::Error::Certificate { .. } => {
+            "compare the fingerprint with the one that the host shows on its console; if it is the same, give it as \
+             --fingerprint; or give the authority's certificate as --ca"
+        }
+        client::Error::Trust { .. } => "give a PEM file as --ca, or the fingerprint of the host's own as --fingerprint",
+        _ => return None,
+    })
 }
 
 /// Hints that name options of this command, which the library does not know.

@@ -19,7 +19,7 @@ enum Content {
     /// What can be read again, from where it is positioned, and how many bytes it has.
     File { file: File, len: u64 },
     /// What is in memory.
-    Memory(Vec<u8>),
+    Memory(Box<dyn AsRef<[u8]>>),
     /// What comes only once, after what was looked at already.
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
 }
@@ -46,15 +46,15 @@ impl Input {
     }
 
     /// Bytes in memory.
-    pub(crate) const fn memory(name: String, bytes: Vec<u8>) -> Self {
-        Self { name, content: Content::Memory(bytes) }
+    pub(crate) fn memory(name: String, bytes: impl AsRef<[u8]> + 'static) -> Self {
+        Self { name, content: Content::Memory(Box::new(bytes)) }
     }
 
     /// The number of bytes, if it is known.
-    pub(crate) const fn len(&self) -> Option<u64> {
+    pub(crate) fn len(&self) -> Option<u64> {
         match &self.content {
             Content::File { len, .. } => Some(*len),
-            Content::Memory(bytes) => Some(bytes.len() as u64),
+            Content::Memory(bytes) => Some((**bytes).as_ref().len() as u64),
             Content::Stream(_) => None,
         }
     }
@@ -63,13 +63,13 @@ impl Input {
     pub(crate) fn source(&mut self) -> Source<'_> {
         match &mut self.content {
             Content::File { file, .. } => Source::File(file),
-            Content::Memory(bytes) => Source::from(&*bytes),
+            Content::Memory(bytes) => Source::from((**bytes).as_ref()),
             Content::Stream(stream) => Source::reader(stream),
         }
     }
 
     /// Whether there can be another pass.
-    pub(crate) const fn is_rereadable(&self) -> bool {
+    pub(crate) fn is_rereadable(&self) -> bool {
         self.len().is_some()
     }
 

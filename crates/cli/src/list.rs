@@ -1,7 +1,11 @@
-//! `cbt list-changed-blocks`: the call, answered from a folder of logs.
+//! `cbt list-changed-blocks`: the call, answered from a folder of logs or by a pool.
 
-use changed_blocks::cbtlog::{Header, Store};
-use changed_blocks::{BitOrder, Encoding};
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use changed_blocks::cbtlog::{Header, Store, Uuid};
+use changed_blocks::{BitOrder, Encoding, Extent, Scanner};
 
 use crate::args::{Answer, ListArgs};
 use crate::encode::BitmapRender;
@@ -9,11 +13,11 @@ use crate::extents::{Listing, window};
 use crate::failure::{Failure, warn};
 use crate::input::Input;
 use crate::plan::{prepare_threads, scanner_of};
+use crate::pool;
 use crate::run::run;
 use crate::sink::Target;
 
 pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
-    let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
     let Some((from, to)) = args.ends() else {
         let message = "of the two disks, one has to be the older and one the newer".to_owned();
         return Err(Failure::Usage {
@@ -25,8 +29,34 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
         return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
     }
     let window = window(&args.window)?;
-    let name = args.store.display().to_string();
-    let store = Store::open(&args.store).map_err(|error| Failure::Open { input: name.clone(), error })?;
+    let (scanner, mut input, target) = match (&args.store, &args.pool.url) {
+        (Some(store), _) => read(args, store, from, to)?,
+        (None, Some(url)) => {
+            // Found out before anyone is asked.
+            let scanner = scanner_of(Encoding::Base64, args.threads)?;
+            let target = Target::open(args.file.output_file.as_deref())?;
+            let (answer, virtual_size) = pool::ask(url, &args.pool, from, to)?;
+            prepare_threads(args.threads);
+            // VHD storage fills the bitmap up to four bytes.
+            let scanner = scanner.virtual_size(virtual_size).allow_longer(true);
+            if args.output == Answer::Base64 {
+                return write_checked(&scanner, url, answer.base64(), target);
+            }
+            (scanner, Input::memory(url.clone(), answer), target)
+        }
+        (None, None) => unreachable!("one of the two has to be given"),
+    };
+    match args.output {
+        Answer::List(format) => Listing::new(format, Header::BLOCK_SIZE, window).run(&scanner, &mut input, target),
+        Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
+    }
+}
+
+/// The answer from a folder.
+fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid) -> Result<(Scanner, Input, Target), Failure> {
+    let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
+    let name = store.display().to_string();
+    let store = Store::open(store).map_err(|error| Failure::Open { input: name.clone(), error })?;
     let target = Target::open(args.file.output_file.as_deref())?;
     prepare_threads(args.threads);
     let answer = if args.allow_in_use {
@@ -38,10 +68,18 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
     for warning in &answer.warnings {
         warn(&warning.to_string());
     }
-    let scanner = scanner.virtual_size(answer.virtual_size);
-    let mut input = Input::memory(name, answer.bitmap.to_raw(BitOrder::Lsb0));
-    match args.output {
-        Answer::List(format) => Listing::new(format, Header::BLOCK_SIZE, window).run(&scanner, &mut input, target),
-        Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
-    }
+    let input = Input::memory(name, answer.bitmap.to_raw(BitOrder::Lsb0));
+    Ok((scanner.virtual_size(answer.virtual_size), input, target))
+}
+
+/// Writes a pool's answer just as it came, once it has been found to be the bitmap of that disk.
+fn write_checked(scanner: &Scanner, name: &str, base64: &[u8], mut target: Target) -> Result<(), Failure> {
+    let nothing = |_: &[Extent]| ControlFlow::<Infallible>::Continue(());
+    let checked = scanner.visit(base64, nothing);
+    let _: ControlFlow<Infallible, _> = checked.map_err(|error| Failure::Bitmap { input: name.to_owned(), error })?;
+    target
+        .write_all(base64.trim_ascii())
+        .and_then(|()| target.write_all(b"\n"))
+        .map_err(|error| target.failure(error))?;
+    target.commit()
 }

@@ -13,9 +13,13 @@ mod held;
 mod human;
 mod input;
 mod list;
+mod password;
 mod plan;
+mod pool;
 mod progress;
 mod run;
+mod serve;
+mod signal;
 mod sink;
 mod size;
 mod staged;
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         }
         Command::Chain(args) => (chain::chain(args), false),
         Command::Store(args) => (edit::store(args), false),
+        Command::Serve(args) => (serve::serve(args), false),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

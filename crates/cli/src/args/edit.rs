@@ -6,7 +6,7 @@ use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
 use clap::{Args, Subcommand};
 
-use super::store::uuid;
+use super::chain::uuid;
 use crate::size;
 
 pub(crate) const STORE_EXAMPLES: &str = "\

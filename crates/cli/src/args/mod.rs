@@ -1,14 +1,20 @@
 //! The command line.
 
+mod chain;
 mod edit;
-mod store;
+mod list;
+mod serve;
 
 use std::path::PathBuf;
 
+use chain::CHAIN_EXAMPLES;
+pub(crate) use chain::ChainArgs;
 use edit::STORE_EXAMPLES;
 pub(crate) use edit::{Change, LogArgs, StoreArgs};
-pub(crate) use store::{Answer, ChainArgs, ListArgs};
-use store::{CHAIN_EXAMPLES, LIST_EXAMPLES};
+use list::LIST_EXAMPLES;
+pub(crate) use list::{Answer, ListArgs, PoolArgs};
+use serve::SERVE_EXAMPLES;
+pub(crate) use serve::ServeArgs;
 
 use changed_blocks::{BlockSize, Encoding, VirtualSize};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -26,6 +32,8 @@ Examples:
   cbt list-changed-blocks --store logs \\
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The call itself, over a folder of .cbtlog files
+  cbt list-changed-blocks --url https://pool.example --output json A B
+      The same asked of a pool, as one JSON object
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 this bitmap cannot be used: take a full backup, 4 busy: try again later";
 
@@ -79,7 +87,7 @@ pub(crate) enum Command {
     /// Write the bitmap in another encoding
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
-    /// Ask a folder of .cbtlog files which blocks changed between two disks
+    /// Ask a pool, or a folder of .cbtlog files, which blocks changed between two disks
     #[command(after_help = LIST_EXAMPLES)]
     ListChangedBlocks(ListArgs),
     /// Draw the chains of a folder of .cbtlog files
@@ -88,6 +96,9 @@ pub(crate) enum Command {
     /// Make and change .cbtlog files: for tests, simulation and repair
     #[command(after_help = STORE_EXAMPLES)]
     Store(StoreArgs),
+    /// Answer XAPI clients from a folder of .cbtlog files: for developing and testing backup tools
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
 }
 
 /// What to read, and what to expect of it.

@@ -1,11 +1,13 @@
-//! The subcommands over a folder of `.cbtlog` files.
+//! The subcommand for the call itself.
 
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
+use changed_blocks_xapi::client::Fingerprint;
 use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
+use super::chain::uuid;
 use super::{FileArgs, Format, WindowArgs};
 
 pub(crate) const LIST_EXAMPLES: &str = "\
@@ -17,19 +19,18 @@ Examples:
     vdi-from-uuid=0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f \\
     vdi-to-uuid=7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The byte ranges that changed between the two, straight away
+  cbt list-changed-blocks --url https://pool.example --fingerprint 5F:0A:… --password-file password.txt \\
+    --output json -o changed.json \\
+    0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
+      Asks a pool, whose certificate has that SHA-256 fingerprint
 
-The size of the disk comes from the logs. Warnings about them go to standard error.";
+The size of the disk comes from the logs or the pool. Warnings about logs go to standard error.
 
-pub(crate) const CHAIN_EXAMPLES: &str = "\
-Examples:
-  cbt chain logs
-      All chains of a folder of .cbtlog files, with what is wrong with them and what to do
-  cbt chain logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f
-      The chain that this disk is part of
-
-Exit codes: 0 all is well, 3 something is wrong: what it says needs a full backup or a repair";
+A password comes from --password-file, or CBT_PASSWORD, or is asked for; it is never an argument. On Ctrl-C, the task
+in the pool is destroyed and the session logged out.";
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("source").args(["store", "url"]).required(true)))]
 pub(crate) struct ListArgs {
     /// The older disk: a UUID, or either of vdi-from-uuid=UUID and vdi-to-uuid=UUID, as xe takes them
     #[arg(value_parser = disk)]
@@ -39,13 +40,17 @@ pub(crate) struct ListArgs {
     #[arg(value_parser = disk)]
     pub(crate) to: Disk,
 
-    /// The folder of UUID.cbtlog files
+    /// Answer from a folder of UUID.cbtlog files
     #[arg(long, value_name = "DIR", help_heading = "Input")]
-    pub(crate) store: PathBuf,
+    pub(crate) store: Option<PathBuf>,
 
-    /// Accept a newer disk that is attached for writing, or was when its host failed: changes may be missing
-    #[arg(long, help_heading = "Input")]
+    /// With --store, accept a newer disk that is attached for writing, or was when its host failed: changes may be
+    /// missing
+    #[arg(long, conflicts_with = "url", help_heading = "Input")]
     pub(crate) allow_in_use: bool,
+
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
 
     /// How many threads to use [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Input")]
@@ -62,15 +67,33 @@ pub(crate) struct ListArgs {
     pub(crate) file: FileArgs,
 }
 
+/// A pool, and how to get in.
 #[derive(Debug, Args)]
-pub(crate) struct ChainArgs {
-    /// The folder of UUID.cbtlog files
-    #[arg(value_name = "DIR")]
-    pub(crate) store: PathBuf,
+#[command(next_help_heading = "Pool", group(ArgGroup::new("trust").args(["fingerprint", "ca", "insecure"])))]
+pub(crate) struct PoolArgs {
+    /// Ask a pool, by the address of its master: `https://HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
 
-    /// Only the chain that this disk is part of
-    #[arg(value_name = "UUID", value_parser = uuid)]
-    pub(crate) uuid: Option<Uuid>,
+    /// The user to log in as
+    #[arg(long, value_name = "NAME", default_value = "root", conflicts_with = "store")]
+    pub(crate) user: String,
+
+    /// A file with the password [default: `CBT_PASSWORD`; without that, it is asked for]
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Trust only the certificate with this SHA-256 fingerprint
+    #[arg(long, value_name = "HEX", conflicts_with = "store", value_parser = fingerprint)]
+    pub(crate) fingerprint: Option<Fingerprint>,
+
+    /// Trust certificates that lead to one in this PEM file [default: to one that this system trusts]
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Trust any certificate: whoever is on the way can read the password and change the answer
+    #[arg(long, conflicts_with = "store")]
+    pub(crate) insecure: bool,
 }
 
 /// A disk, and which one it is said to be.
@@ -129,6 +152,6 @@ fn disk(text: &str) -> Result<Disk, String> {
     }
 }
 
-pub(super) fn uuid(text: &str) -> Result<Uuid, String> {
-    Uuid::parse_str(text).map_err(|error| error.to_string())
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    text.parse().map_err(|error: changed_blocks_xapi::client::Error| error.to_string())
 }

@@ -1,0 +1,30 @@
+//! The subcommand that draws a folder of `.cbtlog` files.
+
+use std::path::PathBuf;
+
+use changed_blocks::cbtlog::Uuid;
+use clap::Args;
+
+pub(crate) const CHAIN_EXAMPLES: &str = "\
+Examples:
+  cbt chain logs
+      All chains of a folder of .cbtlog files, with what is wrong with them and what to do
+  cbt chain logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f
+      The chain that this disk is part of
+
+Exit codes: 0 all is well, 3 something is wrong: what it says needs a full backup or a repair";
+
+#[derive(Debug, Args)]
+pub(crate) struct ChainArgs {
+    /// The folder of UUID.cbtlog files
+    #[arg(value_name = "DIR")]
+    pub(crate) store: PathBuf,
+
+    /// Only the chain that this disk is part of
+    #[arg(value_name = "UUID", value_parser = uuid)]
+    pub(crate) uuid: Option<Uuid>,
+}
+
+pub(super) fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|error| error.to_string())
+}

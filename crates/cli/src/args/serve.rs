@@ -1,0 +1,59 @@
+//! The subcommand that serves a store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+pub(crate) const SERVE_EXAMPLES: &str = "\
+Examples:
+  cbt serve --store logs
+      Answers XAPI clients at http://127.0.0.1:8080, for the user root and a password that is printed
+  cbt serve --store logs --read-only --listen 0.0.0.0:8443 --tls --password-file password.txt
+      Over HTTPS, with a certificate of its own whose fingerprint is printed, for reading only
+  cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1M --length 64k
+      What a virtual machine would write; the server may go on meanwhile
+
+It prints one line for each of url, user, password (if it made one up) and fingerprint (with --tls), and then answers
+until it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
+
+It is for developing and testing backup tools, and for reading stores. It is no replacement for a host.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The folder of UUID.cbtlog files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+
+    /// The address to listen at; port 0 lets the system choose one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Refuse all calls that change something
+    #[arg(long)]
+    pub(crate) read_only: bool,
+
+    /// The user who may log in
+    #[arg(long, value_name = "NAME", default_value = "root", help_heading = "Access")]
+    pub(crate) user: String,
+
+    /// A file with the password [default: `CBT_PASSWORD`; without that, one is made up and printed]
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Serve HTTPS, with a new certificate of its own: clients pin its fingerprint
+    #[arg(long, conflicts_with_all = ["certificate", "key"], help_heading = "Access")]
+    pub(crate) tls: bool,
+
+    /// Serve HTTPS, with the certificate in that PEM file
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "Access")]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// The key of that certificate
+    #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "Access")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Serve other machines without TLS: whoever listens can read the password
+    #[arg(long, help_heading = "Access")]
+    pub(crate) allow_plain_http: bool,
+}

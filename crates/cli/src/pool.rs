@@ -1,0 +1,60 @@
+//! A pool asked for the changed blocks.
+
+use changed_blocks::VirtualSize;
+use changed_blocks::cbtlog::Uuid;
+use changed_blocks_xapi::client::{Answer, Client, Error, Options, Secret, Trust};
+
+use crate::args::PoolArgs;
+use crate::failure::{Failure, warn};
+use crate::password;
+use crate::signal::told_to_stop;
+
+/// The answer, and the size of the newer disk.
+pub(crate) fn ask(url: &str, args: &PoolArgs, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Failure> {
+    // An address that is none is not worth a password.
+    Options::new(url, &args.user, Secret::from(String::new())).map_err(Failure::Pool)?;
+    let password = match password::given(args.password_file.as_deref())? {
+        Some(password) => password,
+        None => password::ask(&args.user, url)?,
+    };
+    let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Open { input: url.to_owned(), error })?;
+    runtime.block_on(async {
+        let stop = || told_to_stop().map_err(|error| Failure::Open { input: url.to_owned(), error });
+        let mut client = tokio::select! {
+            client = Client::login(options) => client.map_err(Failure::Pool)?,
+            () = stop()? => return Err(Failure::Interrupted),
+        };
+        let answer = tokio::select! {
+            answer = list(&mut client, from, to) => answer.map_err(Failure::Pool),
+            () = stop()? => Err(Failure::Interrupted),
+        };
+        let closed = tokio::select! {
+            closed = client.close() => closed,
+            () = stop()? => return Err(Failure::Interrupted),
+        };
+        if let Err(error) = closed
+            && answer.is_ok()
+        {
+            warn(&format!("the session was not closed in good order: {error}"));
+        }
+        answer
+    })
+}
+
+async fn list(client: &mut Client, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Error> {
+    let (from, to) = (client.vdi(from).await?, client.vdi(to).await?);
+    let virtual_size = client.virtual_size(&to).await?;
+    let answer = client.list_changed_blocks_task(&from, &to).await?;
+    Ok((answer, virtual_size))
+}
+
+fn trust(args: &PoolArgs) -> Trust {
+    match (args.fingerprint, &args.ca, args.insecure) {
+        (Some(fingerprint), ..) => Trust::Fingerprint(fingerprint),
+        (None, Some(file), _) => Trust::Authorities(file.clone()),
+        (None, None, true) => Trust::Insecure,
+        (None, None, false) => Trust::System,
+    }
+}

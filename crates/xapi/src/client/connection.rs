@@ -1,0 +1,236 @@
+//! One connection, and one exchange on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, ClientConfig};
+
+use super::options::{Address, Options};
+use super::trust::{Trust, Verifier};
+use super::{Error, body};
+
+/// How long a connection may still be busy with the last request when the next one is to be sent.
+const READY: Duration = Duration::from_secs(1);
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) struct Connector {
+    tls: TlsConnector,
+    verifier: Arc<Verifier>,
+    insecure: bool,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+    answer_limit: u64,
+}
+
+impl Connector {
+    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+        // Named here, so that it does not matter what the process has chosen as its default.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let insecure = matches!(options.trust, Trust::Insecure);
+        // Without TLS, there is nothing to be trusted, and a file or the system is not looked at.
+        let trust = if options.address.tls { &options.trust } else { &Trust::Insecure };
+        let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider))?);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Trust { reason: error.to_string() })?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+            .with_no_client_auth();
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            verifier,
+            insecure,
+            connect_timeout: options.connect_timeout,
+            answer_timeout: options.answer_timeout,
+            answer_limit: options.answer_limit,
+        })
+    }
+
+    /// Makes a connection. `via` is who named this host, if it was not asked for itself.
+    pub(super) async fn open(&self, address: &Address, via: Option<&str>) -> Result<Connection, Error> {
+        if !address.tls && !self.insecure && !address.is_loopback() {
+            let reason = "http:// to another machine would show the password to everyone on the way";
+            return Err(Error::Url { reason });
+        }
+        let opened = timeout(self.connect_timeout, self.connect(address, via)).await;
+        opened.unwrap_or_else(|_| Err(self.too_slow(address, "connecting", self.connect_timeout)))
+    }
+
+    async fn connect(&self, address: &Address, via: Option<&str>) -> Result<Connection, Error> {
+        let failed = |source| Error::Connect { address: address.to_string(), source };
+        let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(failed)?;
+        // A request is one small packet, and the answer waits for it.
+        tcp.set_nodelay(true).map_err(failed)?;
+        if !address.tls {
+            return Connection::start(tcp, self.clone(), address).await;
+        }
+        let name = ServerName::try_from(address.host.clone())
+            .map_err(|_| Error::Url { reason: "the host is no name that a certificate could have" })?;
+        let tls = self.tls.connect(name, tcp).await.map_err(|source| {
+            let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
+            inner
+                .and_then(|error| self.verifier.explain(error, &address.to_string(), via))
+                .unwrap_or_else(|| failed(source))
+        })?;
+        Connection::start(tls, self.clone(), address).await
+    }
+
+    fn too_slow(&self, address: &Address, waited_for: &'static str, limit: Duration) -> Error {
+        Error::Timeout { address: address.to_string(), waited_for, limit }
+    }
+}
+
+/// An open connection on which nothing is under way. It is closed when it is dropped.
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Driver,
+    connector: Connector,
+    address: Address,
+}
+
+/// What moves the bytes. If it went on after its connection was dropped, an answer that nobody wants would be read.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why an exchange came to nothing.
+pub(super) struct Broken {
+    pub(super) error: Error,
+    pub(super) sent: Sent,
+}
+
+/// How far an exchange came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The other side has seen nothing of it.
+    Nothing,
+    /// The other side may have seen it, and closed the connection without a word.
+    Perhaps,
+    /// Something else went wrong.
+    Yes,
+}
+
+impl Connection {
+    async fn start<S>(stream: S, connector: Connector, address: &Address) -> Result<Self, Error>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| transport(address, error, 0, None))?;
+        // What goes wrong in there is told to the one who waits for the answer.
+        let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
+        Ok(Self { sender, driver, connector, address: address.clone() })
+    }
+
+    /// Sends a body and gives the body of the answer, and the connection for the next exchange.
+    ///
+    /// A future of this that is dropped takes the connection with it.
+    pub(super) async fn exchange(mut self, request: Bytes) -> Result<(Vec<u8>, Self), Broken> {
+        let address = &self.address;
+        // Lets the driver notice that the other side has closed the connection since it was last used.
+        tokio::task::yield_now().await;
+        let ready = match timeout(READY, self.sender.ready()).await {
+            Ok(ready) => ready.map_err(|error| transport(address, error, 0, None)),
+            Err(_) => Err(self.connector.too_slow(address, "the end of what was sent before", READY)),
+        };
+        ready.map_err(|error| Broken { error, sent: Sent::Nothing })?;
+        let request = Request::post("/jsonrpc")
+            .header(header::HOST, address.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, concat!("changed-blocks/", env!("CARGO_PKG_VERSION")))
+            .body(Full::new(request))
+            .map_err(|_| Error::Url { reason: "the host cannot be put into a request" })
+            .map_err(|error| Broken { error, sent: Sent::Nothing })?;
+        let limit = self.connector.answer_timeout;
+        let response = match timeout(limit, self.sender.try_send_request(request)).await {
+            Err(_) => Err(Broken { error: self.connector.too_slow(address, "the answer", limit), sent: Sent::Yes }),
+            Ok(Err(mut failed)) => {
+                let unsent = failed.take_message().is_some();
+                let error = failed.into_error();
+                Err(if error.is_parse() {
+                    let problem = format!("{address}: it is not HTTP ({error})");
+                    let error = Error::Protocol { method: "POST /jsonrpc".to_owned(), problem, offset: None };
+                    Broken { error, sent: Sent::Yes }
+                } else {
+                    let sent = if unsent { Sent::Nothing } else { Sent::Perhaps };
+                    Broken { error: transport(address, error, 0, None), sent }
+                })
+            }
+            Ok(Ok(response)) => Ok(response),
+        }?;
+        let body = self.receive(response).await.map_err(|error| Broken { error, sent: Sent::Yes })?;
+        Ok((body, self))
+    }
+
+    async fn receive(&self, response: Response<Incoming>) -> Result<Vec<u8>, Error> {
+        let address = &self.address;
+        let Connector { answer_timeout: wait, answer_limit: limit, .. } = self.connector;
+        if response.status() != StatusCode::OK {
+            return Err(Error::Http { address: address.to_string(), status: response.status().as_u16() });
+        }
+        let mut incoming = response.into_body();
+        let expected = incoming.size_hint().exact();
+        let too_long = |found, more| Error::TooLong { address: address.to_string(), found, more, limit };
+        if let Some(expected) = expected.filter(|&expected| expected > limit) {
+            return Err(too_long(expected, false));
+        }
+        let mut buffer = body::Buffer::new(expected);
+        loop {
+            let frame = timeout(wait, incoming.frame()).await;
+            let Some(frame) = frame.map_err(|_| self.connector.too_slow(address, "the rest of the answer", wait))?
+            else {
+                break;
+            };
+            let frame = frame.map_err(|error| transport(address, error, buffer.len(), expected))?;
+            // The other kind of frame has trailers.
+            if let Ok(data) = frame.into_data() {
+                if u64::try_from(data.len()).is_ok_and(|more| buffer.len() + more > limit) {
+                    return Err(too_long(limit, true));
+                }
+                buffer.push(&data);
+            }
+        }
+        // An HTTP library that took a short body for a whole one would hide a change.
+        if let Some(expected) = expected.filter(|&expected| expected != buffer.len()) {
+            return Err(transport(
+                address,
+                "the body has another length than its header says",
+                buffer.len(),
+                Some(expected),
+            ));
+        }
+        Ok(buffer.finish())
+    }
+
+    /// Closes the connection in good order, if the other side lets that happen soon.
+    pub(super) async fn finish(self) {
+        let Self { sender, mut driver, .. } = self;
+        drop(sender);
+        drop(timeout(Duration::from_millis(500), &mut driver.0).await);
+    }
+}
+
+fn transport(
+    address: &Address,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    received: u64,
+    expected: Option<u64>,
+) -> Error {
+    Error::Transport { address: address.to_string(), received, expected, source: source.into() }
+}

@@ -1,0 +1,298 @@
+//! Why the pool gave no answer.
+
+use std::fmt;
+use std::io;
+
+use changed_blocks::Consequence;
+
+use super::{Fingerprint, Refusal};
+
+/// What can go wrong between here and the pool. No variant holds a password or the reference of a session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The pool understood, and refused. Also a task that failed or was cancelled.
+    #[error("{kind}: {}{}", Plain(code), Params(kind, params))]
+    Refused {
+        /// What it means.
+        kind: Refusal,
+        /// The code, as the pool gave it.
+        code: String,
+        /// The parameters of the code, as the pool gave them. What held a password or a session is withheld.
+        params: Vec<String>,
+    },
+    /// The address of the pool is none.
+    #[error("this is no address of a pool: {reason}")]
+    Url {
+        /// What is wrong with it. The address itself is left out: there may be a password in it.
+        reason: &'static str,
+    },
+    /// A fingerprint that is none.
+    #[error("this is no SHA-256 fingerprint: {reason}")]
+    Fingerprint {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is nothing to check certificates against.
+    #[error("{reason}")]
+    Trust {
+        /// What was looked at, and what is wrong with it.
+        reason: String,
+    },
+    /// There is no connection.
+    #[error("{address}: cannot connect: {source}")]
+    Connect {
+        /// The host and the port.
+        address: String,
+        /// What the system or the other side said.
+        source: io::Error,
+    },
+    /// The certificate of the host is not trusted.
+    #[error("{address}: its certificate is not trusted ({reason}); the SHA-256 fingerprint is {found}")]
+    Certificate {
+        /// The host and the port.
+        address: String,
+        /// The fingerprint of what the host presented.
+        found: Fingerprint,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The certificate of the host is another than the pinned one.
+    #[error("{address}{}: the SHA-256 fingerprint of its certificate is {found}, but pinned is {pinned}", Via(via))]
+    Pin {
+        /// The host and the port.
+        address: String,
+        /// The member of the pool that named this host as its master, if it was not asked for itself.
+        via: Option<String>,
+        /// The fingerprint of what the host presented.
+        found: Fingerprint,
+        /// The one that it should have been.
+        pinned: Fingerprint,
+    },
+    /// Members of the pool name each other as master.
+    #[error("no master of the pool was found: {}", hosts.join(" names "))]
+    NoMaster {
+        /// Who was asked, in this order; the last was named, but not asked.
+        hosts: Vec<String>,
+    },
+    /// Nothing came for too long.
+    #[error("{address}: {waited_for} took longer than {} s", limit.as_secs_f64())]
+    Timeout {
+        /// The host and the port.
+        address: String,
+        /// What was waited for.
+        waited_for: &'static str,
+        /// How long.
+        limit: std::time::Duration,
+    },
+    /// The connection broke off.
+    #[error("{address}: the connection broke off {}: {}", Received(*received, *expected), Chain(source.as_ref()))]
+    Transport {
+        /// The host and the port.
+        address: String,
+        /// How many bytes of the answer's body had come.
+        received: u64,
+        /// How many there should have been, if that is known.
+        expected: Option<u64>,
+        /// What was met.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another HTTP status than 200.
+    #[error("{address}: the answer is HTTP status {status}")]
+    Http {
+        /// The host and the port.
+        address: String,
+        /// The status.
+        status: u16,
+    },
+    /// The answer does not follow the protocol.
+    #[error("{method}: {problem}{}", At(*offset))]
+    Protocol {
+        /// What was asked.
+        method: String,
+        /// What is wrong with the answer.
+        problem: String,
+        /// Where, in bytes from the start of the body, if that is known.
+        offset: Option<u64>,
+    },
+    /// The answer is longer than anything that is taken.
+    #[error("{address}: the answer has {found} bytes{}, but at most {limit} are taken", if *more {" or more"} else {""})]
+    TooLong {
+        /// The host and the port.
+        address: String,
+        /// How many bytes it has, or had so far.
+        found: u64,
+        /// Whether there may be more.
+        more: bool,
+        /// How many are taken.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// A stable name of the kind of error, for programs: lower case, words joined by hyphens.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { kind, .. } => kind.name(),
+            Self::Url { .. } => "url",
+            Self::Fingerprint { .. } => "fingerprint",
+            Self::Trust { .. } => "trust",
+            Self::Connect { .. } => "connect",
+            Self::Certificate { .. } | Self::Pin { .. } => "certificate",
+            Self::NoMaster { .. } => "no-master",
+            Self::Timeout { .. } => "timeout",
+            Self::Transport { .. } => "transport",
+            Self::Http { .. } => "http",
+            Self::Protocol { .. } => "protocol",
+            Self::TooLong { .. } => "answer-too-long",
+        }
+    }
+
+    /// What the error means for the one who asked.
+    #[must_use]
+    pub const fn consequence(&self) -> Consequence {
+        match self {
+            Self::Refused { kind, .. } => kind.consequence(),
+            Self::Url { .. } | Self::Fingerprint { .. } => Consequence::WrongUsage,
+            _ => Consequence::Failed,
+        }
+    }
+
+    /// What to do about it, where there is more to say than the error itself says.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Refused { kind, .. } => return kind.hint(),
+            Self::Url { .. } => "give https://HOST or https://HOST:PORT, the pool's master",
+            Self::Fingerprint { .. } => "give the 64 hexadecimal digits that openssl x509 -fingerprint -sha256 prints",
+            Self::Trust { .. } => "give a file with certificates in PEM form, or pin the fingerprint of the host's own",
+            Self::Connect { .. } => "is it the right address, and is the host up?",
+            Self::Certificate { .. } => {
+                "compare the fingerprint with the one that the host shows on its console, and pin it if it is the same"
+            }
+            Self::Pin { via: Some(_), .. } => {
+                "every host has its own certificate: ask the master itself and pin its fingerprint, or give the pool's CA"
+            }
+            Self::Pin { via: None, .. } => {
+                "if the host was given a new certificate, compare on the host and pin that; if not, trust nothing here"
+            }
+            Self::NoMaster { .. } => "the master may be changing just now; try again later",
+            Self::Timeout { .. } => "try again later, or with more time; a long listing is best asked for as a task",
+            Self::Transport { .. } => "nothing that came is used; try again",
+            Self::Http { status: 300..=399, .. } => "the address leads elsewhere; is it the pool's master itself?",
+            Self::Http { .. } | Self::Protocol { .. } => "is a pool of XenServer or XCP-ng at this address?",
+            Self::TooLong { .. } => "the answer for the largest disk is far shorter; is it the right address?",
+        })
+    }
+
+    /// What the pool's refusal means, if it is one.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+
+    /// Without the parameters that repeat a secret.
+    #[must_use]
+    pub(super) fn without(mut self, secret: &str) -> Self {
+        if let Self::Refused { code, params, .. } = &mut self
+            && !secret.is_empty()
+        {
+            // A code that is only a name is no echo. Cutting it would even tell what the secret is.
+            let name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+            let echo = (!code.bytes().all(name)).then_some(code);
+            for text in params.iter_mut().chain(echo) {
+                if text.contains(secret) {
+                    WITHHELD.clone_into(text);
+                }
+            }
+        }
+        self
+    }
+}
+
+/// What stands in the place of a parameter that repeats a secret.
+pub(super) const WITHHELD: &str = "(withheld)";
+
+/// Text of the other side, without what a terminal would obey, and not at any length.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 300;
+        for (index, char) in self.0.chars().enumerate() {
+            if index == LONGEST {
+                return f.write_str("…");
+            }
+            if char.is_control() { write!(f, "{}", char.escape_default())? } else { write!(f, "{char}")? }
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of a code, unless one of them lets others in.
+struct Params<'a>(&'a Refusal, &'a [String]);
+
+impl fmt::Display for Params<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kind, params) = self;
+        if **kind == Refusal::SessionInvalid {
+            return Ok(());
+        }
+        let mut before = " (";
+        for param in params.iter().filter(|param| !param.is_empty()) {
+            write!(f, "{before}{}", Plain(param))?;
+            before = ", ";
+        }
+        if before == ", " { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+struct Via<'a>(&'a Option<String>);
+
+impl fmt::Display for Via<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(member) => write!(f, " (the pool's master, as {member} says)"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Received(u64, Option<u64>);
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(0, None) => f.write_str("before the answer"),
+            Self(received, None) => write!(f, "after {received} bytes of the answer"),
+            Self(received, Some(expected)) => write!(f, "after {received} of {expected} bytes of the answer"),
+        }
+    }
+}
+
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |offset| write!(f, " at offset {offset} of the answer"))
+    }
+}
+
+/// An error and what it came from.
+struct Chain<'a>(&'a (dyn std::error::Error + Send + Sync));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,273 @@
+//! Asks a pool for the changed blocks of a disk.
+//!
+//! ```no_run
+//! use changed_blocks::{Encoding, Scanner};
+//! use changed_blocks_xapi::client::{Client, Options, Secret, Trust};
+//! # use uuid::Uuid;
+//!
+//! # async fn list(password: String, older: Uuid, newer: Uuid) -> Result<(), Box<dyn std::error::Error>> {
+//! let trust = Trust::Authorities("/etc/pool-ca.pem".into());
+//! let options = Options::new("https://pool.example", "backup", Secret::from(password))?.trust(trust);
+//! let mut client = Client::login(options).await?;
+//! let (from, to) = (client.vdi(older).await?, client.vdi(newer).await?);
+//! let size = client.virtual_size(&to).await?;
+//! let answer = client.list_changed_blocks_task(&from, &to).await;
+//! client.close().await?;
+//! let extents = Scanner::new(Encoding::Base64).virtual_size(size).extents(answer?.base64())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is given up midway
+//!
+//! Every future here can be dropped at any moment, by a timeout or a `select!`. A connection with a call under way is
+//! closed and never used again, so no answer is taken for another's. What is known of the pool stays known: after it,
+//! the client can be asked again, and [`Client::close`] destroys the task that was begun and logs out. What is not
+//! known yet cannot be cleaned up: a session or a task whose reference was still on its way. The pool collects those.
+
+mod answer;
+mod backoff;
+mod body;
+mod connection;
+mod error;
+mod fingerprint;
+mod options;
+mod refusal;
+mod rpc;
+mod secret;
+mod task;
+mod trust;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use changed_blocks::VirtualSize;
+use serde_json::Value;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub use answer::Answer;
+pub use error::Error;
+pub use fingerprint::Fingerprint;
+pub use options::Options;
+pub use refusal::Refusal;
+pub use secret::Secret;
+pub use trust::Trust;
+
+use backoff::Patience;
+use rpc::{InSession, Reply};
+use wire::Wire;
+
+/// How long closing waits for the tasks to be destroyed, and then as long again for logging out.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// How many times a member of the pool may name another as the master.
+const HOPS: usize = 3;
+
+/// A session with a pool.
+///
+/// It should be [closed](Self::close). If it is dropped instead, the same is tried in the background, for as long as
+/// the runtime that it was used on goes on.
+pub struct Client {
+    options: Options,
+    wire: Wire,
+    /// Empty once it is logged out. A new one takes the place of an old one only when it is there.
+    session: String,
+    /// Those that were begun and are not yet known to be destroyed.
+    tasks: Vec<String>,
+}
+
+/// The pool's reference of a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VdiRef(String);
+
+impl VdiRef {
+    /// As the pool gave it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Client {
+    /// Logs in. If the host is not the master of its pool, it names the master, and that one is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the user or the password is wrong, and all that can go wrong with addresses,
+    /// certificates and connections.
+    pub async fn login(options: Options) -> Result<Self, Error> {
+        let mut wire = Wire::new(&options)?;
+        let session = log_in(&mut wire, &options).await?;
+        Ok(Self { options, wire, session, tasks: Vec::new() })
+    }
+
+    /// Makes any call. The session is put before the parameters.
+    ///
+    /// If the session has ended, a new one is begun, once. While the pool is busy, the call is repeated until the
+    /// [limit](Options::busy_limit) is reached. If the connection had been closed, a new one is made, once, but only
+    /// if nothing was sent yet or the call only reads.
+    ///
+    /// # Errors
+    ///
+    /// What the pool refuses, and what goes wrong on the way.
+    pub async fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, Error> {
+        self.invoke_patiently(method, params).await?.value()
+    }
+
+    /// The reference of a disk.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    pub async fn vdi(&mut self, uuid: Uuid) -> Result<VdiRef, Error> {
+        self.invoke_patiently("VDI.get_by_uuid", &[uuid.to_string().into()]).await?.text().map(VdiRef)
+    }
+
+    /// The size of a disk.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call), and for a size that no disk has.
+    pub async fn virtual_size(&mut self, vdi: &VdiRef) -> Result<VirtualSize, Error> {
+        let reply = self.invoke_patiently("VDI.get_virtual_size", &[vdi.as_str().into()]).await?;
+        VirtualSize::new(reply.integer()?).map_err(|error| reply.wrong(&error.to_string()))
+    }
+
+    /// Lists the changed blocks in one call, whose answer may take minutes to begin.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call), and for a result that is no text.
+    pub async fn list_changed_blocks(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
+        let params = [from.as_str().into(), to.as_str().into()];
+        Answer::of_call(self.invoke_patiently("VDI.list_changed_blocks", &params).await?)
+    }
+
+    /// Destroys the tasks that were begun and not seen to their end, and logs out, whatever became of the tasks. Each
+    /// of the two is given up after 10 s.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that went wrong. The session has ended, or will when the pool finds that it is not used.
+    pub async fn close(mut self) -> Result<(), Error> {
+        self.finish().await
+    }
+
+    async fn finish(&mut self) -> Result<(), Error> {
+        let tasks = timeout(CLOSING, self.end_tasks()).await;
+        let tasks = tasks.unwrap_or_else(|_| Err(self.too_slow("destroying the tasks")));
+        let logout = timeout(CLOSING, self.wire.call("session.logout", &[self.session.as_str()])).await;
+        let logout = match logout {
+            Err(_) => Err(self.too_slow("logging out")),
+            Ok(Err(error)) if error.refusal() != Some(Refusal::SessionInvalid) => Err(error.without(&self.session)),
+            Ok(_) => Ok(()),
+        };
+        // Not before, so that a future that is dropped meanwhile leaves something to log out.
+        self.session.clear();
+        self.wire.finish().await;
+        tasks.and(logout)
+    }
+
+    async fn end_tasks(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for task in self.tasks.clone() {
+            outcome = outcome.and(self.end_task(&task, true).await);
+        }
+        outcome
+    }
+
+    fn too_slow(&self, waited_for: &'static str) -> Error {
+        Error::Timeout { address: self.wire.address().to_string(), waited_for, limit: CLOSING }
+    }
+
+    async fn invoke_patiently(&mut self, method: &str, params: &[Value]) -> Result<Reply, Error> {
+        let mut patience = Patience::new(self.options.busy_limit);
+        self.invoke(method, params, &mut patience).await
+    }
+
+    /// A call in the session, repeated where that helps.
+    async fn invoke(&mut self, method: &str, params: &[Value], patience: &mut Patience) -> Result<Reply, Error> {
+        let mut renewed = false;
+        loop {
+            let outcome = self.wire.call(method, &InSession(&self.session, params)).await;
+            let Err(error) = outcome else { return outcome };
+            match &error {
+                Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
+                // A host that is no longer the master knows no sessions either. It names the new one at the login.
+                Error::Refused { kind, code, .. }
+                    if !renewed && (*kind == Refusal::SessionInvalid || code == SLAVE) =>
+                {
+                    renewed = true;
+                    self.session = log_in(&mut self.wire, &self.options).await?;
+                }
+                _ => return Err(error.without(&self.session)),
+            }
+        }
+    }
+}
+
+/// The code of a member of the pool that is not its master. The first parameter is the master's address.
+const SLAVE: &str = "HOST_IS_SLAVE";
+
+/// Begins a session, with the host or with the master that it names.
+async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
+    let mut patience = Patience::new(options.busy_limit);
+    let mut hosts = vec![wire.address().host.clone()];
+    loop {
+        let params = [&options.user, options.password.expose(), "1.0", &options.originator];
+        let outcome = wire.call("session.login_with_password", &params).await.and_then(|reply| reply.text());
+        let Err(error) = outcome else { return outcome };
+        match &error {
+            Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
+            Error::Refused { code, params, .. } if code == SLAVE => {
+                let Some(master) = params.first() else { return Err(error) };
+                let circle = hosts.contains(master);
+                hosts.push(master.clone());
+                if circle || hosts.len() > HOPS + 1 {
+                    return Err(Error::NoMaster { hosts });
+                }
+                if !wire.redirect(master) {
+                    return Err(error.without(options.password.expose()));
+                }
+            }
+            _ => return Err(error.without(options.password.expose())),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.session.is_empty() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let session = std::mem::take(&mut self.session);
+        let tasks = std::mem::take(&mut self.tasks);
+        let mut wire = self.wire.take();
+        // Nobody is left who could be told how it goes.
+        runtime.spawn(async move {
+            let all = async {
+                for task in tasks {
+                    for method in ["task.cancel", "task.destroy"] {
+                        drop(wire.call(method, &[session.as_str(), task.as_str()]).await);
+                    }
+                }
+            };
+            drop(timeout(CLOSING, all).await);
+            drop(timeout(CLOSING, wire.call("session.logout", &[session.as_str()])).await);
+            wire.finish().await;
+        });
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &format_args!("{}", self.wire.address()))
+            .field("options", &self.options)
+            .field("tasks", &self.tasks)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+//! JSON-RPC: requests, and what answers say.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::error::WITHHELD;
+use super::secret::Wiped;
+use super::{Error, Refusal};
+
+/// A request, as it is sent.
+pub(super) fn request(id: u64, method: &str, params: &impl Serialize) -> Result<Bytes, Error> {
+    #[derive(Serialize)]
+    struct Request<'a, P> {
+        jsonrpc: &'static str,
+        method: &'a str,
+        params: &'a P,
+        id: u64,
+    }
+    let request = Request { jsonrpc: "2.0", method, params, id };
+    let text = serde_json::to_vec(&request).map_err(|_| protocol(method, "the parameters are not JSON", None))?;
+    // There may be a password in it.
+    Ok(Bytes::from_owner(Wiped(text)))
+}
+
+/// A session and what follows it.
+pub(super) struct InSession<'a>(pub(super) &'a str, pub(super) &'a [Value]);
+
+impl Serialize for InSession<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq as _;
+        let mut list = serializer.serialize_seq(Some(1 + self.1.len()))?;
+        list.serialize_element(self.0)?;
+        for param in self.1 {
+            list.serialize_element(param)?;
+        }
+        list.end()
+    }
+}
+
+/// An answer that is a result.
+pub(super) struct Reply {
+    method: String,
+    pub(super) body: Vec<u8>,
+    /// Where in the body the result is. It is one JSON value, without spaces around it.
+    pub(super) result: Range<usize>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+}
+
+/// A member that is there, even if it is `null`, which is then what it says.
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Reply {
+    /// Reads the answer to the request with that number.
+    pub(super) fn parse(method: &str, id: u64, body: Vec<u8>) -> Result<Self, Error> {
+        let envelope: Envelope<'_> =
+            serde_json::from_slice(&body).map_err(|error| unreadable(method, &error, &body))?;
+        let answers = envelope.id.map(RawValue::get);
+        let right = answers.is_some_and(|number| number.parse() == Ok(id));
+        // An error may come without the number: the other side has perhaps not understood so much.
+        if !right && (answers.is_some() || envelope.error.is_none()) {
+            return Err(protocol(method, "it is the answer to another request, or has no id", None));
+        }
+        if let Some(error) = envelope.error {
+            return Err(refused(method, error));
+        }
+        let result =
+            envelope.result.ok_or_else(|| protocol(method, "there is neither a result nor an error in it", None))?;
+        let result = range_in(&body, result);
+        Ok(Self { method: method.to_owned(), body, result })
+    }
+
+    /// The result, as text of JSON.
+    pub(super) fn raw(&self) -> &[u8] {
+        self.body.get(self.result.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn value(&self) -> Result<Value, Error> {
+        self.read("a JSON value")
+    }
+
+    /// The result, which has to be a string with something in it.
+    pub(super) fn text(&self) -> Result<String, Error> {
+        let text: String = self.read("a string")?;
+        if text.is_empty() { Err(self.wrong("the result is an empty string")) } else { Ok(text) }
+    }
+
+    /// The result, which has to be a whole number: some versions of the pool put it into a string.
+    pub(super) fn integer(&self) -> Result<u64, Error> {
+        let number = if self.raw().starts_with(b"\"") { self.text()? } else { self.value()?.to_string() };
+        // `u64` would take a plus sign too.
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        number
+            .parse()
+            .ok()
+            .filter(|_| digits)
+            .ok_or_else(|| self.wrong("the result is no whole number from 0 to 2^64 - 1"))
+    }
+
+    pub(super) fn read<'a, T: Deserialize<'a>>(&'a self, what: &str) -> Result<T, Error> {
+        serde_json::from_slice(self.raw()).map_err(|_| self.wrong(&format!("the result is not {what}")))
+    }
+
+    pub(super) fn wrong(&self, problem: &str) -> Error {
+        self.wrong_at(problem, self.result.start)
+    }
+
+    pub(super) fn wrong_at(&self, problem: &str, offset: usize) -> Error {
+        protocol(&self.method, problem, u64::try_from(offset).ok())
+    }
+}
+
+/// What an `error` member says: `{"message": CODE, "data": [PARAMETER, …]}` or, before 2.0, `[CODE, PARAMETER, …]`.
+fn refused(method: &str, error: &RawValue) -> Error {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Two {
+            message: String,
+            #[serde(default)]
+            data: Value,
+        },
+        One(Vec<Value>),
+    }
+    let (code, params) = match serde_json::from_str(error.get()) {
+        Ok(Form::Two { message, data: Value::Array(params) }) => (message, params),
+        Ok(Form::Two { message, data: Value::Null }) => (message, Vec::new()),
+        Ok(Form::Two { message, data }) => (message, vec![data]),
+        Ok(Form::One(mut list)) if matches!(list.first(), Some(Value::String(_))) => (text(list.remove(0)), list),
+        Ok(Form::One(_)) | Err(_) => return protocol(method, "it is an error of an unknown form", None),
+    };
+    refusal(code, params.into_iter().map(text).collect())
+}
+
+/// The error that a code is.
+pub(super) fn refusal(code: String, mut params: Vec<String>) -> Error {
+    let kind = Refusal::of(&code, &params);
+    if kind == Refusal::SessionInvalid {
+        // Who has a reference of a session needs no password, and the pool may be wrong about its end.
+        params.iter_mut().filter(|param| param.starts_with("OpaqueRef:")).for_each(|param| WITHHELD.clone_into(param));
+    }
+    Error::Refused { kind, code, params }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Where a value that was borrowed from a body is in it.
+pub(super) fn range_in(body: &[u8], value: &RawValue) -> Range<usize> {
+    let start = value.get().as_ptr().addr() - body.as_ptr().addr();
+    start..start + value.get().len()
+}
+
+fn protocol(method: &str, problem: &str, offset: Option<u64>) -> Error {
+    Error::Protocol { method: method.to_owned(), problem: problem.to_owned(), offset }
+}
+
+/// What serde says about a body, without any piece of the body.
+fn unreadable(method: &str, error: &serde_json::Error, body: &[u8]) -> Error {
+    let problem = match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle of its JSON",
+        serde_json::error::Category::Data => "it has not the form of a JSON-RPC answer",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
+    };
+    let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
+    let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
+    protocol(method, problem, u64::try_from(offset).ok())
+}

@@ -1,0 +1,93 @@
+//! Calls over a connection that is kept while it is good.
+
+use serde::Serialize;
+
+use super::Error;
+use super::connection::{Broken, Connection, Connector, Sent};
+use super::options::{Address, Options};
+use super::rpc::{self, Reply};
+
+/// The way to one host.
+pub(super) struct Wire {
+    connector: Connector,
+    address: Address,
+    /// The member of the pool that named this host as its master.
+    via: Option<String>,
+    /// Only here while nothing is under way on it: a call takes it, and puts it back when it has the whole answer. So
+    /// a call that is given up midway leaves none, and its answer is never taken for that of the next call.
+    idle: Option<Connection>,
+    last_id: u64,
+}
+
+impl Wire {
+    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+        let connector = Connector::new(options)?;
+        Ok(Self { connector, address: options.address.clone(), via: None, idle: None, last_id: 0 })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Another wire with the same connection, which this one then lacks.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            connector: self.connector.clone(),
+            address: self.address.clone(),
+            via: self.via.clone(),
+            idle: self.idle.take(),
+            last_id: self.last_id,
+        }
+    }
+
+    /// Leads to another host from now on: the master that this one has named. False if that is no host.
+    pub(super) fn redirect(&mut self, master: &str) -> bool {
+        let Some(address) = self.address.at(master) else { return false };
+        self.via = Some(self.address.to_string());
+        self.address = address;
+        self.idle = None;
+        true
+    }
+
+    /// Makes one call.
+    pub(super) async fn call(&mut self, method: &str, params: &impl Serialize) -> Result<Reply, Error> {
+        self.last_id += 1;
+        let id = self.last_id;
+        let request = rpc::request(id, method, params)?;
+        let mut kept = None;
+        if let Some(connection) = self.idle.take() {
+            match connection.exchange(request.clone()).await {
+                Ok(done) => kept = Some(done),
+                // The other side may close a connection that is idle, at any moment.
+                Err(Broken { sent: Sent::Nothing, .. }) => {}
+                Err(Broken { sent: Sent::Perhaps, .. }) if is_repeatable(method) => {}
+                Err(Broken { error, .. }) => return Err(error),
+            }
+        }
+        let (body, connection) = match kept {
+            Some(done) => done,
+            None => {
+                let connection = self.connector.open(&self.address, self.via.as_deref()).await?;
+                connection.exchange(request).await.map_err(|broken| broken.error)?
+            }
+        };
+        let reply = Reply::parse(method, id, body);
+        // After an answer that makes no sense, whatever comes next on this connection makes none either.
+        if matches!(reply, Ok(_) | Err(Error::Refused { .. })) {
+            self.idle = Some(connection);
+        }
+        reply
+    }
+
+    /// Closes the connection in good order.
+    pub(super) async fn finish(&mut self) {
+        if let Some(connection) = self.idle.take() {
+            connection.finish().await;
+        }
+    }
+}
+
+/// Whether a call can be made twice without harm: it only reads.
+fn is_repeatable(method: &str) -> bool {
+    method == "VDI.list_changed_blocks" || method.split_once('.').is_some_and(|(_, name)| name.starts_with("get_"))
+}

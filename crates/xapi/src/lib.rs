@@ -1,0 +1,14 @@
+//! `VDI.list_changed_blocks` over the wire, to and from XAPI: the management interface of XenServer and XCP-ng.
+//!
+//! * [`client`] (feature `client`, on by default) asks a pool, over JSON-RPC and HTTPS.
+//! * `server` (feature `server`) answers existing clients from a folder of `.cbtlog` files, for developing and testing
+//!   backup tools, and for reading stores.
+//!
+//! What the answer is turned into is the library's matter: see [`changed_blocks`].
+
+#![deny(unsafe_code)]
+
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod server;

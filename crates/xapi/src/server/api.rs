@@ -1,0 +1,205 @@
+//! The methods: who may call them, and which of them take their time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
+
+use super::events::Events;
+use super::sessions::Sessions;
+use super::tasks::Tasks;
+use super::value::{Bitmap, Value};
+use super::vdis::Vdis;
+use super::{Call, Failure};
+
+/// What may be called as `Async.…`, too.
+pub(super) const ASYNC: &[&str] = &[
+    "VDI.create",
+    "VDI.data_destroy",
+    "VDI.destroy",
+    "VDI.disable_cbt",
+    "VDI.enable_cbt",
+    "VDI.list_changed_blocks",
+    "VDI.snapshot",
+];
+
+/// How long a wrong password is thought about.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// How long a call waits for its turn to list, or for the memory for its answer.
+const TURN: Duration = Duration::from_secs(120);
+
+/// Bytes of bitmaps that are counted as one.
+const ROOM_UNIT: u64 = 1 << 20;
+
+/// The server behind the wire.
+#[derive(Debug)]
+pub(super) struct Api {
+    pub(super) vdis: RwLock<Vdis>,
+    pub(super) tasks: Mutex<Tasks>,
+    pub(super) events: Events,
+    pub(super) read_only: bool,
+    /// What clients note down at the pool, such as the npm client to learn that its events have come. It is not kept.
+    pub(super) pool_notes: Mutex<BTreeMap<String, String>>,
+    sessions: Mutex<Sessions>,
+    /// Listings come one after the other, as on a host.
+    listing: Semaphore,
+    /// Memory for bitmaps that are on their way, or wait in a task.
+    room: Arc<Semaphore>,
+    units: u32,
+}
+
+impl Api {
+    pub(super) fn new(vdis: Vdis, sessions: Sessions, read_only: bool, bitmap_bytes: u64) -> Self {
+        let units = u32::try_from(bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
+        Self {
+            vdis: RwLock::new(vdis),
+            tasks: Mutex::default(),
+            events: Events::default(),
+            read_only,
+            pool_notes: Mutex::default(),
+            sessions: Mutex::new(sessions),
+            listing: Semaphore::new(1),
+            room: Arc::new(Semaphore::new(units as usize)),
+            units,
+        }
+    }
+
+    /// Answers a call.
+    pub(super) async fn answer(self: &Arc<Self>, mut call: Call) -> Result<Value, Failure> {
+        match call.method.as_str() {
+            "system.listMethods" => return Ok(Value::texts(super::methods::names())),
+            "session.login_with_password" => return self.login(&call).await,
+            _ => {}
+        }
+        let Some(session) = call.params.first().and_then(Value::as_text).map(str::to_owned) else {
+            return Err(Failure::new("SESSION_INVALID", [""]));
+        };
+        if !lock(&self.sessions).has(&session, Instant::now()) {
+            return Err(Failure::new("SESSION_INVALID", [session]));
+        }
+        call.params.remove(0);
+        if call.method == "session.logout" {
+            lock(&self.sessions).logout(&session);
+            return Ok(Value::EMPTY);
+        }
+        match call.method.strip_prefix("Async.") {
+            Some(method) if ASYNC.contains(&method) => {
+                call.method.drain(.."Async.".len());
+                self.begin(call)
+            }
+            Some(_) => Err(Failure::unknown_method(&call)),
+            None => self.run(call).await,
+        }
+    }
+
+    /// Answers a call of one who has logged in.
+    async fn run(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
+        match call.method.as_str() {
+            "VDI.list_changed_blocks" => self.list(&call).await,
+            "event.from" => self.event_from(&call).await,
+            _ => {
+                // Files are read and written.
+                let api = Arc::clone(self);
+                blocking(move || api.call(&call)).await
+            }
+        }
+    }
+
+    async fn login(&self, call: &Call) -> Result<Value, Failure> {
+        // A version and the name of the client may follow.
+        let (2..=4, [Value::Text(user), Value::Text(password), ..]) = (call.params.len(), &*call.params) else {
+            return Err(call.wrong_count("4"));
+        };
+        let session = lock(&self.sessions).login(user, password, Instant::now());
+        match session {
+            Some(reference) => Ok(Value::text(reference)),
+            None => {
+                tokio::time::sleep(DELAY).await;
+                Err(Failure::new("SESSION_AUTHENTICATION_FAILED", [&**user, "Authentication failure"]))
+            }
+        }
+    }
+
+    /// Goes on with a call in a task.
+    fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
+        let reference = lock(&self.tasks).begin(&format!("Async.{}", call.method), now())?;
+        self.task_changed(&reference, super::events::Operation::Add);
+        let (api, name) = (Arc::clone(self), reference.clone());
+        let work = tokio::spawn(async move {
+            let result = api.run(call).await;
+            lock(&api.tasks).end(&name, result, now());
+            api.task_changed(&name, super::events::Operation::Modify);
+        });
+        lock(&self.tasks).can_be_stopped(&reference, work.abort_handle());
+        Ok(Value::text(reference))
+    }
+
+    async fn list(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
+        let [from, to] = call.texts()?;
+        let (from, to, bytes) = {
+            let vdis = self.vdis.read().unwrap_or_else(PoisonError::into_inner);
+            let (from, to) = (vdis.find(from)?, vdis.find(to)?);
+            (from.uuid, to.uuid, to.entry.virtual_size.div_ceil(8 << 16))
+        };
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX);
+        if units > self.units {
+            return Err(Failure::internal(format!("a bitmap of {bytes} bytes is more than this server has room for")));
+        }
+        let turn = async {
+            let turn = self.listing.acquire().await;
+            let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+            turn.ok().zip(room.ok())
+        };
+        let Ok(Some((_turn, room))) = tokio::time::timeout(TURN, turn).await else {
+            return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
+        };
+        let api = Arc::clone(self);
+        blocking(move || {
+            let vdis = api.vdis.read().unwrap_or_else(PoisonError::into_inner);
+            let changed = vdis.list_changed_blocks(from, to)?;
+            let bytes = changed.bitmap.to_raw(changed_blocks::BitOrder::Msb0);
+            Ok(Value::Bitmap(Arc::new(Bitmap { bytes, _room: room })))
+        })
+        .await
+    }
+}
+
+impl Call {
+    /// Parameters that are all texts.
+    pub(super) fn texts<const N: usize>(&self) -> Result<[&str; N], Failure> {
+        let mut texts = [""; N];
+        if self.params.len() != N {
+            return Err(self.wrong_count(&(N + 1).to_string()));
+        }
+        for (text, value) in texts.iter_mut().zip(&self.params) {
+            *text = value.as_text().ok_or_else(|| Failure::field_type("parameter"))?;
+        }
+        Ok(texts)
+    }
+
+    /// Along with the session.
+    pub(super) fn wrong_count(&self, expected: &str) -> Failure {
+        let found = (self.params.len() + 1).to_string();
+        Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", [&self.method, expected, &found])
+    }
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Failure::internal(error.to_string())),
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,90 @@
+//! The errors of the API: a code and its parameters.
+
+use changed_blocks::cbtlog::ChainError;
+
+use super::Call;
+
+/// An error as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) code: &'static str,
+    pub(super) params: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn new(code: &'static str, params: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { code, params: params.into_iter().map(Into::into).collect() }
+    }
+
+    /// The code, followed by the parameters.
+    pub(super) fn description(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.code).chain(self.params.iter().map(String::as_str))
+    }
+
+    pub(super) fn internal(what: impl Into<String>) -> Self {
+        Self::new("INTERNAL_ERROR", [what])
+    }
+
+    pub(super) fn unknown_method(call: &Call) -> Self {
+        Self::new("MESSAGE_METHOD_UNKNOWN", [&call.method])
+    }
+
+    /// A parameter of the wrong type.
+    pub(super) fn field_type(name: &str) -> Self {
+        Self::new("FIELD_TYPE_ERROR", [name])
+    }
+
+    pub(super) fn bad_handle(class: &str, reference: &str) -> Self {
+        Self::new("HANDLE_INVALID", [class, reference])
+    }
+
+    pub(super) fn not_allowed(what: &str) -> Self {
+        Self::new("OPERATION_NOT_ALLOWED", [what])
+    }
+
+    /// An error of the storage, with the text that goes with its number.
+    fn storage(code: &'static str, text: &str, option: &str, detail: String) -> Self {
+        Self::new(code, [String::new(), format!("{text} [opterr={option}]"), detail])
+    }
+
+    /// What [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks) says, for that newer disk.
+    pub(super) fn listing(error: &ChainError, newer: &str) -> Self {
+        let detail = error.to_string();
+        let unrelated = |option| {
+            let text = "Failed to calculate changed blocks for given VDIs.";
+            Self::storage("SR_BACKEND_FAILURE_460", text, option, detail.clone())
+        };
+        match error {
+            ChainError::InUse { .. } => Self::new("VDI_IN_USE", [newer, "list_changed_blocks"]),
+            ChainError::Changing { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer]),
+            ChainError::Same { .. } => unrelated("Source and target VDI are same"),
+            // The reference never returns from a circle.
+            ChainError::Missing { .. } | ChainError::Unrelated { .. } | ChainError::Circle { .. } => {
+                unrelated("Source and target VDI are unrelated")
+            }
+            ChainError::Log { source: changed_blocks::Error::Read { source, .. }, .. } => {
+                let text = "The VDI is not available";
+                Self::storage("SR_BACKEND_FAILURE_46", text, &source.to_string(), detail)
+            }
+            ChainError::Log { .. } | ChainError::Shrunk { .. } => {
+                let text = "Changed block tracking log is in an inconsistent state.";
+                Self::storage("SR_BACKEND_FAILURE_459", text, "Inconsistent bitmaps", detail)
+            }
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+/// Of changes to a store.
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Self {
+        Self::listing(&error, "")
+    }
+}
+
+/// Of the store's folder.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(error.to_string())
+    }
+}

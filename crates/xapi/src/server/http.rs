@@ -1,0 +1,115 @@
+//! From HTTP to calls and back.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::api::Api;
+use super::body::AnswerBody;
+use super::value::Piece;
+use super::{Limits, jsonrpc, xmlrpc};
+
+/// Answers a request. What is wrong with a call is told in the call's own notation; what is wrong with a request, by the
+/// status.
+pub(super) async fn respond(
+    api: Arc<Api>,
+    limits: Limits,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    Ok(answer(api, limits, request).await.unwrap_or_else(|refusal| refusal.response()))
+}
+
+/// Which notation is spoken at a path.
+enum Notation {
+    Xml,
+    Json,
+}
+
+struct Refusal {
+    status: StatusCode,
+    why: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into() }
+    }
+
+    fn response(self) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::text(format!("{}\n", self.why)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        // The rest of the request may still be under way.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Result<Response<AnswerBody>, Refusal> {
+    let notation = match request.uri().path() {
+        "/" | "/RPC2" => Notation::Xml,
+        "/jsonrpc" => Notation::Json,
+        _ => return Err(Refusal::new(StatusCode::NOT_FOUND, "calls go to /RPC2 or /jsonrpc")),
+    };
+    if request.method() != Method::POST {
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "calls are POST requests"));
+    }
+    let body = read(request, limits).await?;
+    let malformed = |error: super::Malformed| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.0);
+    let (content_type, pieces) = match notation {
+        Notation::Xml => {
+            let call = xmlrpc::parse(&body).map_err(malformed)?;
+            let bare = call.method == "system.listMethods";
+            let pieces = match api.answer(call).await {
+                Ok(value) if bare => xmlrpc::bare(value),
+                result => xmlrpc::answer(result),
+            };
+            ("text/xml", pieces)
+        }
+        Notation::Json => {
+            let (call, envelope) = jsonrpc::parse(&body).map_err(malformed)?;
+            ("application/json", jsonrpc::answer(api.answer(call).await, &envelope))
+        }
+    };
+    Ok(response(content_type, pieces))
+}
+
+fn response(content_type: &'static str, pieces: Vec<Piece>) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::new(pieces));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The body of a request, which has to be announced, short, and quick.
+async fn read(request: Request<Incoming>, limits: Limits) -> Result<bytes::Bytes, Refusal> {
+    let Some(length) = request.headers().get(CONTENT_LENGTH) else {
+        return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "Content-Length is required"));
+    };
+    let too_long = || {
+        let why = format!("requests have at most {} bytes", limits.request_bytes);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
+    let length: Option<usize> = length.to_str().ok().and_then(|length| length.parse().ok());
+    if length.is_none_or(|length| length > limits.request_bytes) {
+        return Err(too_long());
+    }
+    let body = Limited::new(request.into_body(), limits.request_bytes).collect();
+    match tokio::time::timeout(limits.request_time, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) => Err(Refusal::new(StatusCode::BAD_REQUEST, error.to_string())),
+        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, within(limits.request_time))),
+    }
+}
+
+fn within(time: Duration) -> String {
+    format!("a request has to be there within {} s", time.as_secs())
+}

@@ -1,0 +1,277 @@
+//! A server that answers XAPI clients from a folder of logs.
+//!
+//! It is for developing and testing backup tools, and for reading stores. It is no host: there are no virtual machines,
+//! no data, and one storage repository.
+//!
+//! XML-RPC is spoken at `/` and `/RPC2`, JSON-RPC 1.0 and 2.0 at `/jsonrpc`.
+//!
+//! ```no_run
+//! use changed_blocks_xapi::server::{Options, Server};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = Options::new("/var/backups/logs", "root", "correct horse battery staple");
+//! let server = Server::bind("127.0.0.1:0".parse()?, options).await?;
+//! println!("http://{}", server.address());
+//! server.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod body;
+mod change;
+mod events;
+mod failure;
+mod http;
+mod jsonrpc;
+mod methods;
+mod records;
+mod sessions;
+mod subscribe;
+mod tasks;
+mod tls;
+mod value;
+mod vdis;
+mod xmlrpc;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::rt::{Read, Write};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
+
+use api::Api;
+use failure::Failure;
+use sessions::Sessions;
+pub use tls::{Tls, TlsError};
+use value::Value;
+use vdis::Vdis;
+
+/// The reference to nothing.
+const NULL: &str = "OpaqueRef:NULL";
+
+/// How deeply values of a call may be nested.
+const DEPTH: usize = 32;
+
+/// A call, whatever its notation.
+#[derive(Debug)]
+struct Call {
+    method: String,
+    params: Vec<Value>,
+}
+
+/// What is no call.
+#[derive(Debug)]
+struct Malformed(String);
+
+/// What to serve, and to whom.
+#[derive(Debug)]
+pub struct Options {
+    store: PathBuf,
+    user: String,
+    password: Password,
+    read_only: bool,
+    tls: Option<Tls>,
+    limits: Limits,
+}
+
+struct Password(String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What a client may take up.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at a time. More of them wait.
+    pub connections: usize,
+    /// The longest request, in bytes.
+    pub request_bytes: usize,
+    /// How long a client may take to send a request, and its head before that. An idle connection is closed after the
+    /// same time.
+    pub request_time: Duration,
+    /// How long a client may leave an answer lying without reading any of it.
+    pub stall_time: Duration,
+    /// Bytes of bitmaps that are held at a time: being sent, or waiting in a task. Further calls wait. A disk of 16 TiB
+    /// has 32 MiB of them.
+    pub bitmap_bytes: u64,
+    /// How long calls that are under way may take once the server is told to stop.
+    pub stop_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            request_bytes: 300 << 10,
+            request_time: Duration::from_secs(30),
+            stall_time: Duration::from_secs(30),
+            bitmap_bytes: 256 << 20,
+            stop_time: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Options {
+    /// A folder of logs, for one user.
+    pub fn new(store: impl Into<PathBuf>, user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            store: store.into(),
+            user: user.into(),
+            password: Password(password.into()),
+            read_only: false,
+            tls: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Whether calls that change something are refused.
+    #[must_use]
+    pub const fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Serves HTTPS, not HTTP.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Other limits than the default ones.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// A server that is reachable.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    api: Arc<Api>,
+    tls: Option<Tls>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Opens the store, and takes an address. With port 0, the system chooses one.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the folder or of the address.
+    pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
+        let Options { store, user, password, read_only, tls, limits } = options;
+        let vdis = Vdis::open(&store)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", store.display())))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
+        let address = listener.local_addr()?;
+        let sessions = Sessions::new(user, password.0);
+        let api = Arc::new(Api::new(vdis, sessions, read_only, limits.bitmap_bytes));
+        Ok(Self { listener, address, api, tls, limits })
+    }
+
+    /// Where it is reachable.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until it is told to stop. Calls that are under way then are answered, within
+    /// [`Limits::stop_time`].
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let (stopping, _) = watch::channel(false);
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept(&self.listener, &places) => accepted,
+            };
+            let Ok((stream, place)) = accepted else {
+                // The process has no more files, or the client has gone: either passes.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let (api, tls, limits, stopping) = (self.api.clone(), self.tls.clone(), self.limits, stopping.subscribe());
+            tokio::spawn(async move {
+                connection(stream, api, tls, limits, stopping).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        stopping.send_replace(true);
+        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        // Whoever is not done by then never will be.
+        let _ = tokio::time::timeout(self.limits.stop_time, places.acquire_many(all)).await;
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Serves a connection. Whatever breaks it off is the client's to notice.
+async fn connection(
+    stream: TcpStream,
+    api: Arc<Api>,
+    tls: Option<Tls>,
+    limits: Limits,
+    stopping: watch::Receiver<bool>,
+) {
+    // Answers are written in one go; the last piece of one must not wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.stall_time));
+    let stream = Box::pin(stream);
+    match tls {
+        None => serve(TokioIo::new(stream), api, limits, stopping).await,
+        Some(tls) => {
+            let handshake = tls.acceptor.accept(stream);
+            if let Ok(Ok(stream)) = tokio::time::timeout(limits.request_time, handshake).await {
+                serve(TokioIo::new(stream), api, limits, stopping).await;
+            }
+        }
+    }
+}
+
+async fn serve(io: impl Read + Write + Unpin, api: Arc<Api>, limits: Limits, mut stopping: watch::Receiver<bool>) {
+    let service = service_fn(|request| http::respond(api.clone(), limits, request));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request_time)
+        // Clients may close their side once they have asked.
+        .half_close(true)
+        .max_buf_size(64 << 10)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    let told_to_stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = told_to_stop => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,195 @@
+//! The objects of the API as records.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::NULL;
+use super::value::{Struct, Value};
+use super::vdis::{Vdi, Vdis};
+
+/// The fields of a disk's record.
+pub(super) const VDI_FIELDS: &[&str] = &[
+    "uuid",
+    "name_label",
+    "name_description",
+    "allowed_operations",
+    "current_operations",
+    "SR",
+    "VBDs",
+    "crash_dumps",
+    "virtual_size",
+    "physical_utilisation",
+    "type",
+    "sharable",
+    "read_only",
+    "other_config",
+    "storage_lock",
+    "location",
+    "managed",
+    "missing",
+    "parent",
+    "xenstore_data",
+    "sm_config",
+    "is_a_snapshot",
+    "snapshot_of",
+    "snapshots",
+    "snapshot_time",
+    "tags",
+    "allow_caching",
+    "on_boot",
+    "metadata_of_pool",
+    "metadata_latest",
+    "is_tools_iso",
+    "cbt_enabled",
+];
+
+pub(super) const SR_FIELDS: &[&str] = &[
+    "uuid",
+    "name_label",
+    "name_description",
+    "VDIs",
+    "PBDs",
+    "virtual_allocation",
+    "physical_utilisation",
+    "physical_size",
+    "type",
+    "content_type",
+    "shared",
+    "other_config",
+    "sm_config",
+    "tags",
+];
+
+pub(super) const POOL_FIELDS: &[&str] =
+    &["uuid", "name_label", "name_description", "master", "default_SR", "other_config", "tags"];
+
+pub(super) const HOST_FIELDS: &[&str] = &[
+    "uuid",
+    "name_label",
+    "name_description",
+    "hostname",
+    "address",
+    "enabled",
+    "API_version_major",
+    "API_version_minor",
+    "API_version_vendor",
+    "software_version",
+    "resident_VMs",
+    "PBDs",
+    "other_config",
+    "tags",
+];
+
+/// The record of a disk. Its snapshots come from `all`.
+pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi, all: &[Vdi]) -> Struct {
+    VDI_FIELDS.iter().map(|&name| (Cow::Borrowed(name), vdi_field(vdis, vdi, name, all))).collect()
+}
+
+/// One field of it.
+pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str, all: &[Vdi]) -> Value {
+    let Vdi { uuid, entry, .. } = vdi;
+    let size = i64::try_from(entry.virtual_size).unwrap_or(i64::MAX);
+    match name {
+        "uuid" | "location" => Value::text(uuid.to_string()),
+        "name_label" => Value::text(entry.name_label.clone()),
+        "name_description" => Value::text(entry.name_description.clone()),
+        "allowed_operations" => Value::texts(allowed(vdi).iter().copied()),
+        "SR" => Value::text(vdis.sr_reference()),
+        "virtual_size" => Value::Int(size),
+        "physical_utilisation" => Value::Int(if entry.data_destroyed { 0 } else { size }),
+        "type" => Value::text(vdi.kind()),
+        "managed" => Value::Bool(true),
+        "read_only" | "is_a_snapshot" => Value::Bool(entry.is_a_snapshot),
+        "snapshot_of" => Value::text(entry.snapshot_of.map_or(NULL.to_owned(), |of| vdis.reference(of))),
+        "snapshots" => {
+            let snapshots = all.iter().filter(|other| other.entry.snapshot_of == Some(*uuid));
+            Value::texts(snapshots.map(|snapshot| vdis.reference(snapshot.uuid)))
+        }
+        "snapshot_time" => Value::Time(entry.snapshot_time),
+        "cbt_enabled" => Value::Bool(vdi.tracked),
+        "on_boot" => Value::text("persist"),
+        "parent" | "metadata_of_pool" => Value::text(NULL),
+        "VBDs" | "crash_dumps" | "tags" => Value::List(Vec::new()),
+        "current_operations" | "other_config" | "xenstore_data" | "sm_config" => Value::Struct(Vec::new()),
+        _ => Value::Bool(false),
+    }
+}
+
+fn allowed(vdi: &Vdi) -> &'static [&'static str] {
+    match (vdi.entry.is_a_snapshot, vdi.tracked) {
+        (false, true) => &["snapshot", "disable_cbt", "list_changed_blocks", "destroy"],
+        (false, false) => &["snapshot", "enable_cbt", "destroy"],
+        (true, true) => &["data_destroy", "list_changed_blocks", "destroy"],
+        (true, false) => &["destroy"],
+    }
+}
+
+/// The record of the storage repository: the folder.
+pub(super) fn sr(vdis: &Vdis, all: &[Vdi]) -> Struct {
+    let bytes = all.iter().map(|vdi| vdi.entry.virtual_size).fold(0_u64, u64::saturating_add);
+    let bytes = Value::Int(i64::try_from(bytes).unwrap_or(i64::MAX));
+    record(SR_FIELDS, |name| match name {
+        "uuid" => Value::text(vdis.sr.to_string()),
+        "name_label" => Value::text("changed-blocks"),
+        "VDIs" => Value::texts(all.iter().map(|vdi| vdis.reference(vdi.uuid))),
+        "virtual_allocation" | "physical_utilisation" | "physical_size" => bytes.clone(),
+        "type" => Value::text("cbtlog"),
+        "content_type" => Value::text("user"),
+        "shared" => Value::Bool(true),
+        "PBDs" | "tags" => Value::List(Vec::new()),
+        "other_config" | "sm_config" => Value::Struct(Vec::new()),
+        _ => Value::EMPTY,
+    })
+}
+
+/// The reference of the one pool, or of its one host.
+pub(super) fn reference(vdis: &Vdis, class: &str) -> String {
+    format!("OpaqueRef:{}", Uuid::new_v5(&vdis.sr, class.as_bytes()))
+}
+
+/// The UUID of either.
+pub(super) fn uuid(vdis: &Vdis, class: &str) -> Uuid {
+    Uuid::new_v5(&vdis.sr, format!("{class} UUID").as_bytes())
+}
+
+pub(super) fn pool(vdis: &Vdis, notes: &BTreeMap<String, String>) -> Struct {
+    record(POOL_FIELDS, |name| match name {
+        "uuid" => Value::text(uuid(vdis, "pool").to_string()),
+        "name_label" => Value::text("changed-blocks"),
+        "master" => Value::text(reference(vdis, "host")),
+        "default_SR" => Value::text(vdis.sr_reference()),
+        "other_config" => {
+            let note = |(key, value): (&String, &String)| (key.clone().into(), Value::text(value.clone()));
+            Value::Struct(notes.iter().map(note).collect())
+        }
+        "tags" => Value::List(Vec::new()),
+        _ => Value::EMPTY,
+    })
+}
+
+pub(super) fn host(vdis: &Vdis) -> Struct {
+    let version = |name: &'static str, text: &'static str| (Cow::Borrowed(name), Value::text(text));
+    record(HOST_FIELDS, |name| match name {
+        "uuid" => Value::text(uuid(vdis, "host").to_string()),
+        "name_label" => Value::text("changed-blocks"),
+        "hostname" => Value::text("localhost"),
+        "address" => Value::text("127.0.0.1"),
+        "enabled" => Value::Bool(true),
+        "API_version_major" => Value::Int(2),
+        "API_version_minor" => Value::Int(21),
+        "API_version_vendor" => Value::text("changed-blocks"),
+        "software_version" => Value::Struct(vec![
+            version("product_brand", "changed-blocks"),
+            version("product_version", env!("CARGO_PKG_VERSION")),
+        ]),
+        "other_config" => Value::Struct(Vec::new()),
+        "resident_VMs" | "PBDs" | "tags" => Value::List(Vec::new()),
+        _ => Value::EMPTY,
+    })
+}
+
+fn record(fields: &'static [&'static str], value: impl Fn(&str) -> Value) -> Struct {
+    fields.iter().map(|&name| (Cow::Borrowed(name), value(name))).collect()
+}

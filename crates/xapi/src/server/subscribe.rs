@@ -1,0 +1,101 @@
+//! `event.from`: the objects that have changed, in the records that they have now.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::api::{Api, blocking, now};
+use super::events::{Event, Operation};
+use super::methods::{CLASSES, class_of};
+use super::value::{Struct, Value};
+use super::{Call, Failure};
+
+/// The longest time that a client waits for an event.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+impl Api {
+    /// What has happened to objects of some classes since a token, after a while if need be.
+    pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
+        let [Value::List(classes), Value::Text(token), timeout] = &*call.params else {
+            return Err(call.wrong_count("4"));
+        };
+        let seconds = match timeout {
+            Value::Float(seconds) => *seconds,
+            #[expect(clippy::cast_precision_loss, reason = "it is cut to five minutes")]
+            Value::Int(seconds) => *seconds as f64,
+            _ => return Err(Failure::field_type("timeout")),
+        };
+        let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        let end = Instant::now() + wait;
+        let wanted: Vec<String> = classes.iter().filter_map(Value::as_text).map(|class| class.to_lowercase()).collect();
+        let wants = |event: &Event| {
+            wanted.iter().any(|wanted| match wanted.split_once('/') {
+                Some((class, reference)) => class == event.class && reference == event.reference.to_lowercase(),
+                None => wanted == "*" || *wanted == event.class,
+            })
+        };
+        let mut changes = self.events.watch();
+        loop {
+            changes.borrow_and_update();
+            let (number, events) = match token.parse() {
+                Ok(since) => self.events.since(since),
+                Err(_) if token.is_empty() => (self.events.since(u64::MAX).0, self.everything().await?),
+                Err(_) => return Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token.to_string()])),
+            };
+            let events: Vec<Event> = events.into_iter().filter(wants).collect();
+            let left = end.saturating_duration_since(Instant::now());
+            if !events.is_empty() || token.is_empty() || left.is_zero() {
+                let api = Arc::clone(self);
+                return blocking(move || api.events(events, number)).await;
+            }
+            // Whether anything has happened or the time is over is found out by looking again.
+            let _ = tokio::time::timeout(left, changes.changed()).await;
+        }
+    }
+
+    /// All objects, as if they had just come.
+    async fn everything(self: &Arc<Self>) -> Result<Vec<Event>, Failure> {
+        let api = Arc::clone(self);
+        blocking(move || {
+            let mut events = Vec::new();
+            for (class, _) in CLASSES {
+                let Some(class_name) = class_of(class) else { continue };
+                let add = |reference| Event { number: 0, class: class_name, reference, operation: Operation::Add };
+                events.extend(api.references(class)?.into_iter().map(add));
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    /// The answer of `event.from`.
+    fn events(&self, events: Vec<Event>, number: u64) -> Result<Value, Failure> {
+        let int = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        let mut list = Vec::with_capacity(events.len());
+        for Event { number, class, reference, operation } in events {
+            let (name, _) = CLASSES.iter().find(|(name, _)| name.eq_ignore_ascii_case(class)).unwrap_or(&CLASSES[0]);
+            let snapshot = self.record(name, &reference).ok().filter(|_| operation != Operation::Delete);
+            // One that has gone since will have an event of its own.
+            if snapshot.is_none() && operation != Operation::Delete {
+                continue;
+            }
+            let mut event: Struct = vec![
+                ("id".into(), int(number)),
+                ("timestamp".into(), Value::text(now().to_string())),
+                ("class".into(), Value::text(class)),
+                ("operation".into(), Value::text(operation.name())),
+                ("ref".into(), Value::text(reference)),
+            ];
+            event.extend(snapshot.map(|record| ("snapshot".into(), Value::Struct(record))));
+            list.push(Value::Struct(event));
+        }
+        let mut counts = Struct::new();
+        for (class, _) in CLASSES {
+            counts.push((class.to_lowercase().into(), int(self.references(class)?.len() as u64)));
+        }
+        Ok(Value::Struct(vec![
+            ("events".into(), Value::List(list)),
+            ("valid_ref_counts".into(), Value::Struct(counts)),
+            ("token".into(), Value::text(number.to_string())),
+        ]))
+    }
+}

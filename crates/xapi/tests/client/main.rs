@@ -1,0 +1,10 @@
+//! The client, against a pool that says what a test wants it to say.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where by itself")]
+
+mod answers;
+mod connections;
+mod mock;
+mod refusals;
+mod sessions;
+mod tasks;
+mod tls;

@@ -1,0 +1,82 @@
+//! What has happened since a client last asked.
+
+use std::time::{Duration, Instant};
+
+use changed_blocks::VirtualSize;
+use changed_blocks::cbtlog::Uuid;
+use serde_json::{Value, json};
+
+use crate::wire::Served;
+
+const DISK: Uuid = Uuid::from_u128(1);
+
+#[test]
+fn everything_comes_first_and_then_what_changes() {
+    let served = Served::new();
+    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let from = |classes: &Value, token: &Value, timeout: f64| {
+        let answer = session.get("event.from", &[classes, token, &json!(timeout)]);
+        let events: Vec<(String, String, String)> = answer["events"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|event| {
+                let text = |name: &str| event[name].as_str().expect("text").to_owned();
+                assert_eq!(event.get("snapshot").is_some(), text("operation") != "del");
+                (text("class"), text("operation"), text("ref"))
+            })
+            .collect();
+        (events, answer["token"].clone(), answer)
+    };
+    let event = |class: &str, operation: &str, reference: &Value| {
+        (class.to_owned(), operation.to_owned(), reference.as_str().expect("text").to_owned())
+    };
+    let (events, token, answer) = from(&json!(["*"]), &json!(""), 10.0);
+    assert!(events.contains(&event("vdi", "add", &disk)));
+    assert_eq!(events.len(), 4, "a disk, a repository, a pool, a host");
+    assert_eq!(answer["valid_ref_counts"]["vdi"], json!(1));
+
+    let snapshot = session.get("VDI.snapshot", &[&disk]);
+    let (events, token, answer) = from(&json!(["VDI"]), &token, 10.0);
+    assert_eq!(events, [event("vdi", "add", &snapshot), event("vdi", "mod", &disk)]);
+    assert_eq!(answer["events"][0]["snapshot"]["snapshot_of"], disk);
+    session.get("VDI.destroy", &[&snapshot]);
+    let (events, token, _) = from(&json!(["vdi"]), &token, 10.0);
+    assert_eq!(events, [event("vdi", "del", &snapshot)]);
+    // Another class, or another object.
+    let task = session.get("Async.VDI.disable_cbt", &[&disk]);
+    let of_task = json!([format!("task/{}", task.as_str().expect("text"))]);
+    let (events, ..) = from(&of_task, &token, 10.0);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].2, task.as_str().expect("text"));
+    let (events, ..) = from(&json!(["sr"]), &token, 0.0);
+    assert!(events.is_empty());
+}
+
+#[test]
+fn a_client_waits_until_something_happens_or_its_time_is_over() {
+    let served = Served::new();
+    let session = served.login();
+    let start = Instant::now();
+    let answer = session.get("event.from", &[&json!(["pool"]), &json!("0"), &json!(0.3)]);
+    assert_eq!(answer["events"], json!([]));
+    assert!((Duration::from_millis(300)..Duration::from_secs(10)).contains(&start.elapsed()));
+
+    let pools = session.get("pool.get_all", &[]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            // As the npm client does it, to learn that it has seen everything.
+            session.get("event.inject", &[&json!("pool"), &pools[0]])
+        });
+        let start = Instant::now();
+        let answer = session.get("event.from", &[&json!(["pool"]), &json!("0"), &json!(60)]);
+        assert_eq!(answer["events"][0]["ref"], pools[0]);
+        assert!((Duration::from_millis(100)..Duration::from_secs(20)).contains(&start.elapsed()));
+    });
+    let bad = session.error("event.from", &[&json!(["pool"]), &json!("x"), &json!(1)]);
+    assert_eq!(bad, ["EVENT_FROM_TOKEN_PARSE_FAILURE", "x"]);
+    assert_eq!(session.error("event.inject", &[&json!("VM"), &json!("x")]), ["EVENT_SUBSCRIPTION_PARSE_FAILURE", "VM"]);
+}
