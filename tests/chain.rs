@@ -247,6 +247,35 @@ fn another_parent_is_told_of() {
     assert_eq!(answer.warnings, expected);
 }
 
+/// What a host leaves that fails in the middle of a snapshot or a deletion: a link that passes a log by. The reference
+/// follows it, and its answer lacks what that log has.
+#[test]
+fn a_link_that_passes_a_log_by_is_not_followed() {
+    let bypassed = |contents: &[Content], from, to| {
+        let error = ask(&folder_of(contents), from, to).expect_err("a change would be missing");
+        match error {
+            ChainError::Unrelated { reason: Unrelated::Bypassed { uuid, child, parent }, .. } => (uuid, child, parent),
+            other => panic!("{other}"),
+        }
+    };
+    let contents = chain(&[(20, &[0]), (20, &[1]), (20, &[2]), (20, &[3])]);
+    // The deletion of 2 has linked 1 to 3, and has not come to adding its changes to those of 3.
+    let mut deletion = contents;
+    deletion[0].child = Some(id(3));
+    assert_eq!(bypassed(&deletion, 1, 4), (id(1), id(3), id(2)));
+    assert_eq!(changed(&ask(&folder_of(&deletion), 2, 4).expect("a chain")), [2, 3]);
+    // The deletion of 2 was never finished, and then 5 was taken of 3.
+    let mut snapshot = chain(&[(20, &[0]), (20, &[1]), (20, &[]), (20, &[3]), (20, &[1, 2])]);
+    (snapshot[0].child, snapshot[2].parent, snapshot[3].child) = (Some(id(5)), Some(id(5)), None);
+    (snapshot[4].parent, snapshot[4].child) = (Some(id(1)), Some(id(3)));
+    assert_eq!(bypassed(&snapshot, 2, 4), (id(2), id(3), id(5)));
+    assert_eq!(changed(&ask(&folder_of(&snapshot), 1, 4).expect("a chain")), [1, 2, 3]);
+    // 2 was taken of 3, which was not emptied any more: what is there twice hides nothing.
+    let mut twice = chain(&[(20, &[0]), (20, &[1]), (20, &[1, 2])]);
+    twice[2].parent = Some(id(1));
+    assert_eq!(changed(&ask(&folder_of(&twice), 1, 3).expect("a chain")), [1, 2]);
+}
+
 #[test]
 fn damaged_logs_are_named_at_every_length() {
     let contents = chain(&[(20, &[0]), (20, &[1]), (20, &[2])]);

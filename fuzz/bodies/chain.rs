@@ -18,6 +18,7 @@ const NUMBERS: u8 = 6;
 
 /// A log as it was written, and whether it can be used.
 struct Log {
+    parent: u8,
     child: u8,
     consistent: i32,
     size: u64,
@@ -41,7 +42,7 @@ impl Log {
         let cut =
             if cursor.choose(&[0, 0, 0, 0, 0, 0, 0, 1]) == 1 { cursor.choose(&[0, 1, 47, 48]) } else { bytes.len() };
         bytes.truncate(cut);
-        Self { child, consistent, size, bytes }
+        Self { parent, child, consistent, size, bytes }
     }
 
     fn has_header(&self) -> bool {
@@ -76,7 +77,16 @@ fn follow(logs: &[Option<Log>], from: u8, to: u8) -> Result<Vec<u8>, Option<&'st
         match &logs[usize::from(child)] {
             None => return Err(Some("unrelated")),
             Some(log) if !log.has_header() => return Err(None),
-            Some(_) => way.push(child),
+            Some(log) => {
+                // What comes after another log that is there passes that one by, unless both come after it.
+                let parent = log.parent;
+                let there = logs.get(usize::from(parent)).is_some_and(Option::is_some);
+                let both = logs[usize::from(at)].as_ref().is_some_and(|before| before.parent == parent);
+                if parent != 0 && parent != at && there && !both {
+                    return Err(Some("unrelated"));
+                }
+                way.push(child);
+            }
         }
         at = child;
     }

@@ -149,6 +149,15 @@ impl Store {
         }
     }
 
+    /// The log that stands between two others, if the chain passes it by.
+    ///
+    /// A host that failed while it took or deleted a snapshot leaves such links. A log that was written a second time
+    /// under another name, before the first one was emptied, has the same parent, and hides nothing.
+    fn bypassed(&self, log: &Log, child: &Log) -> Option<Uuid> {
+        let parent = child.header.parent.filter(|&parent| parent != log.uuid)?;
+        (log.header.parent != Some(parent) && self.path(parent).is_some()).then_some(parent)
+    }
+
     /// The logs after `first` up to and including that of `to`, or where the chain ends.
     fn follow(&self, first: Log, to: Uuid) -> Result<Result<Vec<Log>, Unrelated>, ChainError> {
         let mut passed = HashSet::from([first.uuid]);
@@ -160,6 +169,9 @@ impl Store {
                 return Err(ChainError::Circle { uuid: log.uuid, path: log.path, child });
             }
             let Some(next) = self.log(child)? else { return Ok(Err(Unrelated::Broken { uuid: log.uuid, child })) };
+            if let Some(parent) = self.bypassed(&log, &next) {
+                return Ok(Err(Unrelated::Bypassed { uuid: log.uuid, child, parent }));
+            }
             logs.push(next.clone());
             log = next;
         }

@@ -154,6 +154,16 @@ pub enum Unrelated {
         /// Its child.
         child: Uuid,
     },
+    /// A child comes after another log than the one whose child it is. What that other one has would be missing.
+    #[error("the child of {uuid} is {child}, but that comes after {parent}, whose changes the chain passes by")]
+    Bypassed {
+        /// The disk whose child it is.
+        uuid: Uuid,
+        /// The child.
+        child: Uuid,
+        /// The parent that the child names, which has a log.
+        parent: Uuid,
+    },
     /// The chain ends before it comes to the newer disk, which belongs to another set of incrementals.
     #[error("it ends at {last}, which has no child")]
     Ends {

@@ -6,6 +6,7 @@ mod edit;
 mod error;
 mod forest;
 mod header;
+mod mend;
 mod store;
 
 pub use chain::{ChangedBlocks, Warning};

@@ -45,8 +45,10 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, from: Uuid, to: Uuid) -> Result<(A
 
 async fn list(client: &mut Client, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Error> {
     let (from, to) = (client.vdi(from).await?, client.vdi(to).await?);
-    let virtual_size = client.virtual_size(&to).await?;
+    // Not before: if a disk is damaged, the listing is what knows why. If it grows in between, the answer is found to be
+    // too short.
     let answer = client.list_changed_blocks_task(&from, &to).await?;
+    let virtual_size = client.virtual_size(&to).await?;
     Ok((answer, virtual_size))
 }
 

@@ -94,11 +94,8 @@ async fn the_sequence_of_the_guide() {
     let older = snapshot(&mut client).await;
     write(500);
     let newer = snapshot(&mut client).await;
-    let uuids = [
-        uuid_of(&mut client, &base).await,
-        uuid_of(&mut client, &older).await,
-        uuid_of(&mut client, &newer).await,
-    ];
+    let uuids =
+        [uuid_of(&mut client, &base).await, uuid_of(&mut client, &older).await, uuid_of(&mut client, &newer).await];
     let mut vdis = Vec::new();
     for (uuid, value) in uuids.into_iter().zip([&base, &older, &newer]) {
         let vdi = client.vdi(uuid).await.expect("known");

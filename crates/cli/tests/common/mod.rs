@@ -5,6 +5,7 @@
 
 mod bitmap;
 mod long;
+pub(crate) mod served;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -1,0 +1,155 @@
+//! A server that is killed at any moment loses nothing that it has said is done.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use changed_blocks::cbtlog::{Store, Tracker, Uuid};
+use changed_blocks::{ByteRange, VirtualSize};
+use changed_blocks_xapi::client::{Client, Error, Options, Secret};
+use common::Scratch;
+use common::served::{PASSWORD, Served};
+use serde_json::{Value, json};
+
+/// Numbers that are as good as random, and the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        // Knuth's generator; its upper half is the better one.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+}
+
+const DISK: Uuid = Uuid::from_u128(1);
+const BLOCKS: u64 = 64;
+
+/// What has to be there, by what the server has said.
+#[derive(Debug, Default)]
+struct Model {
+    /// When each snapshot was taken. What may or may not have happened is not asked about.
+    snapshots: BTreeMap<Uuid, usize>,
+    destroyed: Vec<Uuid>,
+    data_destroyed: Vec<Uuid>,
+    /// When each block was written.
+    written: Vec<(usize, u64)>,
+    now: usize,
+}
+
+struct Rounds {
+    store: PathBuf,
+    model: Mutex<Model>,
+}
+
+impl Rounds {
+    /// Changes the store until the server is gone.
+    async fn change(&self, url: &str, random: &mut Random) -> Result<(), Error> {
+        let mut client = login(url).await?;
+        let tracker = Tracker::open(&self.store).expect("there");
+        let disk = json!(client.vdi(DISK).await?.as_str());
+        loop {
+            let mut model = self.model.lock().expect("nothing has failed");
+            model.now += 1;
+            let now = model.now;
+            let nth = |map: &BTreeMap<Uuid, usize>, n: u64| map.keys().copied().nth(n as usize % map.len().max(1));
+            let chosen = nth(&model.snapshots, random.next());
+            match (random.next() % 8, chosen) {
+                (0..=2, _) if model.snapshots.len() <= 6 => {
+                    let block = random.next() % BLOCKS;
+                    tracker.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+                    model.written.push((now, block));
+                }
+                (verb, Some(snapshot)) if verb == 3 || model.snapshots.len() > 6 => {
+                    // Whether it is gone is not known before the server says so.
+                    model.snapshots.remove(&snapshot);
+                    model.data_destroyed.retain(|&other| other != snapshot);
+                    let vdi = client.vdi(snapshot).await?;
+                    client.call("VDI.destroy", &[json!(vdi.as_str())]).await?;
+                    model.destroyed.push(snapshot);
+                }
+                (4, Some(snapshot)) => {
+                    let vdi = client.vdi(snapshot).await?;
+                    client.call("VDI.data_destroy", &[json!(vdi.as_str())]).await?;
+                    model.data_destroyed.push(snapshot);
+                }
+                _ => {
+                    let snapshot = client.call("VDI.snapshot", &[disk.clone()]).await?;
+                    let uuid = client.call("VDI.get_uuid", &[snapshot]).await?;
+                    model.snapshots.insert(uuid.as_str().and_then(|uuid| uuid.parse().ok()).expect("a UUID"), now);
+                }
+            }
+        }
+    }
+
+    /// Asks a server that has just begun for everything that has to be there.
+    async fn check(&self, url: &str) -> Result<(), Error> {
+        let mut client = login(url).await?;
+        let model = self.model.lock().expect("nothing has failed");
+        let records = client.call("VDI.get_all_records", &[]).await?;
+        let records: BTreeMap<Uuid, &Value> = records
+            .as_object()
+            .expect("an object")
+            .values()
+            .map(|record| (record["uuid"].as_str().and_then(|uuid| uuid.parse().ok()).expect("a UUID"), record))
+            .collect();
+        let disk = client.vdi(DISK).await?;
+        for uuid in model.snapshots.keys() {
+            let record = records.get(uuid).unwrap_or_else(|| panic!("{uuid} is lost"));
+            assert_eq!((&record["snapshot_of"], &record["cbt_enabled"]), (&json!(disk.as_str()), &json!(true)));
+        }
+        for uuid in &model.data_destroyed {
+            assert_eq!(records[uuid]["type"], json!("cbt_metadata"));
+        }
+        for uuid in &model.destroyed {
+            assert!(!records.contains_key(uuid), "{uuid} is back");
+        }
+        client.close().await?;
+        let store = Store::open(&self.store).expect("there");
+        for (&from, &since) in &model.snapshots {
+            let answer = store.list_changed_blocks(from, DISK).unwrap_or_else(|error| panic!("{error}"));
+            for &(when, block) in model.written.iter().filter(|(when, _)| *when > since) {
+                assert_eq!(answer.bitmap.get(block), Some(true), "block {block}, written at {when}, since {since}");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn login(url: &str) -> Result<Client, Error> {
+    Client::login(Options::new(url, "root", Secret::from(PASSWORD.to_owned()))?).await
+}
+
+#[test]
+fn two_hundred_kills_lose_nothing() {
+    let scratch = Scratch::new();
+    let tracker = Tracker::open(scratch.path()).expect("there");
+    tracker.create(DISK, VirtualSize::new(BLOCKS << 16).expect("not 0")).expect("new");
+    let rounds = Rounds { store: scratch.path().to_owned(), model: Mutex::default() };
+    let mut random = Random(7);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut changes = 0;
+    for round in 0..200 {
+        let mut served = Served::new(scratch.path(), &[]);
+        runtime.block_on(rounds.check(&served.url)).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        let wait = Duration::from_micros(u64::from(random.next() % 30_000));
+        let killed = AtomicBool::new(false);
+        let url = served.url.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(wait);
+                killed.store(true, Ordering::SeqCst);
+                served.kill();
+            });
+            let error = runtime.block_on(rounds.change(&url, &mut random)).expect_err("it goes on until then");
+            assert!(killed.load(Ordering::SeqCst), "round {round}: {error}");
+        });
+        changes = rounds.model.lock().expect("nothing has failed").now;
+    }
+    // Each round has come to do something, by and large.
+    assert!(changes > 400, "{changes}");
+}
