@@ -63,7 +63,10 @@ fn seeds_cut_short_pass() {
 #[test]
 fn every_target_is_replayed() {
     let targets = files(&fuzz_folder().join("fuzz_targets"));
-    let names: Vec<_> = targets.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    // Those of the wire are replayed by its own crate.
+    let wire = |name: &&str| name.starts_with("rpc_");
+    let names = targets.iter().filter_map(|path| path.file_stem()?.to_str());
+    let names: Vec<_> = names.filter(|name| !wire(name)).collect();
     let mut known = TARGETS.map(|(name, _)| name);
     known.sort_unstable();
     assert_eq!(names, known);

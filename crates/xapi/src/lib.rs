@@ -12,3 +12,7 @@
 pub mod client;
 #[cfg(feature = "server")]
 pub mod server;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -31,6 +31,8 @@ mod body;
 mod connection;
 mod error;
 mod fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz;
 mod options;
 mod refusal;
 mod rpc;
@@ -50,6 +52,8 @@ use uuid::Uuid;
 pub use answer::Answer;
 pub use error::Error;
 pub use fingerprint::Fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fuzz::answer as fuzz_answer;
 pub use options::Options;
 pub use refusal::Refusal;
 pub use secret::Secret;

@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a task stands.
-enum State {
+pub(super) enum State {
     Pending,
     Done(Result<Answer, Error>),
 }
@@ -88,7 +88,7 @@ impl Client {
 }
 
 impl State {
-    fn of(reply: Reply, task: &str) -> Result<Self, Error> {
+    pub(super) fn of(reply: Reply, task: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Record<'a> {
             #[serde(borrow)]

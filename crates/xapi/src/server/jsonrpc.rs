@@ -30,7 +30,9 @@ struct Request {
 
 /// Reads a call. Nesting is bounded by the JSON library.
 pub(super) fn parse(body: &[u8]) -> Result<(Call, Envelope), Malformed> {
-    let request: Request = serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))?;
+    // The JSON library does not look at what it skips.
+    let text = std::str::from_utf8(body).map_err(|error| Malformed(format!("not UTF-8: {error}")))?;
+    let request: Request = serde_json::from_str(text).map_err(|error| Malformed(error.to_string()))?;
     let version = match request.jsonrpc.as_deref() {
         None | Some("1.0") => Version::One,
         Some("2.0") => Version::Two,

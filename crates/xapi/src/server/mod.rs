@@ -22,6 +22,8 @@ mod body;
 mod change;
 mod events;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz;
 mod http;
 mod jsonrpc;
 mod methods;
@@ -51,6 +53,8 @@ use tokio_io_timeout::TimeoutStream;
 
 use api::Api;
 use failure::Failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fuzz::{json as fuzz_json, xml as fuzz_xml};
 use sessions::Sessions;
 pub use tls::{Tls, TlsError};
 use value::Value;

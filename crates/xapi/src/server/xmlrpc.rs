@@ -216,6 +216,22 @@ fn malformed(byte: u64, error: &dyn std::fmt::Display) -> Malformed {
     Malformed(format!("not XML at byte {byte}: {error}"))
 }
 
+/// Writes a call.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn call(method: &str, params: Vec<Value>) -> Vec<Piece> {
+    let mut to = Pieces::default();
+    to.push("<methodCall><methodName>");
+    escape(&mut to, method);
+    to.push("</methodName><params>");
+    for param in params {
+        to.push("<param>");
+        write(&mut to, param);
+        to.push("</param>");
+    }
+    to.push("</params></methodCall>");
+    to.finish()
+}
+
 /// Writes an answer, in the struct that tells success from failure.
 pub(super) fn answer(result: Result<Value, Failure>) -> Vec<Piece> {
     let (status, name, value) = match result {
@@ -274,7 +290,7 @@ fn write(to: &mut Pieces, value: Value) {
 }
 
 /// What XML cannot have becomes a question mark: a client could not read the answer otherwise.
-fn escape(to: &mut Pieces, text: &str) {
+pub(super) fn escape(to: &mut Pieces, text: &str) {
     for char in text.chars() {
         match char {
             '&' => to.push("&amp;"),
