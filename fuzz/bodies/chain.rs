@@ -78,11 +78,9 @@ fn follow(logs: &[Option<Log>], from: u8, to: u8) -> Result<Vec<u8>, Option<&'st
             None => return Err(Some("unrelated")),
             Some(log) if !log.has_header() => return Err(None),
             Some(log) => {
-                // What comes after another log that is there passes that one by, unless both come after it.
-                let parent = log.parent;
-                let there = logs.get(usize::from(parent)).is_some_and(Option::is_some);
-                let both = logs[usize::from(at)].as_ref().is_some_and(|before| before.parent == parent);
-                if parent != 0 && parent != at && there && !both {
+                // The child has to know; or else both have the same parent.
+                let before = logs[usize::from(at)].as_ref().map_or(0, |before| before.parent);
+                if log.parent == 0 || log.parent != at && log.parent != before {
                     return Err(Some("unrelated"));
                 }
                 way.push(child);
@@ -106,6 +104,12 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         }
     }
     let way = follow(logs, from, to)?;
+    // What says that it stands between two of them.
+    let strays = (1..=NUMBERS).filter(|&number| number != from && !way.contains(&number)).filter(|&number| {
+        let log = logs[usize::from(number)].as_ref().filter(|log| log.has_header());
+        log.is_some_and(|log| way.contains(&log.child) && (log.parent == from || way.contains(&log.parent)))
+    });
+    let strays: Vec<&Log> = strays.filter_map(|number| logs[usize::from(number)].as_ref()).collect();
     let way: Vec<&Log> = way.into_iter().filter_map(|number| logs[usize::from(number)].as_ref()).collect();
     let last = way.last().expect("`to` at the least");
     if last.consistent == 0 {
@@ -115,10 +119,11 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         return Err(Some("chain-shrunk"));
     }
     let mut changed = BTreeSet::new();
-    for log in &way {
+    for log in way.iter().chain(&strays) {
         changed.append(&mut log.changed().ok_or(None)?);
     }
-    Ok((changed, last.size))
+    let blocks = last.size.div_ceil(BLOCK);
+    Ok((changed.into_iter().filter(|&block| block < blocks).collect(), last.size))
 }
 
 /// A folder of logs, and a question about it.

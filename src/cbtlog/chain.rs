@@ -26,7 +26,7 @@ pub struct ChangedBlocks {
     pub virtual_size: VirtualSize,
     /// The disks whose logs the answer is made of, in order. The newer one is the last.
     pub chain: Vec<Uuid>,
-    /// What is odd about them. None of it makes the answer wrong as far as the logs tell.
+    /// What is odd about them. Whoever hides these hides that changes may be missing.
     pub warnings: Vec<Warning>,
 }
 
@@ -40,8 +40,15 @@ pub enum Warning {
         /// The disk.
         uuid: Uuid,
     },
+    /// A log stands between two others of the chain, and nobody leads to it: a deletion was cut short. The answer has what
+    /// it says, too.
+    #[error("the log of {uuid} was left by a deletion that was cut short; its changes are part of the answer")]
+    Stray {
+        /// The disk.
+        uuid: Uuid,
+    },
     /// A log names another parent than the one whose child it is.
-    #[error("the log of {uuid} names {} as its parent, but it is the child of {expected}", Named(*found))]
+    #[error("the log of {uuid} names {} as its parent, but it is the child of {expected}", super::Named(*found))]
     Parent {
         /// The disk.
         uuid: Uuid,
@@ -52,18 +59,17 @@ pub enum Warning {
     },
 }
 
-struct Named(Option<Uuid>);
-
-impl std::fmt::Display for Named {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(uuid) => uuid.fmt(f),
-            None => f.write_str("none"),
-        }
-    }
-}
-
 impl Log {
+    /// Whether the log's child is its own. If the child names another parent, or none, then tracking was switched off in
+    /// between, or a snapshot or deletion was cut short, and changes would be missing.
+    ///
+    /// A log that was written a second time under another name, before the first one was emptied, has the same parent,
+    /// and hides nothing.
+    pub(super) fn leads_to(&self, child: &Self) -> bool {
+        let parent = child.header.parent;
+        parent.is_some() && (parent == Some(self.uuid) || parent == self.header.parent)
+    }
+
     /// What is odd about the log, as the child of that disk, if it is one's.
     pub fn warnings(&self, parent: Option<Uuid>) -> impl Iterator<Item = Warning> + use<> {
         let Self { uuid, header, .. } = *self;
@@ -116,30 +122,32 @@ impl Store {
         refuse: impl Fn(&[Log]) -> Result<(), ChainError>,
     ) -> Result<ChangedBlocks, ChainError> {
         let _lock = self.keep_trackers_out();
-        let mut logs = self.walk(from, to)?;
+        let mut walk = self.now().walk(from, to);
         for _ in 0..ATTEMPTS {
-            refuse(&logs)?;
-            let answer = merge(from, &logs);
+            let answer = match &walk {
+                Ok(walk) => refuse(&walk.logs).and_then(|()| walk.merge(from)),
+                // Once it is certain.
+                Err(_) => Err(ChainError::Changing { from, to }),
+            };
             #[cfg(test)]
             tests::after_merge();
-            let now = self.walk(from, to)?;
-            if now == logs {
-                return answer;
+            match (walk, self.now().walk(from, to)) {
+                (Ok(before), Ok(now)) if before == now => return answer,
+                (Err(before), Err(now)) if before.to_string() == now.to_string() => return Err(now),
+                (_, now) => walk = now,
             }
-            logs = now;
         }
         Err(ChainError::Changing { from, to })
     }
 
-    /// The logs after that of `from`, up to and including that of `to`.
-    fn walk(&self, from: Uuid, to: Uuid) -> Result<Vec<Log>, ChainError> {
+    fn walk(&self, from: Uuid, to: Uuid) -> Result<Walk, ChainError> {
         if from == to {
             return Err(ChainError::Same { uuid: from });
         }
         let first = self.log(from)?.ok_or(ChainError::Missing { uuid: from, end: End::From })?;
         let last = self.log(to)?.ok_or(ChainError::Missing { uuid: to, end: End::To })?;
         match self.follow(first, to)? {
-            Ok(logs) => Ok(logs),
+            Ok(logs) => Ok(Walk { strays: self.strays(from, &logs), logs }),
             Err(reason) => {
                 // Whatever is wrong with that chain, it is not the one that was asked for.
                 let swapped = matches!(self.follow(last, from), Ok(Ok(_)));
@@ -149,13 +157,18 @@ impl Store {
         }
     }
 
-    /// The log that stands between two others, if the chain passes it by.
-    ///
-    /// A host that failed while it took or deleted a snapshot leaves such links. A log that was written a second time
-    /// under another name, before the first one was emptied, has the same parent, and hides nothing.
-    fn bypassed(&self, log: &Log, child: &Log) -> Option<Uuid> {
-        let parent = child.header.parent.filter(|&parent| parent != log.uuid)?;
-        (log.header.parent != Some(parent) && self.path(parent).is_some()).then_some(parent)
+    /// Logs that stand between two of a chain, as they say themselves, and to which nobody leads. A host leaves one that
+    /// fails in the middle of a deletion, after the neighbours were linked and before what the log says was given to the
+    /// newer one.
+    fn strays(&self, from: Uuid, chain: &[Log]) -> Vec<Log> {
+        let newer: HashSet<Uuid> = chain.iter().map(|log| log.uuid).collect();
+        let in_place = |header: &Header| {
+            header.child.is_some_and(|child| newer.contains(&child))
+                && header.parent.is_some_and(|parent| parent == from || newer.contains(&parent))
+        };
+        let others = self.uuids().filter(|&uuid| uuid != from && !newer.contains(&uuid));
+        // One that is damaged does not say where it stands.
+        others.filter_map(|uuid| self.log(uuid).ok()?).filter(|log| in_place(&log.header)).collect()
     }
 
     /// The logs after `first` up to and including that of `to`, or where the chain ends.
@@ -169,8 +182,8 @@ impl Store {
                 return Err(ChainError::Circle { uuid: log.uuid, path: log.path, child });
             }
             let Some(next) = self.log(child)? else { return Ok(Err(Unrelated::Broken { uuid: log.uuid, child })) };
-            if let Some(parent) = self.bypassed(&log, &next) {
-                return Ok(Err(Unrelated::Bypassed { uuid: log.uuid, child, parent }));
+            if !log.leads_to(&next) {
+                return Ok(Err(Unrelated::OtherParent { uuid: log.uuid, child, parent: next.header.parent }));
             }
             logs.push(next.clone());
             log = next;
@@ -179,8 +192,23 @@ impl Store {
     }
 }
 
+/// What an answer is made of.
+#[derive(PartialEq)]
+struct Walk {
+    /// The logs after that of the older disk, up to and including that of the newer one.
+    logs: Vec<Log>,
+    strays: Vec<Log>,
+}
+
+impl Walk {
+    /// The union of the logs.
+    fn merge(&self, from: Uuid) -> Result<ChangedBlocks, ChainError> {
+        merge(from, &self.logs, &self.strays)
+    }
+}
+
 /// The union of the logs that follow that of `from`.
-fn merge(from: Uuid, logs: &[Log]) -> Result<ChangedBlocks, ChainError> {
+fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, ChainError> {
     let mut warnings = Vec::new();
     let mut before = from;
     let mut virtual_size = None::<VirtualSize>;
@@ -196,8 +224,10 @@ fn merge(from: Uuid, logs: &[Log]) -> Result<ChangedBlocks, ChainError> {
     }
     let virtual_size = virtual_size.expect("a chain has a log for `to`, which is not `from`");
     let blocks = virtual_size.blocks(Header::BLOCK_SIZE);
+    warnings.extend(strays.iter().map(|log| Warning::Stray { uuid: log.uuid }));
     let mut bitmap = logs
         .par_iter()
+        .chain(strays)
         .try_fold(Bitmap::default, |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
         .try_reduce(Bitmap::default, |a, b| {
             Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches"))
@@ -250,10 +280,9 @@ mod tests {
         let newest = Uuid::from_u128(u128::MAX);
         tracker.snapshot(DISK, newest).expect("possible");
         tracker.mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
-        let mut store = Store::default();
-        for uuid in [DISK, OLDER, newest].into_iter().chain((100..110).map(Uuid::from_u128)) {
-            store.insert(uuid, folder.path().join(format!("{uuid}.cbtlog")));
-        }
+        let mut store = Store::open(folder.path()).expect("there");
+        // Or else the lock would keep the snapshots out.
+        store.unlocked = true;
         let mut taken = 0;
         AFTER_MERGE.set(Some(Box::new(move || {
             if taken < times {

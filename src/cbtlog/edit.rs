@@ -17,6 +17,10 @@ use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
 /// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
 /// change the folder meanwhile.
 ///
+/// All changes may fail with [`ChainError::Write`], and with [`ChainError::Log`] if a log that they need is damaged. A
+/// snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything by that, and the next
+/// change mends it.
+///
 /// ```
 /// use changed_blocks::cbtlog::{Tracker, Uuid};
 /// use changed_blocks::{ByteRange, VirtualSize};
@@ -151,7 +155,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log.
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if its child is of a smaller disk.
     ///
     /// # Complexity
     ///

@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Why there is no answer, or no change.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Consequence, Error};
 
-/// Why [`list_changed_blocks`](super::Store::list_changed_blocks) has no answer.
+/// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
@@ -93,7 +93,8 @@ pub enum ChainError {
         /// Where its log is.
         path: PathBuf,
     },
-    /// A log cannot be written. It is as it was.
+    /// A log cannot be written or made to last, or its folder cannot be locked or listed. The log is as it was or as it
+    /// should be, and nothing between.
     #[error("writing {}: {source}", path.display())]
     Write {
         /// Where the log is.
@@ -154,15 +155,16 @@ pub enum Unrelated {
         /// Its child.
         child: Uuid,
     },
-    /// A child comes after another log than the one whose child it is. What that other one has would be missing.
-    #[error("the child of {uuid} is {child}, but that comes after {parent}, whose changes the chain passes by")]
-    Bypassed {
+    /// A child names another parent than the disk whose child it is, or none: tracking was switched off in between, or
+    /// there is another log that the chain passes by.
+    #[error("the child of {uuid} is {child}, but the parent of that is {}", super::Named(*parent))]
+    OtherParent {
         /// The disk whose child it is.
         uuid: Uuid,
         /// The child.
         child: Uuid,
-        /// The parent that the child names, which has a log.
-        parent: Uuid,
+        /// The parent that the child names.
+        parent: Option<Uuid>,
     },
     /// The chain ends before it comes to the newer disk, which belongs to another set of incrementals.
     #[error("it ends at {last}, which has no child")]

@@ -26,9 +26,10 @@ impl Tracker {
         let uuids: Vec<Uuid> = headers.keys().copied().collect();
         for uuid in uuids {
             let Header { parent, child: Some(child), .. } = headers[&uuid] else { continue };
-            // The child is not its own yet, or not any more.
-            let astray = |header: &Header| header.parent == parent && parent != Some(uuid) && child != uuid;
-            if !headers.get(&child).is_some_and(astray) {
+            // The child is not its own yet, or not any more. A disk that is tracked anew has no parent either, and lacks
+            // what its snapshots have: those without a parent are left alone.
+            let astray = |header: &Header| header.parent == parent && parent.is_some_and(|parent| parent != uuid);
+            if child == uuid || !headers.get(&child).is_some_and(astray) {
                 continue;
             }
             if let Some((parent, header)) = parent.and_then(|parent| Some((parent, headers.get_mut(&parent)?)))

@@ -16,3 +16,15 @@ pub use forest::{Chain, ChainEnd};
 pub use header::{HEADER_BYTES, Header};
 pub use store::{Log, Store};
 pub use uuid::Uuid;
+
+/// A disk that may be none, for messages.
+struct Named(Option<Uuid>);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(uuid) => uuid.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Where logs are kept: a folder of `<uuid>.cbtlog`, or files and block devices named one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,10 @@ const EXTENSION: &str = "cbtlog";
 pub struct Store {
     logs: BTreeMap<Uuid, PathBuf>,
     folder: Option<PathBuf>,
+    /// Those that were added by name.
+    named: BTreeSet<Uuid>,
+    #[cfg(test)]
+    pub(super) unlocked: bool,
 }
 
 /// The header of a log in a store.
@@ -40,7 +44,12 @@ pub struct Log {
     pub path: PathBuf,
     /// What its header says.
     pub header: Header,
+    /// Which file it was, where the system tells.
+    file: Option<FileId>,
 }
+
+/// The device and the number of a file: another one, though it may have the same name and the same header.
+type FileId = (u64, u64);
 
 impl Log {
     /// Opens the log, and lets `scan` have it along with a scanner that holds it against the header as it was read.
@@ -66,7 +75,7 @@ impl Store {
     /// What the system says of the folder. The logs themselves are not looked at.
     pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
         let folder = folder.as_ref();
-        let mut store = Self { logs: BTreeMap::new(), folder: Some(folder.to_owned()) };
+        let mut store = Self { folder: Some(folder.to_owned()), ..Self::default() };
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if let Some(uuid) = uuid_of(&path) {
@@ -79,6 +88,7 @@ impl Store {
     /// Adds a log under whatever name: a file, or a block device. One that was there under that UUID is replaced.
     pub fn insert(&mut self, uuid: Uuid, path: impl Into<PathBuf>) {
         self.logs.insert(uuid, path.into());
+        self.named.insert(uuid);
     }
 
     /// The disks that have a log, in ascending order.
@@ -87,9 +97,24 @@ impl Store {
         self.logs.keys().copied()
     }
 
+    /// The same logs, and in a folder those that have come since.
+    pub(super) fn now(&self) -> Self {
+        let Some(folder) = &self.folder else { return self.clone() };
+        // If the folder cannot be listed any more, what is missing will be noticed.
+        let Ok(mut now) = Self::open(folder) else { return self.clone() };
+        for uuid in &self.named {
+            now.insert(*uuid, &self.logs[uuid]);
+        }
+        now
+    }
+
     /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives. It
     /// must not stand in the way of reading where locks cannot be had.
     pub(super) fn keep_trackers_out(&self) -> Option<File> {
+        #[cfg(test)]
+        if self.unlocked {
+            return None;
+        }
         let folder = File::open(self.folder.as_deref()?).ok()?;
         folder.lock_shared().is_ok().then_some(folder)
     }
@@ -108,7 +133,7 @@ impl Store {
     pub fn log(&self, uuid: Uuid) -> Result<Option<Log>, ChainError> {
         let Some(path) = self.logs.get(&uuid) else { return Ok(None) };
         match read_header(path) {
-            Ok(header) => Ok(Some(Log { uuid, path: path.clone(), header })),
+            Ok((header, file)) => Ok(Some(Log { uuid, path: path.clone(), header, file })),
             Err(source) => Err(ChainError::Log { uuid, path: path.clone(), source }),
         }
     }
@@ -116,11 +141,9 @@ impl Store {
 
 /// The disk that a log is for, by the log's name.
 fn uuid_of(path: &Path) -> Option<Uuid> {
-    let stem = path.file_stem()?.to_str()?;
-    // Of the ways to write a UUID, the one that logs are named by.
-    (path.extension()? == EXTENSION && stem.len() == uuid::fmt::Hyphenated::LENGTH)
-        .then(|| Uuid::parse_str(stem).ok())
-        .flatten()
+    let uuid = Uuid::parse_str(path.file_stem()?.to_str()?).ok()?;
+    // Of the ways to write a UUID, only the one that logs are named by: there are not two logs of a disk.
+    (path.file_name()? == &*file_name(uuid)).then_some(uuid)
 }
 
 /// What the log of a disk is called.
@@ -128,10 +151,25 @@ pub(super) fn file_name(uuid: Uuid) -> String {
     format!("{uuid}.{EXTENSION}")
 }
 
-fn read_header(path: &Path) -> Result<Header, Error> {
+fn read_header(path: &Path) -> Result<(Header, Option<FileId>), Error> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
-    File::open(path)
-        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
-        .map_err(|source| Error::Read { offset: 0, source })?;
-    Header::parse(&head)
+    let mut read = || {
+        let mut file = File::open(path)?;
+        file.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head)?;
+        file_id(&file)
+    };
+    let file = read().map_err(|source| Error::Read { offset: 0, source })?;
+    Ok((Header::parse(&head)?, file))
+}
+
+#[cfg(unix)]
+fn file_id(file: &File) -> io::Result<Option<FileId>> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    Ok(Some((metadata.dev(), metadata.ino())))
+}
+
+#[cfg(not(unix))]
+fn file_id(_file: &File) -> io::Result<Option<FileId>> {
+    Ok(None)
 }

@@ -1,7 +1,6 @@
 //! What can go wrong in a run, what the user is told of it, and the exit code.
 
 use std::io;
-use std::process::ExitCode;
 
 use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{Consequence, Error};
@@ -37,15 +36,21 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Tells the user, and ends the process.
+    pub(crate) fn end(&self, json: bool) -> ! {
+        self.report(json);
+        std::process::exit(self.code().into())
+    }
+
     /// 0 done · 1 failed · 2 wrong usage · 3 this bitmap or chain cannot be used · 4 busy.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn code(&self) -> u8 {
         let of = |consequence| match consequence {
             Consequence::UnusableBitmap => 3,
             Consequence::WrongUsage => 2,
             Consequence::Busy => 4,
             _ => 1,
         };
-        ExitCode::from(match self {
+        match self {
             Self::Bitmap { error, .. } => of(error.consequence()),
             Self::Chain(error) => of(error.consequence()),
             Self::Pool(error) => of(error.consequence()),
@@ -53,7 +58,7 @@ impl Failure {
             Self::Usage { .. } => 2,
             Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } | Self::Interrupted | Self::Serve(_) => 1,
             Self::BrokenPipe => 0,
-        })
+        }
     }
 
     /// A stable name, for programs.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use changed_blocks::cbtlog::{Header, Store, Uuid};
+use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, Encoding, Extent, Scanner};
 
 use crate::args::{Answer, ListArgs};
@@ -12,12 +12,12 @@ use crate::encode::BitmapRender;
 use crate::extents::{Listing, window};
 use crate::failure::{Failure, warn};
 use crate::input::Input;
-use crate::plan::{prepare_threads, scanner_of};
+use crate::plan::{prepare_threads, scanner_of, tier};
 use crate::pool;
 use crate::run::run;
 use crate::sink::Target;
 
-pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
+pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Failure> {
     let Some((from, to)) = args.ends() else {
         let message = "of the two disks, one has to be the older and one the newer".to_owned();
         return Err(Failure::Usage {
@@ -33,12 +33,12 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
         (Some(store), _) => read(args, store, from, to)?,
         (None, Some(url)) => {
             // Found out before anyone is asked.
-            let scanner = scanner_of(Encoding::Base64, args.threads)?;
+            let tier = tier()?;
             let target = Target::open(args.file.output_file.as_deref())?;
-            let (answer, virtual_size) = pool::ask(url, &args.pool, from, to)?;
+            let (answer, virtual_size) = pool::ask(url, &args.pool, json, from, to)?;
             prepare_threads(args.threads);
-            // VHD storage fills the bitmap up to four bytes.
-            let scanner = scanner.virtual_size(virtual_size).allow_longer(true);
+            let scanner =
+                answer.scanner(virtual_size, args.pool.block_size).tier(tier).parallel(args.threads != Some(1));
             if args.output == Answer::Base64 {
                 return write_checked(&scanner, url, answer.base64(), target);
             }
@@ -47,7 +47,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs) -> Result<(), Failure> {
         (None, None) => unreachable!("one of the two has to be given"),
     };
     match args.output {
-        Answer::List(format) => Listing::new(format, Header::BLOCK_SIZE, window).run(&scanner, &mut input, target),
+        Answer::List(format) => Listing::new(format, args.pool.block_size, window).run(&scanner, &mut input, target),
         Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
     }
 }

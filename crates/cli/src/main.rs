@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Command::Encode(args) => (encode::encode(args), false),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
-            (list::list_changed_blocks(args), json)
+            (list::list_changed_blocks(args, json), json)
         }
         Command::Chain(args) => (chain::chain(args), false),
         Command::Store(args) => (edit::store(args), false),
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.report(json);
-            failure.exit_code()
+            ExitCode::from(failure.code())
         }
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         None => match std::env::var(VARIABLE) {
             Ok(text) => (VARIABLE.to_owned(), text),
             Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(error) => return Err(unusable(&format!("{VARIABLE}: {error}"))),
+            // Which would be shown along with the error.
+            Err(std::env::VarError::NotUnicode(_)) => return Err(unusable(&format!("{VARIABLE}: it is not UTF-8"))),
         },
     };
     let password = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));

@@ -20,9 +20,12 @@ pub(crate) fn scanner(args: &InputArgs) -> Result<Scanner, Failure> {
 
 /// A scanner for an encoding.
 pub(crate) fn scanner_of(encoding: Encoding, threads: Option<u16>) -> Result<Scanner, Failure> {
-    // Found out before anything is opened: it is no property of the input.
-    let tier = Tier::detect().map_err(|error| Failure::Bitmap { input: TIER_VARIABLE.to_owned(), error })?;
-    Ok(Scanner::new(encoding).tier(tier).parallel(threads != Some(1)))
+    Ok(Scanner::new(encoding).tier(tier()?).parallel(threads != Some(1)))
+}
+
+/// The tier that scans. Found out before anything is opened: it is no property of the input.
+pub(crate) fn tier() -> Result<Tier, Failure> {
+    Tier::detect().map_err(|error| Failure::Bitmap { input: TIER_VARIABLE.to_owned(), error })
 }
 
 /// Makes the threads that all work is shared out to. This thread is one of them.

@@ -7,10 +7,17 @@ use changed_blocks_xapi::client::{Answer, Client, Error, Options, Secret, Trust}
 use crate::args::PoolArgs;
 use crate::failure::{Failure, warn};
 use crate::password;
-use crate::signal::told_to_stop;
+use crate::signal::Stop;
 
-/// The answer, and the size of the newer disk.
-pub(crate) fn ask(url: &str, args: &PoolArgs, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Failure> {
+/// The answer, and the size of the newer disk. From here on, the process ends with [`Failure::Interrupted`] when it is
+/// told to stop, told of as `json` says.
+pub(crate) fn ask(
+    url: &str,
+    args: &PoolArgs,
+    json: bool,
+    from: Uuid,
+    to: Uuid,
+) -> Result<(Answer, VirtualSize), Failure> {
     // An address that is none is not worth a password.
     Options::new(url, &args.user, Secret::from(String::new())).map_err(Failure::Pool)?;
     let password = match password::given(args.password_file.as_deref())? {
@@ -18,21 +25,21 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, from: Uuid, to: Uuid) -> Result<(A
         None => password::ask(&args.user, url)?,
     };
     let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Open { input: url.to_owned(), error })?;
-    runtime.block_on(async {
-        let stop = || told_to_stop().map_err(|error| Failure::Open { input: url.to_owned(), error });
+    let failed = |error| Failure::Open { input: url.to_owned(), error };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut stop = runtime.block_on(async { Stop::new() }).map_err(failed)?;
+    let answer = runtime.block_on(async {
         let mut client = tokio::select! {
             client = Client::login(options) => client.map_err(Failure::Pool)?,
-            () = stop()? => return Err(Failure::Interrupted),
+            () = stop.told() => return Err(Failure::Interrupted),
         };
         let answer = tokio::select! {
             answer = list(&mut client, from, to) => answer.map_err(Failure::Pool),
-            () = stop()? => Err(Failure::Interrupted),
+            () = stop.told() => Err(Failure::Interrupted),
         };
         let closed = tokio::select! {
             closed = client.close() => closed,
-            () = stop()? => return Err(Failure::Interrupted),
+            () = stop.told() => return Err(Failure::Interrupted),
         };
         if let Err(error) = closed
             && answer.is_ok()
@@ -40,7 +47,13 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, from: Uuid, to: Uuid) -> Result<(A
             warn(&format!("the session was not closed in good order: {error}"));
         }
         answer
-    })
+    });
+    // The process goes on with the answer, and no longer ends by itself when it is told to.
+    std::thread::spawn(move || {
+        runtime.block_on(stop.told());
+        Failure::Interrupted.end(json)
+    });
+    answer
 }
 
 async fn list(client: &mut Client, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Error> {

@@ -1,12 +1,14 @@
 //! `cbt serve`: a folder of logs, for XAPI clients.
 
-use changed_blocks_xapi::client::Fingerprint;
+use std::pin::pin;
+
+use changed_blocks_xapi::Fingerprint;
 use changed_blocks_xapi::server::{Options, Server, Tls};
 
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::password;
-use crate::signal::told_to_stop;
+use crate::signal::Stop;
 use crate::sink::Target;
 use uuid::Uuid;
 
@@ -20,16 +22,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let given = password::given(args.password_file.as_deref())?;
     // As hard to guess as a reference: 122 random bits.
     let password = given.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
-    let mut options = Options::new(&args.store, &args.user, &password).read_only(args.read_only);
+    let mut options = Options::new(&args.store, &args.user, password.as_str()).read_only(args.read_only);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let fingerprint = tls.as_ref().map(|tls| Fingerprint::of(tls.certificate()));
     if let Some(tls) = tls {
         options = options.tls(tls);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Serve)?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
-        let stop = told_to_stop().map_err(Failure::Serve)?;
+        let mut stop = Stop::new().map_err(Failure::Serve)?;
         let mut lines = format!("url {scheme}://{}\nuser {}\n", server.address(), args.user);
         if given.is_none() {
             lines.push_str(&format!("password {password}\n"));
@@ -39,9 +41,22 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         }
         let mut target = Target::open(None)?;
         target.write_all(lines.as_bytes()).map_err(|error| target.failure(error))?;
-        server.run(stop).await;
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let mut running = pin!(server.run(async { drop(told.await) }));
+        tokio::select! {
+            () = running.as_mut() => return Ok(()),
+            () = stop.told() => drop(tell),
+        }
+        // Told once more, it does not wait for what is under way.
+        tokio::select! {
+            () = running => {}
+            () = stop.told() => {}
+        }
         Ok(())
-    })
+    });
+    // What a client has asked for and has gone meanwhile is not waited for. Files are replaced as a whole.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn tls(args: &ServeArgs) -> Result<Option<Tls>, Failure> {

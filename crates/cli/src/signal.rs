@@ -2,21 +2,35 @@
 
 use std::io;
 
-/// Ends once the process is told to stop, by Ctrl-C or in another way. From the first call on, the process no longer
+/// Tells when the process is told to stop, by Ctrl-C or in another way. From the first of these on, the process no longer
 /// ends by itself then.
-pub(crate) fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub(crate) struct Stop {
     #[cfg(unix)]
-    let [mut interrupt, mut terminate] = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
-    };
-    Ok(async move {
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    /// Needs a runtime.
+    pub(crate) fn new() -> io::Result<Self> {
         #[cfg(unix)]
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            #[cfg(unix)]
+            signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?],
+        })
+    }
+
+    /// Ends once that has happened, once more each time.
+    pub(crate) async fn told(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
         }
         #[cfg(not(unix))]
         drop(tokio::signal::ctrl_c().await);
-    })
+    }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::run;
 
-const SUBCOMMANDS: [&str; 6] = ["extents", "bits", "encode", "list-changed-blocks", "chain", "store"];
+const SUBCOMMANDS: [&str; 7] = ["extents", "bits", "encode", "list-changed-blocks", "chain", "store", "serve"];
 
 #[test]
 fn help_of_each_subcommand_has_examples() {

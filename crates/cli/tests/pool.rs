@@ -189,11 +189,14 @@ fn what_cannot_be_served_is_said() {
     serve(&["--store", store, "--password", "sesame"], 2);
     let failure = run(["serve", "--store", store, "--listen", "0.0.0.0:0"]).failure(2);
     assert!(failure.contains("--tls"), "{failure}");
-    // The port is taken.
+    // The port is taken, or the folder.
     let served = Served::new(Path::new(store), &[]);
     let taken = served.url.strip_prefix("http://").expect("an address");
-    let failure = run(["serve", "--store", store, "--listen", taken]).failure(1);
+    let failure = run(["serve", "--store", store, "--read-only", "--listen", taken]).failure(1);
     assert!(failure.contains(taken), "{failure}");
+    let failure = serve(&["--store", store], 1);
+    assert!(failure.contains("another server"), "{failure}");
+    Served::new(Path::new(store), &["--read-only"]);
 }
 
 /// A pool that is slow: it takes the connection and says nothing.

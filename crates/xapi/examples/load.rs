@@ -105,7 +105,7 @@ async fn client(url: String, number: usize, calls: usize, expected: Arc<[u8]>) -
     let mut listings = 0;
     for call in 0..calls {
         // Not all of them list at the same time.
-        if (call + number) % LISTING == 0 {
+        if (call + number).is_multiple_of(LISTING) {
             let task = listings % 2 == 1;
             let answer = if task {
                 client.list_changed_blocks_task(&from, &to).await?

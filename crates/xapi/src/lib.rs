@@ -10,8 +10,15 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+mod fingerprint;
+mod secret;
 #[cfg(feature = "server")]
 pub mod server;
+
+pub use fingerprint::{Fingerprint, FingerprintError};
+pub use secret::Secret;
+/// As the signatures here have them.
+pub use {serde_json, uuid};
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

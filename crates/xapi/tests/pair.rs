@@ -1,5 +1,7 @@
 //! Client and server of this crate, over HTTPS with a certificate that no authority stands behind.
 
+use std::slice;
+
 use changed_blocks::cbtlog::{Header, Tracker, Uuid};
 use changed_blocks::{ByteRange, Consequence, Encoding, Scanner, VirtualSize};
 use changed_blocks_xapi::client::{Answer, Client, Error, Fingerprint, Options, Refusal, Secret, Trust, VdiRef};
@@ -57,7 +59,7 @@ fn blocks(answer: &Answer, virtual_size: VirtualSize) -> Vec<u64> {
 }
 
 async fn uuid_of(client: &mut Client, vdi: &serde_json::Value) -> Uuid {
-    let uuid = client.call("VDI.get_uuid", std::slice::from_ref(vdi)).await.expect("known");
+    let uuid = client.call("VDI.get_uuid", slice::from_ref(vdi)).await.expect("known");
     Uuid::parse_str(uuid.as_str().expect("text")).expect("a UUID")
 }
 
@@ -82,9 +84,10 @@ async fn the_sequence_of_the_guide() {
 
     let record = json!({"name_label": "disk", "virtual_size": size.bytes()});
     let disk = client.call("VDI.create", &[record]).await.expect("possible");
-    client.call("VDI.enable_cbt", &[disk.clone()]).await.expect("possible");
+    client.call("VDI.enable_cbt", slice::from_ref(&disk)).await.expect("possible");
     let disk_uuid = uuid_of(&mut client, &disk).await;
-    let snapshot = async |client: &mut Client| client.call("VDI.snapshot", &[disk.clone()]).await.expect("possible");
+    let snapshot =
+        async |client: &mut Client| client.call("VDI.snapshot", slice::from_ref(&disk)).await.expect("possible");
     let write = |block: u64| {
         let start = block * Header::BLOCK_SIZE.bytes();
         pool.tracker().mark(disk_uuid, ByteRange::between(start, start + 1)).expect("on the disk");
@@ -145,7 +148,7 @@ async fn what_is_given_up_leaves_nothing_in_the_pool() {
     let snapshot = other.call("VDI.snapshot", &[json!(disk.as_str())]).await.expect("possible");
     let listing = [snapshot.clone(), json!(disk.as_str())];
     let blocking = other.call("Async.VDI.list_changed_blocks", &listing).await.expect("possible");
-    while other.call("task.get_status", &[blocking.clone()]).await.expect("known") == json!("pending") {}
+    while other.call("task.get_status", slice::from_ref(&blocking)).await.expect("known") == json!("pending") {}
 
     let mut client = Client::login(pool.options("sesame")).await.expect("right");
     let older_uuid = uuid_of(&mut client, &snapshot).await;

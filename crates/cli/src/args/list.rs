@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use changed_blocks::BlockSize;
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks_xapi::client::Fingerprint;
+use changed_blocks_xapi::{Fingerprint, FingerprintError};
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::chain::uuid;
-use super::{FileArgs, Format, WindowArgs};
+use super::{FileArgs, Format, WindowArgs, block_size};
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -19,10 +20,10 @@ Examples:
     vdi-from-uuid=0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f \\
     vdi-to-uuid=7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The byte ranges that changed between the two, straight away
-  cbt list-changed-blocks --url https://pool.example --fingerprint 5F:0A:… --password-file password.txt \\
+  cbt list-changed-blocks --url https://pool.example --ca pool.pem --password-file password.txt \\
     --output json -o changed.json \\
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
-      Asks a pool, whose certificate has that SHA-256 fingerprint
+      Asks a pool; --fingerprint, in place of --ca, pins the host's own certificate
 
 The size of the disk comes from the logs or the pool. Warnings about logs go to standard error.
 
@@ -74,6 +75,10 @@ pub(crate) struct PoolArgs {
     /// Ask a pool, by the address of its master: `https://HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
+
+    /// The bytes of the disk that one bit of the pool's answer stands for: other than 64 KiB on `SMAPIv3` storage only
+    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, conflicts_with = "store")]
+    pub(crate) block_size: BlockSize,
 
     /// The user to log in as
     #[arg(long, value_name = "NAME", default_value = "root", conflicts_with = "store")]
@@ -153,5 +158,5 @@ fn disk(text: &str) -> Result<Disk, String> {
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
-    text.parse().map_err(|error: changed_blocks_xapi::client::Error| error.to_string())
+    text.parse().map_err(|error: FingerprintError| error.to_string())
 }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
+use changed_blocks::{BlockSize, Encoding, Scanner, VirtualSize};
+
 use super::Error;
 use super::rpc::Reply;
 
 /// What [`list_changed_blocks`](super::Client::list_changed_blocks) answers: a bitmap in base64.
 ///
-/// It is not checked here. A [`Scanner`](changed_blocks::Scanner) does that, and should be given the virtual size.
+/// It is not checked here. The [scanner](Self::scanner) does that.
 pub struct Answer {
     body: Vec<u8>,
     base64: Range<usize>,
@@ -19,6 +21,18 @@ impl Answer {
     #[must_use]
     pub fn base64(&self) -> &[u8] {
         self.body.get(self.base64.clone()).unwrap_or_default()
+    }
+
+    /// A scanner that expects the bitmap of a disk of that size.
+    ///
+    /// VHD storage fills the bitmap up to a multiple of four bytes, with zeros, which are accepted; more than that is the
+    /// bitmap of another disk, or of smaller blocks. The blocks have 64 KiB, except on `SMAPIv3` storage.
+    #[must_use]
+    pub fn scanner(&self, virtual_size: VirtualSize, block_size: BlockSize) -> Scanner {
+        let needed = virtual_size.blocks(block_size).div_ceil(8).next_multiple_of(4);
+        let symbol = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let found = self.base64().iter().filter(symbol).count() as u64 * 6 / 8;
+        Scanner::new(Encoding::Base64).virtual_size(virtual_size).block_size(block_size).allow_longer(found == needed)
     }
 
     /// How many bytes of memory are held for it. There is little more than the text.
@@ -150,6 +164,27 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_vhd_storage_fills_up_may_be_longer() {
+        let size = VirtualSize::new(20 << 16).expect("not 0");
+        for (bytes, good) in [
+            (&[0x80, 0, 0x10][..], true),
+            (&[0x80, 0, 0x10, 0], true),
+            (&[0x80, 0, 0x10, 1], false),
+            (&[0x80, 0, 0x18, 0], false),
+            (&[0x80, 0], false),
+            (&[0x80, 0, 0x10, 0, 0], false),
+            // Of 4 KiB each.
+            (&[&[0x80][..], &[0; 39]].concat(), false),
+        ] {
+            let bitmap = changed_blocks::Scanner::new(Encoding::Raw(changed_blocks::BitOrder::Msb0)).bitmap(bytes);
+            let body = bitmap.expect("bytes").to_base64().into_bytes();
+            let answer = Answer { base64: 0..body.len(), body };
+            let extents = answer.scanner(size, BlockSize::default()).extents(answer.base64());
+            assert_eq!(extents.is_ok(), good, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn strings_are_unescaped_as_serde_does_it() {

@@ -5,7 +5,8 @@ use std::io;
 
 use changed_blocks::Consequence;
 
-use super::{Fingerprint, Refusal};
+use super::Refusal;
+use crate::Fingerprint;
 
 /// What can go wrong between here and the pool. No variant holds a password or the reference of a session.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +26,6 @@ pub enum Error {
     #[error("this is no address of a pool: {reason}")]
     Url {
         /// What is wrong with it. The address itself is left out: there may be a password in it.
-        reason: &'static str,
-    },
-    /// A fingerprint that is none.
-    #[error("this is no SHA-256 fingerprint: {reason}")]
-    Fingerprint {
-        /// What is wrong with it.
         reason: &'static str,
     },
     /// There is nothing to check certificates against.
@@ -136,7 +131,6 @@ impl Error {
         match self {
             Self::Refused { kind, .. } => kind.name(),
             Self::Url { .. } => "url",
-            Self::Fingerprint { .. } => "fingerprint",
             Self::Trust { .. } => "trust",
             Self::Connect { .. } => "connect",
             Self::Certificate { .. } | Self::Pin { .. } => "certificate",
@@ -154,7 +148,7 @@ impl Error {
     pub const fn consequence(&self) -> Consequence {
         match self {
             Self::Refused { kind, .. } => kind.consequence(),
-            Self::Url { .. } | Self::Fingerprint { .. } => Consequence::WrongUsage,
+            Self::Url { .. } => Consequence::WrongUsage,
             _ => Consequence::Failed,
         }
     }
@@ -165,7 +159,6 @@ impl Error {
         Some(match self {
             Self::Refused { kind, .. } => return kind.hint(),
             Self::Url { .. } => "give https://HOST or https://HOST:PORT, the pool's master",
-            Self::Fingerprint { .. } => "give the 64 hexadecimal digits that openssl x509 -fingerprint -sha256 prints",
             Self::Trust { .. } => "give a file with certificates in PEM form, or pin the fingerprint of the host's own",
             Self::Connect { .. } => "is it the right address, and is the host up?",
             Self::Certificate { .. } => {

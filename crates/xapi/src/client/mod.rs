@@ -1,7 +1,7 @@
 //! Asks a pool for the changed blocks of a disk.
 //!
 //! ```no_run
-//! use changed_blocks::{Encoding, Scanner};
+//! use changed_blocks::BlockSize;
 //! use changed_blocks_xapi::client::{Client, Options, Secret, Trust};
 //! # use uuid::Uuid;
 //!
@@ -10,10 +10,11 @@
 //! let options = Options::new("https://pool.example", "backup", Secret::from(password))?.trust(trust);
 //! let mut client = Client::login(options).await?;
 //! let (from, to) = (client.vdi(older).await?, client.vdi(newer).await?);
-//! let size = client.virtual_size(&to).await?;
 //! let answer = client.list_changed_blocks_task(&from, &to).await;
+//! let size = client.virtual_size(&to).await;
 //! client.close().await?;
-//! let extents = Scanner::new(Encoding::Base64).virtual_size(size).extents(answer?.base64())?;
+//! let answer = answer?;
+//! let extents = answer.scanner(size?, BlockSize::default()).extents(answer.base64())?;
 //! # Ok(())
 //! # }
 //! ```
@@ -30,13 +31,11 @@ mod backoff;
 mod body;
 mod connection;
 mod error;
-mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
 mod options;
 mod refusal;
 mod rpc;
-mod secret;
 mod task;
 mod trust;
 mod wire;
@@ -49,14 +48,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub use crate::{Fingerprint, Secret};
 pub use answer::Answer;
 pub use error::Error;
-pub use fingerprint::Fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::answer as fuzz_answer;
 pub use options::Options;
 pub use refusal::Refusal;
-pub use secret::Secret;
 pub use trust::Trust;
 
 use backoff::Patience;
@@ -85,6 +83,13 @@ pub struct Client {
 /// The pool's reference of a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VdiRef(String);
+
+impl From<String> for VdiRef {
+    /// A reference that some call has answered.
+    fn from(reference: String) -> Self {
+        Self(reference)
+    }
+}
 
 impl VdiRef {
     /// As the pool gave it.

@@ -8,8 +8,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::WITHHELD;
-use super::secret::Wiped;
 use super::{Error, Refusal};
+use crate::secret::Wiped;
 
 /// A request, as it is sent.
 pub(super) fn request(id: u64, method: &str, params: &impl Serialize) -> Result<Bytes, Error> {

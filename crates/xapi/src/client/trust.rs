@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::{Error, Fingerprint};
+use super::Error;
+use crate::Fingerprint;
 
 /// Which certificates are trusted.
 #[derive(Clone, Debug)]

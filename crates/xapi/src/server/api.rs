@@ -44,7 +44,9 @@ pub(super) struct Api {
     pub(super) pool_notes: Mutex<BTreeMap<String, String>>,
     sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
-    listing: Semaphore,
+    listing: Arc<Semaphore>,
+    /// Wrong passwords, too.
+    wrong_passwords: tokio::sync::Mutex<()>,
     /// Memory for bitmaps that are on their way, or wait in a task.
     room: Arc<Semaphore>,
     units: u32,
@@ -60,7 +62,8 @@ impl Api {
             read_only,
             pool_notes: Mutex::default(),
             sessions: Mutex::new(sessions),
-            listing: Semaphore::new(1),
+            listing: Arc::new(Semaphore::new(1)),
+            wrong_passwords: tokio::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(units as usize)),
             units,
         }
@@ -116,6 +119,8 @@ impl Api {
         match session {
             Some(reference) => Ok(Value::text(reference)),
             None => {
+                // So many connections can guess no faster than one.
+                let _one_at_a_time = self.wrong_passwords.lock().await;
                 tokio::time::sleep(DELAY).await;
                 Err(Failure::new("SESSION_AUTHENTICATION_FAILED", [&**user, "Authentication failure"]))
             }
@@ -126,38 +131,50 @@ impl Api {
     fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
         let reference = lock(&self.tasks).begin(&format!("Async.{}", call.method), now())?;
         self.task_changed(&reference, super::events::Operation::Add);
+        let stoppable = call.method == "VDI.list_changed_blocks";
         let (api, name) = (Arc::clone(self), reference.clone());
         let work = tokio::spawn(async move {
             let result = api.run(call).await;
             lock(&api.tasks).end(&name, result, now());
             api.task_changed(&name, super::events::Operation::Modify);
         });
-        lock(&self.tasks).can_be_stopped(&reference, work.abort_handle());
+        // What changes something goes on in any case, and its outcome must not be hidden.
+        if stoppable {
+            lock(&self.tasks).can_be_stopped(&reference, work.abort_handle());
+        }
         Ok(Value::text(reference))
     }
 
     async fn list(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
-        let [from, to] = call.texts()?;
-        let (from, to, bytes) = {
-            let vdis = self.vdis.read().unwrap_or_else(PoisonError::into_inner);
-            let (from, to) = (vdis.find(from)?, vdis.find(to)?);
-            (from.uuid, to.uuid, to.entry.virtual_size.div_ceil(8 << 16))
-        };
+        let [from, to] = call.texts()?.map(str::to_owned);
+        let api = Arc::clone(self);
+        let (from, to, bytes) = blocking(move || {
+            let vdis = api.vdis();
+            let (from, to) = (vdis.find(&from)?, vdis.find(&to)?);
+            Ok((from.uuid, to.uuid, to.entry.virtual_size.div_ceil(8 << 16)))
+        })
+        .await?;
         let units = u32::try_from(bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX);
         if units > self.units {
             return Err(Failure::internal(format!("a bitmap of {bytes} bytes is more than this server has room for")));
         }
+        // Results that nobody fetches must not keep others from theirs for ever.
+        if self.room.available_permits() < units as usize {
+            lock(&self.tasks).make_room(now());
+        }
         let turn = async {
-            let turn = self.listing.acquire().await;
             let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+            let turn = Arc::clone(&self.listing).acquire_owned().await;
             turn.ok().zip(room.ok())
         };
-        let Ok(Some((_turn, room))) = tokio::time::timeout(TURN, turn).await else {
+        let Ok(Some((turn, room))) = tokio::time::timeout(TURN, turn).await else {
             return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
         };
         let api = Arc::clone(self);
         blocking(move || {
-            let vdis = api.vdis.read().unwrap_or_else(PoisonError::into_inner);
+            // Even if no one waits for the answer any more, the next listing comes after this one.
+            let _turn = turn;
+            let vdis = api.vdis();
             let changed = vdis.list_changed_blocks(from, to)?;
             let bytes = changed.bitmap.to_raw(changed_blocks::BitOrder::Msb0);
             Ok(Value::Bitmap(Arc::new(Bitmap { bytes, _room: room })))

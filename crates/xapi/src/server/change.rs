@@ -39,7 +39,7 @@ impl Api {
         match verb {
             "enable_cbt" => vdis.track(&vdi, true)?,
             "disable_cbt" => vdis.track(&vdi, false)?,
-            "data_destroy" => vdis.destroy_data(vdi)?,
+            "data_destroy" => vdis.destroy_data(&vdi)?,
             "destroy" => {
                 vdis.destroy(&vdi)?;
                 self.events.add("vdi", reference, Operation::Delete);

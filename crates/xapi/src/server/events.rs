@@ -38,13 +38,24 @@ pub(super) struct Event {
 /// The changes since the server began, the last of each object, counted from 1.
 #[derive(Debug)]
 pub(super) struct Events {
-    last: Mutex<HashMap<String, Event>>,
+    last: Mutex<Last>,
     number: watch::Sender<u64>,
+    /// Tells the events of this server from those of another before it.
+    run: u64,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    /// By reference.
+    events: HashMap<String, Event>,
+    /// Up to this number, not all of them are known any more.
+    forgotten: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { last: Mutex::default(), number: watch::Sender::new(0) }
+        let (run, _) = uuid::Uuid::new_v4().as_u64_pair();
+        Self { last: Mutex::default(), number: watch::Sender::new(0), run }
     }
 }
 
@@ -53,22 +64,41 @@ impl Events {
     pub(super) fn add(&self, class: &'static str, reference: &str, operation: Operation) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *self.number.borrow() + 1;
-        if last.len() >= MOST && !last.contains_key(reference) {
-            let median = number.saturating_sub(MOST as u64 / 2);
-            last.retain(|_, event| event.number > median);
+        if last.events.len() >= MOST && !last.events.contains_key(reference) {
+            last.forgotten = number.saturating_sub(MOST as u64 / 2);
+            let forgotten = last.forgotten;
+            last.events.retain(|_, event| event.number > forgotten);
         }
         let event = Event { number, class, reference: reference.to_owned(), operation };
-        last.insert(reference.to_owned(), event);
+        last.events.insert(reference.to_owned(), event);
         self.number.send_replace(number);
         number
     }
 
-    /// The number of the last event, and what has happened after another, in order.
-    pub(super) fn since(&self, number: u64) -> (u64, Vec<Event>) {
+    pub(super) const fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// What a client that has seen all up to an event says when it asks again.
+    pub(super) fn token(&self, number: u64) -> String {
+        format!("{},{number}", self.run)
+    }
+
+    /// The number of the last event.
+    pub(super) fn number(&self) -> u64 {
+        *self.number.borrow()
+    }
+
+    /// What has happened after an event, in order; nothing if that is not known: it is too long ago, or was before this
+    /// server began.
+    pub(super) fn since(&self, number: u64) -> Option<Vec<Event>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut events: Vec<Event> = last.values().filter(|event| event.number > number).cloned().collect();
+        if number < last.forgotten || number > self.number() {
+            return None;
+        }
+        let mut events: Vec<Event> = last.events.values().filter(|event| event.number > number).cloned().collect();
         events.sort_by_key(|event| event.number);
-        (*self.number.borrow(), events)
+        Some(events)
     }
 
     /// Tells when more happens from now on.

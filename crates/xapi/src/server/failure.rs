@@ -47,6 +47,12 @@ impl Failure {
         Self::new(code, [String::new(), format!("{text} [opterr={option}]"), detail])
     }
 
+    /// A log that cannot be trusted.
+    pub(super) fn inconsistent(detail: String) -> Self {
+        let text = "Changed block tracking log is in an inconsistent state.";
+        Self::storage("SR_BACKEND_FAILURE_459", text, "Inconsistent bitmaps", detail)
+    }
+
     /// What [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks) says, for that newer disk.
     pub(super) fn listing(error: &ChainError, newer: &str) -> Self {
         let detail = error.to_string();
@@ -66,10 +72,7 @@ impl Failure {
                 let text = "The VDI is not available";
                 Self::storage("SR_BACKEND_FAILURE_46", text, &source.to_string(), detail)
             }
-            ChainError::Log { .. } | ChainError::Shrunk { .. } => {
-                let text = "Changed block tracking log is in an inconsistent state.";
-                Self::storage("SR_BACKEND_FAILURE_459", text, "Inconsistent bitmaps", detail)
-            }
+            ChainError::Log { .. } | ChainError::Shrunk { .. } => Self::inconsistent(detail),
             other => Self::internal(other.to_string()),
         }
     }
@@ -78,7 +81,10 @@ impl Failure {
 /// Of changes to a store.
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
-        Self::listing(&error, "")
+        match error {
+            ChainError::Log { .. } | ChainError::Shrunk { .. } => Self::listing(&error, ""),
+            other => Self::internal(other.to_string()),
+        }
     }
 }
 

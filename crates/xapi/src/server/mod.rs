@@ -51,6 +51,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::Secret;
 use api::Api;
 use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -65,6 +66,9 @@ const NULL: &str = "OpaqueRef:NULL";
 
 /// How deeply values of a call may be nested.
 const DEPTH: usize = 32;
+
+/// The highest limit of connections.
+const MOST_CONNECTIONS: usize = 1 << 16;
 
 /// A call, whatever its notation.
 #[derive(Debug)]
@@ -82,25 +86,17 @@ struct Malformed(String);
 pub struct Options {
     store: PathBuf,
     user: String,
-    password: Password,
+    password: Secret,
     read_only: bool,
     tls: Option<Tls>,
     limits: Limits,
-}
-
-struct Password(String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
 }
 
 /// What a client may take up.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at a time. More of them wait.
+    /// Connections at a time, from 1 to 65,536. More of them wait.
     pub connections: usize,
     /// The longest request, in bytes.
     pub request_bytes: usize,
@@ -131,11 +127,11 @@ impl Default for Limits {
 
 impl Options {
     /// A folder of logs, for one user.
-    pub fn new(store: impl Into<PathBuf>, user: impl Into<String>, password: impl Into<String>) -> Self {
+    pub fn new(store: impl Into<PathBuf>, user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self {
             store: store.into(),
             user: user.into(),
-            password: Password(password.into()),
+            password: password.into(),
             read_only: false,
             tls: None,
             limits: Limits::default(),
@@ -182,13 +178,13 @@ impl Server {
     /// What the system says of the folder or of the address.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let Options { store, user, password, read_only, tls, limits } = options;
-        let vdis = Vdis::open(&store)
+        let vdis = Vdis::open(&store, read_only)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", store.display())))?;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
-        let sessions = Sessions::new(user, password.0);
+        let sessions = Sessions::new(user, password);
         let api = Arc::new(Api::new(vdis, sessions, read_only, limits.bitmap_bytes));
         Ok(Self { listener, address, api, tls, limits })
     }
@@ -202,7 +198,8 @@ impl Server {
     /// Answers until it is told to stop. Calls that are under way then are answered, within
     /// [`Limits::stop_time`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let connections = self.limits.connections.clamp(1, MOST_CONNECTIONS);
+        let places = Arc::new(Semaphore::new(connections));
         let (stopping, _) = watch::channel(false);
         let mut stop = pin!(stop);
         loop {
@@ -223,7 +220,7 @@ impl Server {
         }
         drop(self.listener);
         stopping.send_replace(true);
-        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        let all = u32::try_from(connections).unwrap_or(u32::MAX);
         // Whoever is not done by then never will be.
         let _ = tokio::time::timeout(self.limits.stop_time, places.acquire_many(all)).await;
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use crate::Secret;
+
 /// After so long without a call, a session ends.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
 
@@ -15,18 +17,19 @@ const MOST: usize = 500;
 /// The sessions, and who may have one.
 pub(super) struct Sessions {
     user: String,
-    password: String,
+    password: Secret,
     last_used: HashMap<String, Instant>,
 }
 
 impl Sessions {
-    pub(super) fn new(user: String, password: String) -> Self {
+    pub(super) fn new(user: String, password: Secret) -> Self {
         Self { user, password, last_used: HashMap::new() }
     }
 
     /// A session, if that is the password.
     pub(super) fn login(&mut self, user: &str, password: &str, now: Instant) -> Option<String> {
-        let right = user.as_bytes().ct_eq(self.user.as_bytes()) & password.as_bytes().ct_eq(self.password.as_bytes());
+        let right =
+            user.as_bytes().ct_eq(self.user.as_bytes()) & password.as_bytes().ct_eq(self.password.expose().as_bytes());
         if !bool::from(right) {
             return None;
         }
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn only_the_password_opens_a_session_and_it_does_not_last_for_ever() {
         let now = Instant::now();
-        let mut sessions = Sessions::new("root".to_owned(), "secret".to_owned());
+        let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         for (user, password) in [("root", ""), ("", ""), ("root", "secre"), ("root", "secret "), ("admin", "secret")] {
             assert!(sessions.login(user, password, now).is_none(), "{user} {password}");
         }
@@ -86,7 +89,7 @@ mod tests {
     #[test]
     fn the_session_that_was_not_used_for_the_longest_time_makes_room() {
         let start = Instant::now();
-        let mut sessions = Sessions::new("root".to_owned(), "secret".to_owned());
+        let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         let login = |sessions: &mut Sessions, second| {
             sessions.login("root", "secret", start + Duration::from_secs(second)).expect("right")
         };

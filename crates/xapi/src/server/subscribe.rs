@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::api::{Api, blocking, now};
 use super::events::{Event, Operation};
-use super::methods::{CLASSES, class_of};
+use super::methods::{CLASSES, class_of, known_as};
+use super::records;
 use super::value::{Struct, Value};
 use super::{Call, Failure};
 
@@ -33,17 +34,25 @@ impl Api {
                 None => wanted == "*" || *wanted == event.class,
             })
         };
+        let since = match token.split_once(',').map(|(run, number)| (run.parse::<u64>(), number.parse::<u64>())) {
+            Some((Ok(run), Ok(number))) => Some(number).filter(|_| run == self.events.run()),
+            None if token.is_empty() => None,
+            _ => return Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token.to_string()])),
+        };
         let mut changes = self.events.watch();
         loop {
             changes.borrow_and_update();
-            let (number, events) = match token.parse() {
-                Ok(since) => self.events.since(since),
-                Err(_) if token.is_empty() => (self.events.since(u64::MAX).0, self.everything().await?),
-                Err(_) => return Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token.to_string()])),
+            let number = self.events.number();
+            let known: Option<Vec<Event>> = since.and_then(|since| self.events.since(since));
+            // One who has seen nothing, or too little to catch up, gets everything at once.
+            let everything = known.is_none();
+            let events = match known {
+                Some(events) => events,
+                None => self.everything().await?,
             };
             let events: Vec<Event> = events.into_iter().filter(wants).collect();
             let left = end.saturating_duration_since(Instant::now());
-            if !events.is_empty() || token.is_empty() || left.is_zero() {
+            if !events.is_empty() || everything || left.is_zero() {
                 let api = Arc::clone(self);
                 return blocking(move || api.events(events, number)).await;
             }
@@ -57,10 +66,11 @@ impl Api {
         let api = Arc::clone(self);
         blocking(move || {
             let mut events = Vec::new();
+            let vdis = api.vdis();
             for (class, _) in CLASSES {
                 let Some(class_name) = class_of(class) else { continue };
                 let add = |reference| Event { number: 0, class: class_name, reference, operation: Operation::Add };
-                events.extend(api.references(class)?.into_iter().map(add));
+                events.extend(api.references(&vdis, class)?.into_iter().map(add));
             }
             Ok(events)
         })
@@ -71,9 +81,15 @@ impl Api {
     fn events(&self, events: Vec<Event>, number: u64) -> Result<Value, Failure> {
         let int = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let mut list = Vec::with_capacity(events.len());
+        let vdis = self.vdis();
+        let all = if events.iter().any(|event| event.class == "vdi") { vdis.all()? } else { Vec::new() };
         for Event { number, class, reference, operation } in events {
-            let (name, _) = CLASSES.iter().find(|(name, _)| name.eq_ignore_ascii_case(class)).unwrap_or(&CLASSES[0]);
-            let snapshot = self.record(name, &reference).ok().filter(|_| operation != Operation::Delete);
+            let record = match class {
+                _ if operation == Operation::Delete => Err(Failure::bad_handle(class, &reference)),
+                "vdi" => vdis.find(&reference).map(|vdi| records::vdi(&vdis, &vdi, &all)),
+                _ => self.record(&vdis, known_as(class), &reference),
+            };
+            let snapshot = record.ok();
             // One that has gone since will have an event of its own.
             if snapshot.is_none() && operation != Operation::Delete {
                 continue;
@@ -90,12 +106,12 @@ impl Api {
         }
         let mut counts = Struct::new();
         for (class, _) in CLASSES {
-            counts.push((class.to_lowercase().into(), int(self.references(class)?.len() as u64)));
+            counts.push((class.to_lowercase().into(), int(self.references(&vdis, class)?.len() as u64)));
         }
         Ok(Value::Struct(vec![
             ("events".into(), Value::List(list)),
             ("valid_ref_counts".into(), Value::Struct(counts)),
-            ("token".into(), Value::text(number.to_string())),
+            ("token".into(), Value::text(self.events.token(number))),
         ]))
     }
 }

@@ -11,8 +11,11 @@ use super::{Failure, NULL};
 /// Tasks that may be there at a time.
 const MOST: usize = 1000;
 
-/// Seconds after which a task that has ended makes room for others, if no one destroys it.
+/// Seconds after which a task that has ended makes room for other tasks, if no one destroys it.
 const KEPT_SECONDS: i64 = 3600;
+
+/// The same for one that has a bitmap as its result, if others wait for the memory that it takes.
+const BITMAP_KEPT_SECONDS: i64 = 60;
 
 /// All of them, by reference.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ struct Task {
 
 #[derive(Debug)]
 enum Outcome {
-    /// Not known yet. The handle comes right after the task.
+    /// Not known yet. What can be stopped gets its handle right after the task.
     Pending(Option<AbortHandle>),
     Success(Value),
     Failure(Failure),
@@ -80,6 +83,14 @@ impl Tasks {
         Ok(reference)
     }
 
+    /// Forgets what has waited for long and takes much memory.
+    pub(super) fn make_room(&mut self, now: i64) {
+        self.0.retain(|_, task| {
+            let large = matches!(task.outcome, Outcome::Success(Value::Bitmap(_)));
+            !large || now.saturating_sub(task.finished) < BITMAP_KEPT_SECONDS
+        });
+    }
+
     /// What stops the task.
     pub(super) fn can_be_stopped(&mut self, reference: &str, with: AbortHandle) {
         if let Some(Task { outcome: Outcome::Pending(handle), .. }) = self.0.get_mut(reference) {
@@ -97,18 +108,20 @@ impl Tasks {
         }
     }
 
-    /// Stops a task that has not ended.
+    /// Stops a task that has not ended, if it can be stopped.
     pub(super) fn cancel(&mut self, reference: &str, now: i64) -> Result<(), Failure> {
         let task = self.0.get_mut(reference).ok_or_else(|| unknown(reference))?;
-        if let Outcome::Pending(handle) = &task.outcome {
-            handle.iter().for_each(AbortHandle::abort);
-            task.outcome = Outcome::Cancelled;
-            task.finished = now;
+        match &task.outcome {
+            Outcome::Pending(Some(handle)) => handle.abort(),
+            Outcome::Pending(None) => return Err(Failure::not_allowed("task cannot be cancelled")),
+            _ => return Ok(()),
         }
+        task.outcome = Outcome::Cancelled;
+        task.finished = now;
         Ok(())
     }
 
-    /// Stops and forgets a task.
+    /// Forgets a task, and stops it if it can be stopped.
     pub(super) fn destroy(&mut self, reference: &str) -> Result<(), Failure> {
         let task = self.0.remove(reference).ok_or_else(|| unknown(reference))?;
         if let Outcome::Pending(Some(handle)) = task.outcome {
@@ -161,7 +174,10 @@ impl Task {
                 Outcome::Cancelled => Value::texts(["TASK_CANCELLED".to_owned(), reference.to_owned()]),
                 _ => Value::List(Vec::new()),
             },
-            "allowed_operations" => Value::texts(["cancel", "destroy"]),
+            "allowed_operations" => {
+                let cancel = matches!(self.outcome, Outcome::Pending(Some(_))).then_some("cancel");
+                Value::texts(cancel.into_iter().chain(["destroy"]))
+            }
             "subtasks" => Value::List(Vec::new()),
             "current_operations" | "other_config" => Value::Struct(Vec::new()),
             "resident_on" | "subtask_of" => Value::text(NULL),

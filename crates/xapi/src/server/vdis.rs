@@ -5,13 +5,13 @@
 //! The file only ever adds to the logs; without it, they are served all the same.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker};
+use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker, Warning};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +19,9 @@ use super::Failure;
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
+
+/// Held by the one server that may change the folder.
+const LOCK: &str = "vdis.lock";
 
 /// A disk.
 #[derive(Clone, Debug)]
@@ -66,6 +69,22 @@ pub(super) struct Vdis {
     pub(super) sr: Uuid,
     /// Disks that clients were told of, to tell one that has vanished from one that never was.
     told: Mutex<HashSet<Uuid>>,
+    /// Nothing if nothing is ever changed.
+    _lock: Option<File>,
+}
+
+/// Keeps other servers from changing a folder.
+fn lock(folder: &Path) -> io::Result<File> {
+    let name = folder.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&name);
+    let file = file.map_err(|error| io::Error::new(error.kind(), format!("{LOCK}: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::other("another server may change this folder; one that only reads can be started beside it"))
+        }
+        Err(TryLockError::Error(error)) => Err(io::Error::new(error.kind(), format!("{LOCK}: {error}"))),
+    }
 }
 
 impl Vdi {
@@ -75,9 +94,11 @@ impl Vdi {
 }
 
 impl Vdis {
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+    /// Opens a folder. Only one server at a time may change it: each writes the inventory as it knows it.
+    pub(super) fn open(folder: &Path, read_only: bool) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
+        let lock = if read_only { None } else { Some(lock(&folder)?) };
         let inventory = match fs::read(folder.join(FILE)) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))?,
@@ -85,7 +106,7 @@ impl Vdis {
             Err(error) => return Err(io::Error::new(error.kind(), format!("{FILE}: {error}"))),
         };
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
-        Ok(Self { folder, tracker, inventory, sr, told: Mutex::default() })
+        Ok(Self { folder, tracker, inventory, sr, told: Mutex::default(), _lock: lock })
     }
 
     /// The reference of a disk. It is the same each time that the folder is served, and never the UUID.
@@ -198,8 +219,7 @@ impl Vdis {
     /// Makes a disk whose changes are not tracked.
     pub(super) fn create(&mut self, entry: Entry) -> Result<Uuid, Failure> {
         let uuid = Uuid::new_v4();
-        self.inventory.vdis.insert(uuid, entry);
-        self.write()?;
+        self.note(|vdis| drop(vdis.insert(uuid, entry)))?;
         Ok(uuid)
     }
 
@@ -213,8 +233,8 @@ impl Vdis {
             return Ok(self.tracker.create(vdi.uuid, size)?);
         }
         // The disk must not vanish along with its log, nor its snapshots be taken for disks.
-        self.remember_snapshots(vdi.uuid)?;
-        self.remember(vdi.clone())?;
+        let snapshots = self.snapshots(vdi.uuid)?;
+        self.note(|vdis| vdis.extend(snapshots.chain([(vdi.uuid, vdi.entry.clone())])))?;
         Ok(self.tracker.delete(vdi.uuid)?)
     }
 
@@ -225,52 +245,65 @@ impl Vdis {
             self.tracker.snapshot(vdi.uuid, uuid)?;
         }
         let entry = Entry { is_a_snapshot: true, snapshot_of: Some(vdi.uuid), snapshot_time: now, ..vdi.entry.clone() };
-        self.inventory.vdis.insert(uuid, entry);
-        self.write()?;
-        Ok(uuid)
+        let noted = self.note(|vdis| drop(vdis.insert(uuid, entry)));
+        if noted.is_err() && vdi.tracked {
+            // What its log has goes back to the disk's. If that fails too, there is one snapshot more.
+            drop(self.tracker.delete(uuid));
+        }
+        noted.map(|()| uuid)
     }
 
     /// Forgets the data of a snapshot. What changed stays.
-    pub(super) fn destroy_data(&mut self, mut vdi: Vdi) -> Result<(), Failure> {
-        vdi.entry.data_destroyed = true;
-        self.remember(vdi)
+    pub(super) fn destroy_data(&mut self, vdi: &Vdi) -> Result<(), Failure> {
+        let entry = Entry { data_destroyed: true, ..vdi.entry.clone() };
+        self.note(|vdis| drop(vdis.insert(vdi.uuid, entry)))
     }
 
     /// Removes a disk. What its log says goes to its child's.
     pub(super) fn destroy(&mut self, vdi: &Vdi) -> Result<(), Failure> {
-        self.remember_snapshots(vdi.uuid)?;
+        let snapshots = self.snapshots(vdi.uuid)?;
+        self.note(|vdis| vdis.extend(snapshots))?;
         if vdi.tracked {
             self.tracker.delete(vdi.uuid)?;
         }
-        self.inventory.vdis.remove(&vdi.uuid);
-        self.write()?;
+        self.note(|vdis| drop(vdis.remove(&vdi.uuid)))?;
         self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&vdi.uuid);
         Ok(())
     }
 
-    /// The call.
+    /// The call. A client sees no warnings: where changes may be missing, there is no answer.
     pub(super) fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, Failure> {
-        let reference = self.reference(to);
-        self.tracker.store()?.list_changed_blocks(from, to).map_err(|error| Failure::listing(&error, &reference))
+        let changed = self.tracker.store()?.list_changed_blocks(from, to);
+        let changed = changed.map_err(|error| Failure::listing(&error, &self.reference(to)))?;
+        match changed.warnings.iter().find(|warning| matches!(warning, Warning::NotConsistent { .. })) {
+            Some(warning) => Err(Failure::inconsistent(warning.to_string())),
+            None => Ok(changed),
+        }
     }
 
-    /// Writes down what is known only by way of a disk's log.
-    fn remember_snapshots(&mut self, of: Uuid) -> Result<(), Failure> {
-        let snapshots: Vec<Vdi> = self.all()?.into_iter().filter(|vdi| vdi.entry.snapshot_of == Some(of)).collect();
-        self.inventory.vdis.extend(snapshots.into_iter().map(|vdi| (vdi.uuid, vdi.entry)));
-        self.write()
+    /// A disk's snapshots, which may be known as such only by way of its log.
+    fn snapshots(&self, of: Uuid) -> Result<impl Iterator<Item = (Uuid, Entry)> + use<>, Failure> {
+        let snapshots = self.all()?.into_iter().filter(move |vdi| vdi.entry.snapshot_of == Some(of));
+        Ok(snapshots.map(|vdi| (vdi.uuid, vdi.entry)))
     }
 
-    fn remember(&mut self, vdi: Vdi) -> Result<(), Failure> {
-        self.inventory.vdis.insert(vdi.uuid, vdi.entry);
-        self.write()
+    /// Changes the inventory, once that has been written down.
+    fn note(&mut self, change: impl FnOnce(&mut BTreeMap<Uuid, Entry>)) -> Result<(), Failure> {
+        let mut vdis = self.inventory.vdis.clone();
+        change(&mut vdis);
+        if vdis != self.inventory.vdis {
+            let inventory = Inventory { vdis };
+            self.write(&inventory)?;
+            self.inventory = inventory;
+        }
+        Ok(())
     }
 
     /// Replaces the file as a whole.
-    fn write(&self) -> Result<(), Failure> {
+    fn write(&self, inventory: &Inventory) -> Result<(), Failure> {
         let path = self.folder.join(FILE);
         let new = path.with_extension("json.new");
-        let text = serde_json::to_vec_pretty(&self.inventory).map_err(|error| Failure::internal(error.to_string()))?;
+        let text = serde_json::to_vec_pretty(inventory).map_err(|error| Failure::internal(error.to_string()))?;
         let write = || {
             let mut file = File::create(&new)?;
             file.write_all(&text)?;

@@ -161,10 +161,16 @@ fn errors_are_those_of_a_host() {
     session.get(list, &[&older, &newer]);
     tracker.set(DISK, |header| header.consistent = true).expect("there");
 
+    // A log between was not closed cleanly: the host's answer would hide that changes may be missing.
+    let inconsistent = "Changed block tracking log is in an inconsistent state. [opterr=Inconsistent bitmaps]";
+    let between = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&newer]))).expect("a UUID");
+    tracker.set(between, |header| header.consistent = false).expect("there");
+    assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
+    tracker.set(between, |header| header.consistent = true).expect("there");
+
     // The log is too short for its disk.
     let log = served.folder().join(format!("{DISK}.cbtlog"));
     let bytes = fs::read(&log).expect("there");
-    let inconsistent = "Changed block tracking log is in an inconsistent state. [opterr=Inconsistent bitmaps]";
     for length in 0..bytes.len() {
         fs::write(&log, &bytes[..length]).expect("room");
         let error = session.error(list, &[&older, &disk]);
@@ -202,7 +208,8 @@ fn a_circle_is_an_answer_too() {
     let tracker = served.tracker();
     for n in 1..=3 {
         tracker.create(Uuid::from_u128(n), size(MIB)).expect("new");
-        tracker.set(Uuid::from_u128(n), |header| header.child = Some(Uuid::from_u128(n % 2 + 1))).expect("there");
+        let next = Some(Uuid::from_u128(n % 2 + 1));
+        tracker.set(Uuid::from_u128(n), |header| (header.parent, header.child) = (next, next)).expect("there");
     }
     let session = served.login();
     let [from, to] = [1, 3].map(|n| session.vdi(Uuid::from_u128(n)));

@@ -59,8 +59,9 @@ fn everything_comes_first_and_then_what_changes() {
 fn a_client_waits_until_something_happens_or_its_time_is_over() {
     let served = Served::new();
     let session = served.login();
+    let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
     let start = Instant::now();
-    let answer = session.get("event.from", &[&json!(["pool"]), &json!("0"), &json!(0.3)]);
+    let answer = session.get("event.from", &[&json!(["pool"]), &token, &json!(0.3)]);
     assert_eq!(answer["events"], json!([]));
     assert!((Duration::from_millis(300)..Duration::from_secs(10)).contains(&start.elapsed()));
 
@@ -72,11 +73,34 @@ fn a_client_waits_until_something_happens_or_its_time_is_over() {
             session.get("event.inject", &[&json!("pool"), &pools[0]])
         });
         let start = Instant::now();
-        let answer = session.get("event.from", &[&json!(["pool"]), &json!("0"), &json!(60)]);
+        let answer = session.get("event.from", &[&json!(["pool"]), &token, &json!(60)]);
         assert_eq!(answer["events"][0]["ref"], pools[0]);
         assert!((Duration::from_millis(100)..Duration::from_secs(20)).contains(&start.elapsed()));
     });
     let bad = session.error("event.from", &[&json!(["pool"]), &json!("x"), &json!(1)]);
     assert_eq!(bad, ["EVENT_FROM_TOKEN_PARSE_FAILURE", "x"]);
     assert_eq!(session.error("event.inject", &[&json!("VM"), &json!("x")]), ["EVENT_SUBSCRIPTION_PARSE_FAILURE", "VM"]);
+    assert_eq!(session.error("event.inject", &[&json!("pool"), &json!("x")]), ["HANDLE_INVALID", "pool", "x"]);
+    // What a server before this one has said, and what this one has not said yet: it is told everything.
+    let (run, number) = token.as_str().and_then(|token| token.split_once(',')).expect("two parts");
+    for other in [format!("{run},999"), format!("1,{number}"), "1,0".to_owned()] {
+        let answer = session.get("event.from", &[&json!(["pool"]), &json!(other), &json!(60)]);
+        assert_eq!(answer["events"][0]["operation"], json!("add"), "{other}");
+    }
+}
+
+#[test]
+fn clients_note_things_down_at_the_pool() {
+    let served = Served::new();
+    let session = served.login();
+    let pool = session.get("pool.get_all", &[])[0].take();
+    let note =
+        |key: &str, value: &str| session.call("pool.add_to_other_config", &[pool.clone(), json!(key), json!(value)]);
+    assert_eq!(note("a", "1"), Ok(json!("")));
+    assert_eq!(note("a", "2").expect_err("it is there")[0], "MAP_DUPLICATE_KEY");
+    assert_eq!(session.get("pool.get_other_config", &[&pool]), json!({"a": "1"}));
+    session.get("pool.remove_from_other_config", &[&pool, &json!("a")]);
+    session.get("pool.remove_from_other_config", &[&pool, &json!("a")]);
+    assert_eq!(session.get("pool.get_other_config", &[&pool]), json!({}));
+    assert_eq!(note("long", &"x".repeat(5000)).expect_err("too long")[0], "INTERNAL_ERROR");
 }

@@ -107,6 +107,25 @@ fn a_task_can_be_cancelled_and_there_is_an_end_to_them() {
     session.get("Async.VDI.enable_cbt", &[&disk]);
 }
 
+/// What changes something is not hidden by being cancelled.
+#[test]
+fn only_listings_can_be_cancelled() {
+    let served = Served::new();
+    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    for _ in 0..20 {
+        let task = session.get("Async.VDI.snapshot", &[&disk]);
+        match session.call("task.cancel", std::slice::from_ref(&task)) {
+            // It had ended.
+            Ok(_) => {}
+            Err(error) => assert_eq!(error, ["OPERATION_NOT_ALLOWED", "task cannot be cancelled"]),
+        }
+        assert_eq!(ended(&session, &task)["status"], json!("success"));
+    }
+    assert_eq!(session.get("VDI.get_snapshots", &[&disk]).as_array().map(Vec::len), Some(20));
+}
+
 #[test]
 fn a_disk_whose_bitmap_never_fits_is_refused_at_once() {
     let served = Served::limited(|limits| limits.bitmap_bytes = 1 << 20);

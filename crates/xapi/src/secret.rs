@@ -11,6 +11,12 @@ impl From<String> for Secret {
     }
 }
 
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
@@ -18,7 +24,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -30,7 +36,7 @@ impl Drop for Secret {
 }
 
 /// Bytes that are overwritten when they are dropped.
-pub(super) struct Wiped(pub(super) Vec<u8>);
+pub(crate) struct Wiped(pub(crate) Vec<u8>);
 
 impl AsRef<[u8]> for Wiped {
     fn as_ref(&self) -> &[u8] {

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use tokio_rustls::rustls::SupportedCipherSuite;
 use tokio_rustls::rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
-use super::Error;
-
 /// The SHA-256 fingerprint of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
@@ -27,13 +25,22 @@ impl Fingerprint {
     }
 }
 
+/// A text that is no fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is no SHA-256 fingerprint: {reason}; it has the 64 hexadecimal digits that openssl x509 -fingerprint -sha256 prints"
+)]
+pub struct FingerprintError {
+    reason: &'static str,
+}
+
 impl FromStr for Fingerprint {
-    type Err = Error;
+    type Err = FingerprintError;
 
     /// 64 hexadecimal digits in upper or lower case, with or without a colon between each two, also with what openssl
     /// prints before them.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |reason| Error::Fingerprint { reason };
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let wrong = |reason| FingerprintError { reason };
         let text = text.trim();
         let digits = ["sha256:", "sha256 fingerprint="]
             .into_iter()
