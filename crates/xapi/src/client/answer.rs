@@ -178,7 +178,7 @@ mod tests {
             // Of 4 KiB each.
             (&[&[0x80][..], &[0; 39]].concat(), false),
         ] {
-            let bitmap = changed_blocks::Scanner::new(Encoding::Raw(changed_blocks::BitOrder::Msb0)).bitmap(bytes);
+            let bitmap = Scanner::new(Encoding::Raw(changed_blocks::BitOrder::Msb0)).bitmap(bytes);
             let body = bitmap.expect("bytes").to_base64().into_bytes();
             let answer = Answer { base64: 0..body.len(), body };
             let extents = answer.scanner(size, BlockSize::default()).extents(answer.base64());
