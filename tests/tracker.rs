@@ -114,6 +114,63 @@ fn what_a_kill_has_left_is_in_nobodys_way() {
     assert!(!rest.exists());
 }
 
+/// A log that was lost and made anew lacks what came before. No later change may hide that.
+#[test]
+fn a_log_that_was_made_anew_never_becomes_part_of_the_chain() {
+    let (folder, tracker) = tracker();
+    let [disk, monday, tuesday] = [0, 1, 2].map(id);
+    tracker.create(disk, size(100 * BLOCK)).expect("new");
+    tracker.snapshot(disk, monday).expect("a log");
+    tracker.snapshot(disk, tuesday).expect("a log");
+    tracker.mark(disk, ByteRange::between(0, 1)).expect("on the disk");
+    fs::remove_file(folder.path().join(format!("{disk}.cbtlog"))).expect("there");
+    tracker.create(disk, size(100 * BLOCK)).expect("it is gone");
+    let refused = |from| {
+        let error = tracker.store().expect("there").list_changed_blocks(from, disk).expect_err("a change is missing");
+        assert!(matches!(error, ChainError::Unrelated { .. }), "{error}");
+    };
+    refused(tuesday);
+    tracker.delete(tuesday).expect("a log");
+    refused(monday);
+    let wednesday = id(3);
+    tracker.snapshot(disk, wednesday).expect("a log");
+    refused(monday);
+    assert_eq!(changed(&tracker, wednesday, disk), BTreeSet::new());
+    // A lost snapshot's name is given again.
+    fs::remove_file(folder.path().join(format!("{wednesday}.cbtlog"))).expect("there");
+    tracker.snapshot(disk, wednesday).expect("it is gone");
+    assert_eq!(header(&tracker, wednesday).parent, None);
+    assert_eq!(changed(&tracker, wednesday, disk), BTreeSet::new());
+    refused(monday);
+}
+
+#[test]
+fn a_disk_has_its_limit() {
+    let (folder, tracker) = tracker();
+    let too_large = |error| matches!(error, ChainError::TooLarge { uuid, .. } if uuid == id(0));
+    assert!(too_large(tracker.create(id(0), size(Tracker::LARGEST + 1)).expect_err("too large")));
+    assert!(contents(folder.path()).is_empty());
+    tracker.create(id(0), size(BLOCK)).expect("new");
+    let grow = |bytes| tracker.set(id(0), |header| header.virtual_size = size(bytes));
+    assert!(too_large(grow(u64::MAX / 2).expect_err("too large")));
+    assert_eq!(header(&tracker, id(0)).virtual_size, size(BLOCK));
+}
+
+/// To open a named pipe would wait until someone writes into it.
+#[cfg(unix)]
+#[test]
+fn only_files_and_block_devices_are_logs() {
+    let (folder, tracker) = tracker();
+    tracker.create(id(0), size(BLOCK)).expect("new");
+    let pipe = folder.path().join(format!("{}.cbtlog", id(1)));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo").success());
+    let store = tracker.store().expect("there");
+    assert!(matches!(store.log(id(1)), Err(ChainError::Log { uuid, .. }) if uuid == id(1)));
+    assert!(matches!(store.list_changed_blocks(id(1), id(0)), Err(ChainError::Log { .. })));
+    assert!(matches!(tracker.snapshot(id(1), id(2)), Err(ChainError::Log { .. })));
+    assert_eq!(store.chains().len(), 2);
+}
+
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).expect("there").map(|entry| entry.expect("readable"));
     entries

@@ -60,16 +60,6 @@ pub enum Warning {
 }
 
 impl Log {
-    /// Whether the log's child is its own. If the child names another parent, or none, then tracking was switched off in
-    /// between, or a snapshot or deletion was cut short, and changes would be missing.
-    ///
-    /// A log that was written a second time under another name, before the first one was emptied, has the same parent,
-    /// and hides nothing.
-    pub(super) fn leads_to(&self, child: &Self) -> bool {
-        let parent = child.header.parent;
-        parent.is_some() && (parent == Some(self.uuid) || parent == self.header.parent)
-    }
-
     /// What is odd about the log, as the child of that disk, if it is one's.
     pub fn warnings(&self, parent: Option<Uuid>) -> impl Iterator<Item = Warning> + use<> {
         let Self { uuid, header, .. } = *self;
@@ -121,7 +111,7 @@ impl Store {
         to: Uuid,
         refuse: impl Fn(&[Log]) -> Result<(), ChainError>,
     ) -> Result<ChangedBlocks, ChainError> {
-        let _lock = self.keep_trackers_out();
+        let _lock = self.keep_trackers_out()?;
         let mut walk = self.now().walk(from, to);
         for _ in 0..ATTEMPTS {
             let answer = match &walk {
@@ -182,7 +172,7 @@ impl Store {
                 return Err(ChainError::Circle { uuid: log.uuid, path: log.path, child });
             }
             let Some(next) = self.log(child)? else { return Ok(Err(Unrelated::Broken { uuid: log.uuid, child })) };
-            if !log.leads_to(&next) {
+            if !log.header.leads_to(log.uuid, &next.header) {
                 return Ok(Err(Unrelated::OtherParent { uuid: log.uuid, child, parent: next.header.parent }));
             }
             logs.push(next.clone());

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::lock::{Sharing, lock};
 use super::{ChainError, End, Header, Store};
 use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
 
@@ -47,6 +48,9 @@ struct Content {
 }
 
 impl Tracker {
+    /// The largest disk that a log is made for, in bytes: 1 PiB. Its bitmap has 2 GiB.
+    pub const LARGEST: u64 = 1 << 50;
+
     /// The logs of a folder, which is there.
     ///
     /// # Errors
@@ -71,9 +75,10 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Exists`] if it has a log already.
+    /// [`ChainError::Exists`] if it has a log already, and [`ChainError::TooLarge`].
     pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
         let _lock = self.lock()?;
+        Self::refuse_too_large(uuid, virtual_size)?;
         self.refuse_existing(uuid)?;
         let header = Header { parent: None, child: None, consistent: true, virtual_size };
         self.write(uuid, &Content { header, bitmap: Bitmap::new(header.blocks()) })
@@ -83,7 +88,8 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if the disk would become smaller.
+    /// [`ChainError::Missing`] if there is no log, [`ChainError::Shrunk`] if the disk would become smaller, and
+    /// [`ChainError::TooLarge`].
     pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
         let _lock = self.lock()?;
         self.change(uuid, change)
@@ -99,6 +105,7 @@ impl Tracker {
             let (found, before) = (found.bytes(), before.bytes());
             return Err(ChainError::Shrunk { uuid, path: self.path(uuid), found, before });
         }
+        Self::refuse_too_large(uuid, found)?;
         content.bitmap.resize(content.header.blocks());
         self.write(uuid, &content)
     }
@@ -140,12 +147,12 @@ impl Tracker {
         self.mend()?;
         let mut content = self.read(uuid)?;
         let own = content.header;
-        content.header = Header { child: Some(uuid), consistent: true, ..own };
+        // One that had the snapshot's name, and is gone.
+        let parent = own.parent.filter(|&parent| parent != snapshot);
+        content.header = Header { parent, child: Some(uuid), consistent: true, ..own };
         self.write(snapshot, &content)?;
         // Before the disk's log is emptied: until then the chain has its changes twice, and afterwards still once.
-        if let Some(parent) = own.parent.filter(|&parent| self.path(parent).exists()) {
-            self.change(parent, |header| header.child = Some(snapshot))?;
-        }
+        self.relink(parent, uuid, Some(snapshot))?;
         content.header = Header { parent: Some(snapshot), ..own };
         content.bitmap.clear();
         self.write(uuid, &content)
@@ -166,9 +173,7 @@ impl Tracker {
         self.mend()?;
         let content = self.read(uuid)?;
         let Header { parent, child, .. } = content.header;
-        let there = |uuid: &Uuid| self.path(*uuid).exists();
-        if let Some(child) = child.filter(there) {
-            let mut heir = self.read(child)?;
+        if let Some((child, mut heir)) = self.heir(uuid, &content.header)? {
             heir.header.parent = parent;
             // The log was not closed cleanly, so now neither is what the child says.
             heir.header.consistent &= content.header.consistent;
@@ -179,9 +184,7 @@ impl Tracker {
             }
             self.write(child, &heir)?;
         }
-        if let Some(parent) = parent.filter(there) {
-            self.change(parent, |header| header.child = child)?;
-        }
+        self.relink(parent, uuid, child)?;
         let path = self.path(uuid);
         #[cfg(test)]
         tests::step().map_err(|source| ChainError::Write { path: path.clone(), source })?;
@@ -190,15 +193,31 @@ impl Tracker {
 
     /// Keeps other trackers and readers out as long as the result lives.
     fn lock(&self) -> Result<Option<File>, ChainError> {
-        let lock = || {
-            let folder = File::open(&self.folder)?;
-            folder.lock()?;
-            io::Result::Ok(Some(folder))
-        };
-        match lock() {
-            Err(error) if !cfg!(unix) || error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            result => result.map_err(|source| ChainError::Write { path: self.folder.clone(), source }),
+        lock(&self.folder, Sharing::Nobody)
+    }
+
+    /// Refuses what memory would not hold, before anything is allocated.
+    fn refuse_too_large(uuid: Uuid, size: VirtualSize) -> Result<(), ChainError> {
+        let virtual_size = size.bytes();
+        if virtual_size > Self::LARGEST { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
+    }
+
+    /// Gives a disk's parent another child, if it leads to that disk.
+    fn relink(&self, parent: Option<Uuid>, uuid: Uuid, child: Option<Uuid>) -> Result<(), ChainError> {
+        match parent.filter(|&parent| self.path(parent).exists()) {
+            Some(parent) if self.read(parent)?.header.child == Some(uuid) => {
+                self.change(parent, |header| header.child = child)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// The log of a disk's child, if that knows its parent. One that was tracked anew lacks what came before: it must not
+    /// become part of the chain.
+    fn heir(&self, uuid: Uuid, header: &Header) -> Result<Option<(Uuid, Content)>, ChainError> {
+        let Some(child) = header.child.filter(|&child| self.path(child).exists()) else { return Ok(None) };
+        let heir = self.read(child)?;
+        Ok(header.leads_to(uuid, &heir.header).then_some((child, heir)))
     }
 
     fn path(&self, uuid: Uuid) -> PathBuf {

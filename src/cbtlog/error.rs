@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use super::Tracker;
 use crate::{Consequence, Error};
 
 /// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
@@ -74,6 +75,20 @@ pub enum ChainError {
         from: Uuid,
         /// The newer disk.
         to: Uuid,
+    },
+    /// Another program has the folder locked, and did not let go of it for half a minute.
+    #[error("{}: another program has the folder locked", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A log is to be made for a disk that is larger than any.
+    #[error("{uuid} would have {virtual_size} bytes, but a log is made for at most {}", Tracker::LARGEST)]
+    TooLarge {
+        /// The disk.
+        uuid: Uuid,
+        /// Its size, in bytes.
+        virtual_size: u64,
     },
     /// What is to be marked as written does not lie on the disk.
     #[error("byte {byte} is not on {uuid}, which has {virtual_size} bytes")]
@@ -186,6 +201,8 @@ impl ChainError {
             Self::Shrunk { .. } => "chain-shrunk",
             Self::Circle { .. } => "circle",
             Self::Changing { .. } => "changing",
+            Self::Locked { .. } => "locked",
+            Self::TooLarge { .. } => "too-large",
             Self::NotOnDisk { .. } => "not-on-disk",
             Self::Exists { .. } => "exists",
             Self::Write { .. } => "write",
@@ -198,10 +215,11 @@ impl ChainError {
     pub const fn consequence(&self) -> Consequence {
         match self {
             Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
-            Self::InUse { .. } | Self::Changing { .. } => Consequence::Busy,
-            Self::NotOnDisk { .. } | Self::Exists { .. } | Self::Missing { end: End::Only, .. } => {
-                Consequence::WrongUsage
-            }
+            Self::InUse { .. } | Self::Changing { .. } | Self::Locked { .. } => Consequence::Busy,
+            Self::NotOnDisk { .. }
+            | Self::Exists { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
             Self::Write { .. } => Consequence::Failed,
             Self::Missing { .. } | Self::Unrelated { .. } | Self::Shrunk { .. } | Self::Circle { .. } => {
                 Consequence::UnusableBitmap
@@ -218,6 +236,8 @@ impl ChainError {
             Self::Missing { end: End::Only, .. } => "is it the right folder?",
             Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
             Self::Exists { .. } => "choose another UUID, or delete that log first",
+            Self::Locked { .. } => "try again once that is done; is a cbt store stopped?",
+            Self::TooLarge { .. } => "is the size right?",
             Self::Changing { .. } => "try again once the snapshot or deletion is done",
             Self::Write { .. } => return None,
             Self::Missing { .. } => {

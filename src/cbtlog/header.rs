@@ -33,6 +33,15 @@ pub struct Header {
 }
 
 impl Header {
+    /// Whether the log's child is its own. If the child names another parent, or none, then tracking was switched off in
+    /// between, or a snapshot or deletion was cut short, and changes would be missing.
+    ///
+    /// A log that was written a second time under another name, before the first one was emptied, has the same parent,
+    /// and hides nothing.
+    pub(super) fn leads_to(&self, uuid: Uuid, child: &Self) -> bool {
+        child.parent.is_some() && (child.parent == Some(uuid) || child.parent == self.parent)
+    }
+
     /// The size of the blocks that a `.cbtlog` tracks.
     pub const BLOCK_SIZE: BlockSize = BlockSize::DEFAULT;
 

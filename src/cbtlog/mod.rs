@@ -6,6 +6,7 @@ mod edit;
 mod error;
 mod forest;
 mod header;
+mod lock;
 mod mend;
 mod store;
 

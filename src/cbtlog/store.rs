@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::lock::{Sharing, lock};
 use super::{ChainError, HEADER_BYTES, Header};
 use crate::{Encoding, Error, Scanner};
 
@@ -60,7 +61,7 @@ impl Log {
     /// [`ChainError::Log`] if it cannot be opened, or with what `scan` says.
     pub fn scan<R>(&self, scan: impl FnOnce(Scanner, &File) -> crate::Result<R>) -> Result<R, ChainError> {
         let scanner = Scanner::new(Encoding::CbtLog).virtual_size(self.header.virtual_size).allow_inconsistent(true);
-        File::open(&self.path)
+        open(&self.path)
             .map_err(|source| Error::Read { offset: 0, source })
             .and_then(|file| scan(scanner, &file))
             .map_err(|source| ChainError::Log { uuid: self.uuid, path: self.path.clone(), source })
@@ -108,15 +109,13 @@ impl Store {
         now
     }
 
-    /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives. It
-    /// must not stand in the way of reading where locks cannot be had.
-    pub(super) fn keep_trackers_out(&self) -> Option<File> {
+    /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives.
+    pub(super) fn keep_trackers_out(&self) -> Result<Option<File>, ChainError> {
         #[cfg(test)]
         if self.unlocked {
-            return None;
+            return Ok(None);
         }
-        let folder = File::open(self.folder.as_deref()?).ok()?;
-        folder.lock_shared().is_ok().then_some(folder)
+        self.folder.as_deref().map_or(Ok(None), |folder| lock(folder, Sharing::Readers))
     }
 
     /// Where the log of a disk is.
@@ -151,10 +150,23 @@ pub(super) fn file_name(uuid: Uuid) -> String {
     format!("{uuid}.{EXTENSION}")
 }
 
+/// Opens a log, which is a file or a block device. To open something else, such as a named pipe, may wait for ever.
+fn open(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = fs::metadata(path)?.file_type();
+        if !kind.is_file() && !kind.is_dir() && !kind.is_block_device() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a block device"));
+        }
+    }
+    File::open(path)
+}
+
 fn read_header(path: &Path) -> Result<(Header, Option<FileId>), Error> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
     let mut read = || {
-        let mut file = File::open(path)?;
+        let mut file = open(path)?;
         file.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head)?;
         file_id(&file)
     };
