@@ -67,7 +67,8 @@ mod tests {
         let held = File::open(folder.path()).expect("there");
         // Readers do not keep each other out.
         held.lock_shared().expect("possible");
-        store().list_changed_blocks(disk, snapshot).expect_err("there is none").consequence();
+        let error = store().list_changed_blocks(snapshot, disk).expect_err("there is no snapshot yet");
+        assert!(matches!(error, ChainError::Missing { .. }), "{error}");
         let busy = |error: ChainError| {
             assert!(matches!(error, ChainError::Locked { .. }), "{error}");
             assert_eq!(error.consequence(), Consequence::Busy);

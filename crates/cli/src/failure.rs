@@ -144,7 +144,7 @@ const fn pool_hint(error: &client::Error) -> Option<&'static str> {
     Some(match error {
         client::Error::Certificate { .. } => {
             "compare the fingerprint with the one that the host shows on its console; if it is the same, give it as \
-             --fingerprint; or give the authority's certificate as --ca"
+             --fingerprint"
         }
         client::Error::Trust { .. } => "give a PEM file as --ca, or the fingerprint of the host's own as --fingerprint",
         _ => return None,

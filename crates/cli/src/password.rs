@@ -1,6 +1,7 @@
 //! Where passwords come from: a file, the environment, or a person. Never an argument, which others can see.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::failure::Failure;
@@ -8,12 +9,17 @@ use crate::failure::Failure;
 /// The environment variable.
 const VARIABLE: &str = "CBT_PASSWORD";
 
+/// Bytes of a password.
+const LONGEST: u64 = 4096;
+
 /// The password in a file, without the line break at its end; without a file, the one in the environment, if any.
 pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
     let (name, text) = match file {
         Some(path) => {
             let name = path.display().to_string();
-            let text = fs::read_to_string(path).map_err(|error| Failure::Open { input: name.clone(), error })?;
+            let mut text = String::new();
+            let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+            read.map_err(|error| Failure::Open { input: name.clone(), error })?;
             (name, text)
         }
         None => match std::env::var(VARIABLE) {
@@ -24,6 +30,9 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         },
     };
     let password = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if text.len() as u64 > LONGEST {
+        return Err(unusable(&format!("{name}: this is too long for a password")));
+    }
     if password.is_empty() {
         return Err(unusable(&format!("{name}: there is no password in it")));
     }

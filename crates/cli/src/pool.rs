@@ -9,6 +9,9 @@ use crate::failure::{Failure, warn};
 use crate::password;
 use crate::signal::Stop;
 
+/// Bytes of an answer. That of the largest disk of XCP-ng has 45 MB; nothing shorter should fail for this.
+const LONGEST_ANSWER: u64 = 1 << 28;
+
 /// The answer, and the size of the newer disk. From here on, the process ends with [`Failure::Interrupted`] when it is
 /// told to stop, told of as `json` says.
 pub(crate) fn ask(
@@ -25,6 +28,7 @@ pub(crate) fn ask(
         None => password::ask(&args.user, url)?,
     };
     let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
+    let options = options.answer_limit(LONGEST_ANSWER);
     let failed = |error| Failure::Open { input: url.to_owned(), error };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut stop = runtime.block_on(async { Stop::new() }).map_err(failed)?;

@@ -6,7 +6,7 @@ use std::io;
 /// ends by itself then.
 pub(crate) struct Stop {
     #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
+    signals: [tokio::signal::unix::Signal; 3],
 }
 
 impl Stop {
@@ -16,7 +16,11 @@ impl Stop {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             #[cfg(unix)]
-            signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?],
+            signals: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ],
         })
     }
 
@@ -24,10 +28,11 @@ impl Stop {
     pub(crate) async fn told(&mut self) {
         #[cfg(unix)]
         {
-            let [interrupt, terminate] = &mut self.signals;
+            let [interrupt, terminate, hang_up] = &mut self.signals;
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
         }
         #[cfg(not(unix))]

@@ -107,7 +107,7 @@ fn passwords_come_from_files_and_the_environment_and_are_told_by_no_one() {
     let wrong = list(&["--output", "json"], Some("sesame")).json_failure(1);
     assert_eq!(wrong.error, "login-failed");
     assert!(!wrong.message.contains("sesame") && wrong.hint.is_some(), "{wrong:?}");
-    for (content, code) in [(&b""[..], 2), (b"\n", 2), (b"one\ntwo\n", 2), (b"\xff\n", 1)] {
+    for (content, code) in [(&b""[..], 2), (b"\n", 2), (b"one\ntwo\n", 2), (b"\xff\n", 1), (&[b'x'; 5000], 2)] {
         let file = scratch.file("bad", content);
         let failure = list(&["--password-file", file.to_str().expect("text")], None).failure(code);
         assert!(failure.contains("bad") && !failure.contains("two"), "{failure}");
@@ -189,6 +189,10 @@ fn what_cannot_be_served_is_said() {
     serve(&["--store", store, "--password", "sesame"], 2);
     let failure = run(["serve", "--store", store, "--listen", "0.0.0.0:0"]).failure(2);
     assert!(failure.contains("--tls"), "{failure}");
+    for address in ["8080", "localhost", "localhost:x", "127.0.0.1:99999"] {
+        let failure = run(["serve", "--store", store, "--listen", address]).failure(2);
+        assert!(failure.contains("ADDRESS:PORT"), "{failure}");
+    }
     // The port is taken, or the folder.
     let served = Served::new(Path::new(store), &[]);
     let taken = served.url.strip_prefix("http://").expect("an address");
@@ -199,13 +203,36 @@ fn what_cannot_be_served_is_said() {
     Served::new(Path::new(store), &["--read-only"]);
 }
 
+/// The reader of the answer waits, and so does everything else.
+#[cfg(unix)]
+#[test]
+fn it_can_be_interrupted_while_the_answer_is_written() {
+    let scratch = Scratch::new();
+    let store = scratch.join("store");
+    std::fs::create_dir(&store).expect("room");
+    let change = |args: &[&str]| run([&["store", args[0], store.to_str().expect("text")], &args[1..]].concat()).bytes();
+    change(&["create", DISK, "--virtual-size", "1T"]);
+    change(&["snapshot", DISK, OLDER]);
+    let served = Served::new(&store, &[]);
+    let mut command = cbt(["list-changed-blocks", "--url", &served.url, OLDER, DISK]);
+    let mut child =
+        command.env("CBT_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // The first bytes show that it has begun to write; the pipe has no room for all of them.
+    let mut output = child.stdout.take().expect("piped");
+    std::io::Read::read_exact(&mut output, &mut [0; 100]).expect("it begins");
+    common::served::signal(&child, "INT");
+    assert!(wait_at_most(&mut child, Duration::from_secs(20)).is_some(), "it goes on");
+    let run: common::Run = child.wait_with_output().expect("it has ended").into();
+    assert_eq!((run.code, &*run.stderr), (Some(1), "cbt: interrupted\n"));
+}
+
 /// A pool that is slow: it takes the connection and says nothing.
 #[cfg(unix)]
 #[test]
 fn it_can_be_interrupted() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let mut command = cbt(["list-changed-blocks", "--url", &url, OLDER, DISK]);
         command.env("CBT_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command starts");

@@ -1,6 +1,6 @@
 //! The subcommand that serves a store.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -26,7 +26,7 @@ pub(crate) struct ServeArgs {
     pub(crate) store: PathBuf,
 
     /// The address to listen at; port 0 lets the system choose one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub(crate) listen: SocketAddr,
 
     /// Refuse all calls that change something
@@ -56,4 +56,12 @@ pub(crate) struct ServeArgs {
     /// Serve other machines without TLS: whoever listens can read the password
     #[arg(long, help_heading = "Access")]
     pub(crate) allow_plain_http: bool,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let form = || "it has the form ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned();
+    if !text.contains(':') {
+        return Err(form());
+    }
+    text.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(form)
 }

@@ -1,5 +1,6 @@
 //! One connection, and one exchange on it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ impl Connector {
             let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
             inner
                 .and_then(|error| self.verifier.explain(error, &address.to_string(), via))
-                .unwrap_or_else(|| failed(source))
+                .unwrap_or_else(|| failed(no_tls(source)))
         })?;
         Connection::start(tls, self.clone(), address).await
     }
@@ -223,6 +224,17 @@ impl Connection {
         let Self { sender, mut driver, .. } = self;
         drop(sender);
         drop(timeout(Duration::from_millis(500), &mut driver.0).await);
+    }
+}
+
+/// What is said to a host that answers in something else than TLS.
+fn no_tls(source: io::Error) -> io::Error {
+    let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            io::Error::new(source.kind(), "it does not speak TLS; is it http://?")
+        }
+        _ => source,
     }
 }
 

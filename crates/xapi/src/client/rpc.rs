@@ -67,6 +67,10 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 impl Reply {
     /// Reads the answer to the request with that number.
     pub(super) fn parse(method: &str, id: u64, body: Vec<u8>) -> Result<Self, Error> {
+        // A list would be taken for the members in their order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(protocol(method, "it is no JSON object", Some(0)));
+        }
         let envelope: Envelope<'_> =
             serde_json::from_slice(&body).map_err(|error| unreadable(method, &error, &body))?;
         let answers = envelope.id.map(RawValue::get);

@@ -1,17 +1,18 @@
 //! The methods: who may call them, and which of them take their time.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::events::Events;
 use super::sessions::Sessions;
 use super::tasks::Tasks;
 use super::value::{Bitmap, Value};
 use super::vdis::Vdis;
-use super::{Call, Failure};
+use super::{Call, Failure, Limits, MOST_CONNECTIONS};
 
 /// What may be called as `Async.…`, too.
 pub(super) const ASYNC: &[&str] = &[
@@ -30,6 +31,9 @@ const DELAY: Duration = Duration::from_millis(300);
 /// How long a call waits for its turn to list, or for the memory for its answer.
 const TURN: Duration = Duration::from_secs(120);
 
+/// How long a call waits before it looks whether others could make room.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Bytes of bitmaps that are counted as one.
 const ROOM_UNIT: u64 = 1 << 20;
 
@@ -42,6 +46,10 @@ pub(super) struct Api {
     pub(super) read_only: bool,
     /// What clients note down at the pool, such as the npm client to learn that its events have come. It is not kept.
     pub(super) pool_notes: Mutex<BTreeMap<String, String>>,
+    /// Clients that wait for events. They keep their connection for minutes, which others need too.
+    pub(super) waiting: Semaphore,
+    /// Whether the server is to stop. Nobody is kept waiting then.
+    pub(super) stopping: watch::Sender<bool>,
     sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
     listing: Arc<Semaphore>,
@@ -53,14 +61,16 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(vdis: Vdis, sessions: Sessions, read_only: bool, bitmap_bytes: u64) -> Self {
-        let units = u32::try_from(bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
+    pub(super) fn new(vdis: Vdis, sessions: Sessions, read_only: bool, limits: Limits) -> Self {
+        let units = u32::try_from(limits.bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
         Self {
             vdis: RwLock::new(vdis),
             tasks: Mutex::default(),
             events: Events::default(),
             read_only,
             pool_notes: Mutex::default(),
+            waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_CONNECTIONS)),
+            stopping: watch::Sender::new(false),
             sessions: Mutex::new(sessions),
             listing: Arc::new(Semaphore::new(1)),
             wrong_passwords: tokio::sync::Mutex::default(),
@@ -151,21 +161,18 @@ impl Api {
         let (from, to, bytes) = blocking(move || {
             let vdis = api.vdis();
             let (from, to) = (vdis.find(&from)?, vdis.find(&to)?);
-            Ok((from.uuid, to.uuid, to.entry.virtual_size.div_ceil(8 << 16)))
+            if vdis.is_cut_short(&to) {
+                // No memory is needed to find that out.
+                vdis.list_changed_blocks(from.uuid, to.uuid)?;
+            }
+            Ok((from.uuid, to.uuid, bitmap_bytes(to.entry.virtual_size)))
         })
         .await?;
-        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX);
-        if units > self.units {
-            return Err(Failure::internal(format!("a bitmap of {bytes} bytes is more than this server has room for")));
-        }
-        // Results that nobody fetches must not keep others from theirs for ever.
-        if self.room.available_permits() < units as usize {
-            lock(&self.tasks).make_room(now());
-        }
+        let units = self.units_of(bytes)?;
         let turn = async {
-            let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+            let room = self.room_for(units).await;
             let turn = Arc::clone(&self.listing).acquire_owned().await;
-            turn.ok().zip(room.ok())
+            turn.ok().zip(room)
         };
         let Ok(Some((turn, room))) = tokio::time::timeout(TURN, turn).await else {
             return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
@@ -181,6 +188,33 @@ impl Api {
         })
         .await
     }
+}
+
+impl Api {
+    /// How much of the room a bitmap takes up, if it is not too much at any time.
+    pub(super) fn units_of(&self, bytes: u64) -> Result<u32, Failure> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX);
+        if units > self.units {
+            return Err(Failure::internal(format!("a bitmap of {bytes} bytes is more than this server has room for")));
+        }
+        Ok(units)
+    }
+
+    /// Waits for room. Results that nobody fetches do not take it up for ever.
+    async fn room_for(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        let mut room = pin!(Arc::clone(&self.room).acquire_many_owned(units));
+        loop {
+            if let Ok(room) = tokio::time::timeout(LOOK_AGAIN, room.as_mut()).await {
+                return room.ok();
+            }
+            lock(&self.tasks).make_room(now());
+        }
+    }
+}
+
+/// The bytes that the bitmap of a disk has.
+pub(super) const fn bitmap_bytes(virtual_size: u64) -> u64 {
+    virtual_size.div_ceil(8 << 16)
 }
 
 impl Call {

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::api::{Api, now};
+use super::api::{Api, bitmap_bytes, now};
 use super::events::Operation;
 use super::value::Value;
 use super::vdis::{Entry, Vdi};
@@ -19,7 +19,9 @@ impl Api {
         let mut vdis = self.vdis.write().unwrap_or_else(PoisonError::into_inner);
         if call.method == "VDI.create" {
             let [record] = &*call.params else { return Err(call.wrong_count("2")) };
-            let uuid = vdis.create(entry(record)?)?;
+            let entry = entry(record)?;
+            self.units_of(bitmap_bytes(entry.virtual_size))?;
+            let uuid = vdis.create(entry)?;
             let reference = vdis.reference(uuid);
             self.events.add("vdi", &reference, Operation::Add);
             return Ok(Value::text(reference));

@@ -62,7 +62,9 @@ impl Failure {
         };
         match error {
             ChainError::InUse { .. } => Self::new("VDI_IN_USE", [newer, "list_changed_blocks"]),
-            ChainError::Changing { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer]),
+            ChainError::Changing { .. } | ChainError::Locked { .. } => {
+                Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer])
+            }
             ChainError::Same { .. } => unrelated("Source and target VDI are same"),
             // The reference never returns from a circle.
             ChainError::Missing { .. } | ChainError::Unrelated { .. } | ChainError::Circle { .. } => {
@@ -82,7 +84,7 @@ impl Failure {
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         match error {
-            ChainError::Log { .. } | ChainError::Shrunk { .. } => Self::listing(&error, ""),
+            ChainError::Log { .. } | ChainError::Shrunk { .. } | ChainError::Locked { .. } => Self::listing(&error, ""),
             other => Self::internal(other.to_string()),
         }
     }

@@ -32,6 +32,10 @@ struct Request {
 pub(super) fn parse(body: &[u8]) -> Result<(Call, Envelope), Malformed> {
     // The JSON library does not look at what it skips.
     let text = std::str::from_utf8(body).map_err(|error| Malformed(format!("not UTF-8: {error}")))?;
+    // A list would be taken for the members in their order. Several calls in one are not known here.
+    if !text.trim_start().starts_with('{') {
+        return Err(Malformed("a call is one JSON object".to_owned()));
+    }
     let request: Request = serde_json::from_str(text).map_err(|error| Malformed(error.to_string()))?;
     let version = match request.jsonrpc.as_deref() {
         None | Some("1.0") => Version::One,

@@ -185,7 +185,7 @@ impl Server {
             .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
         let sessions = Sessions::new(user, password);
-        let api = Arc::new(Api::new(vdis, sessions, read_only, limits.bitmap_bytes));
+        let api = Arc::new(Api::new(vdis, sessions, read_only, limits));
         Ok(Self { listener, address, api, tls, limits })
     }
 
@@ -200,7 +200,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let connections = self.limits.connections.clamp(1, MOST_CONNECTIONS);
         let places = Arc::new(Semaphore::new(connections));
-        let (stopping, _) = watch::channel(false);
+        let stopping = &self.api.stopping;
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {

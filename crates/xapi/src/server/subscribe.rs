@@ -14,7 +14,8 @@ use super::{Call, Failure};
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 impl Api {
-    /// What has happened to objects of some classes since a token, after a while if need be.
+    /// What has happened to objects of some classes since a token, after a while if need be and if there are not too many
+    /// who wait.
     pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let [Value::List(classes), Value::Text(token), timeout] = &*call.params else {
             return Err(call.wrong_count("4"));
@@ -40,6 +41,8 @@ impl Api {
             _ => return Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token.to_string()])),
         };
         let mut changes = self.events.watch();
+        let mut stopping = self.stopping.subscribe();
+        let place = self.waiting.try_acquire();
         loop {
             changes.borrow_and_update();
             let number = self.events.number();
@@ -52,12 +55,17 @@ impl Api {
             };
             let events: Vec<Event> = events.into_iter().filter(wants).collect();
             let left = end.saturating_duration_since(Instant::now());
-            if !events.is_empty() || everything || left.is_zero() {
+            let waits = place.is_ok() && !left.is_zero() && !*stopping.borrow_and_update();
+            if !events.is_empty() || everything || !waits {
                 let api = Arc::clone(self);
                 return blocking(move || api.events(events, number)).await;
             }
-            // Whether anything has happened or the time is over is found out by looking again.
-            let _ = tokio::time::timeout(left, changes.changed()).await;
+            // What has happened is found out by looking again.
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = stopping.changed() => {}
+                () = tokio::time::sleep(left) => {}
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
@@ -44,8 +44,9 @@ impl Tls {
         let of = |path: &Path, what: String| TlsError::File { path: path.to_owned(), what };
         let chain = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| of(certificate, error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, error.to_string()))?;
+            .map_err(|error| of(certificate, said(&error, "certificate")))?;
+        let key = PrivateKeyDer::from_pem_file(key)
+            .map_err(|error| of(key, said(&error, "private key that is not encrypted")))?;
         if chain.is_empty() {
             return Err(of(certificate, "there is no certificate in it".to_owned()));
         }
@@ -77,6 +78,13 @@ impl Tls {
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
+    }
+}
+
+fn said(error: &pem::Error, wanted: &str) -> String {
+    match error {
+        pem::Error::NoItemsFound => format!("there is no {wanted} in it in PEM form"),
+        other => other.to_string(),
     }
 }
 

@@ -271,6 +271,13 @@ impl Vdis {
         Ok(())
     }
 
+    /// Whether a log is shorter than its header says, so that it is certain that it cannot be read.
+    pub(super) fn is_cut_short(&self, vdi: &Vdi) -> bool {
+        let bitmap = vdi.entry.virtual_size.div_ceil(8 << 16);
+        let path = self.folder.join(format!("{}.cbtlog", vdi.uuid));
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() < bitmap)
+    }
+
     /// The call. A client sees no warnings: where changes may be missing, there is no answer.
     pub(super) fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, Failure> {
         let changed = self.tracker.store()?.list_changed_blocks(from, to);
@@ -311,6 +318,9 @@ impl Vdis {
             fs::rename(&new, &path)?;
             if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
         };
-        write().map_err(|error: io::Error| Failure::internal(format!("{}: {error}", path.display())))
+        write().map_err(|error: io::Error| {
+            drop(fs::remove_file(&new));
+            Failure::internal(format!("{}: {error}", path.display()))
+        })
     }
 }

@@ -21,7 +21,6 @@ pub(super) fn parse(body: &[u8]) -> Result<Call, Malformed> {
         Token::Empty(name) if name == "params" => parser.close("methodCall")?,
         Token::Open(name) if name == "params" => {
             while parser.open_or_close("param", "params")? {
-                parser.open("value")?;
                 params.push(parser.value(DEPTH)?);
                 parser.close("param")?;
             }
@@ -135,8 +134,16 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `<value>`, with the tag that ends it.
     fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
+        match self.next()? {
+            Token::Open(name) if name == "value" => self.rest_of_value(depth),
+            Token::Empty(name) if name == "value" => Ok(Value::EMPTY),
+            other => Err(other.unexpected("value")),
+        }
+    }
+
+    /// What follows `<value>`, with the tag that ends it.
+    fn rest_of_value(&mut self, depth: usize) -> Result<Value, Malformed> {
         let depth = depth.checked_sub(1).ok_or_else(|| Malformed("values are nested too deeply".to_owned()))?;
         let mut token = self.token()?;
         if let Token::Text(text) = token {
@@ -150,6 +157,8 @@ impl Parser<'_> {
         let value = match token {
             Token::Close(name) if name == "value" => return Ok(Value::EMPTY),
             Token::Empty(name) if name == "string" || name == "nil" => Value::EMPTY,
+            Token::Empty(name) if name == "struct" => Value::Struct(Struct::new()),
+            Token::Empty(name) if name == "array" => Value::List(Vec::new()),
             Token::Open(name) => self.typed(&name, depth)?,
             other => return Err(other.unexpected("a value")),
         };
@@ -188,11 +197,14 @@ impl Parser<'_> {
         let mut values = Vec::new();
         match self.next()? {
             Token::Empty(name) if name == "data" => {}
-            Token::Open(name) if name == "data" => {
-                while self.open_or_close("value", "data")? {
-                    values.push(self.value(depth)?);
+            Token::Open(name) if name == "data" => loop {
+                match self.next()? {
+                    Token::Open(name) if name == "value" => values.push(self.rest_of_value(depth)?),
+                    Token::Empty(name) if name == "value" => values.push(Value::EMPTY),
+                    Token::Close(name) if name == "data" => break,
+                    other => return Err(other.unexpected("value")),
                 }
-            }
+            },
             other => return Err(other.unexpected("data")),
         }
         self.close("array")?;
@@ -204,7 +216,6 @@ impl Parser<'_> {
         while self.open_or_close("member", "struct")? {
             self.open("name")?;
             let name = self.text_until("name")?;
-            self.open("value")?;
             members.push((Cow::Owned(name), self.value(depth)?));
             self.close("member")?;
         }

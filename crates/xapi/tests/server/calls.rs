@@ -177,6 +177,11 @@ fn errors_are_those_of_a_host() {
         assert_eq!(error[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent], "{length}");
         assert!(error[3].contains(&log.display().to_string()), "{error:?}");
     }
+    // A size that lies.
+    let mut lying = bytes.clone();
+    lying[40..48].copy_from_slice(&(1_u64 << 62).to_le_bytes());
+    fs::write(&log, &lying).expect("room");
+    assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
     // The disk is smaller than the one before.
     fs::write(&log, &bytes).expect("room");
     tracker.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("there");
@@ -320,6 +325,32 @@ fn everything_is_still_there_after_a_restart() {
     fs::write(folder.path().join(format!("{DISK}.cbtlog.new")), vec![0; HEADER_BYTES]).expect("room");
     let served = Served::of(folder, |options| options);
     assert_eq!(served.login().get("VDI.get_all_records", &[]), records);
+}
+
+/// As a `cbt store` that was stopped in the middle would do it.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_someone_else_has_locked_holds_up_only_those_who_need_it() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let held = fs::File::open(served.folder()).expect("there");
+    held.lock().expect("possible");
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = ["VDI.snapshot", "VDI.enable_cbt", "VDI.snapshot"]
+            .into_iter()
+            .map(|method| scope.spawn(|| session.get(method, &[&disk])))
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        served.login();
+        served.call("system.listMethods", &[]).expect("a list");
+        drop(held);
+        for waiting in waiting {
+            waiting.join().expect("it ends well");
+        }
+    });
+    assert_eq!(session.get("VDI.get_snapshots", &[&disk]).as_array().map(Vec::len), Some(2));
 }
 
 /// Damage is for whoever needs that log.

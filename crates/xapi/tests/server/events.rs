@@ -89,6 +89,25 @@ fn a_client_waits_until_something_happens_or_its_time_is_over() {
     }
 }
 
+/// Or else those who wait would keep all others out.
+#[test]
+fn not_all_connections_can_be_spent_on_waiting() {
+    let served = Served::limited(|limits| limits.connections = 4);
+    let session = served.login();
+    let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
+    let wait = || session.get("event.from", &[&json!(["pool"]), &token, &json!(3)]);
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..2).map(|_| scope.spawn(wait)).collect();
+        std::thread::sleep(Duration::from_millis(500));
+        let start = Instant::now();
+        assert_eq!(wait()["events"], json!([]));
+        assert!(start.elapsed() < Duration::from_secs(1), "there is no place to wait");
+        for waiting in waiting {
+            assert_eq!(waiting.join().expect("it ends well")["events"], json!([]));
+        }
+    });
+}
+
 #[test]
 fn clients_note_things_down_at_the_pool() {
     let served = Served::new();

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use changed_blocks::VirtualSize;
+use changed_blocks::cbtlog::Uuid;
 use serde_json::json;
 
 use crate::wire::{PASSWORD, Served, post};
@@ -87,7 +89,8 @@ fn what_is_no_call_is_refused() {
     assert_eq!(status(b"nonsense\r\n\r\n"), 400);
     assert_eq!(status(b""), 0);
     for path in ["/", "/RPC2", "/jsonrpc"] {
-        for body in ["", "x", "<", "{}", "[]", "null", "\0\0\0", "<methodCall/>", "{\"method\": 1}"] {
+        let list = "[\"2.0\", \"system.listMethods\", [], 1]";
+        for body in ["", "x", "<", "{}", "[]", "null", "\0\0\0", "<methodCall/>", "{\"method\": 1}", list] {
             let reply = served.post(path, body);
             assert_eq!(reply.status, 500, "{path} {body:?}");
             assert!(!reply.body.is_empty(), "it says why");
@@ -101,6 +104,46 @@ fn what_is_no_call_is_refused() {
     }
     // None of that has hurt it.
     served.login();
+}
+
+/// Serialisers write empty elements in either way, and white space between them.
+#[test]
+fn values_are_read_in_every_way_to_write_them() {
+    let served = Served::new();
+    served.tracker().create(Uuid::from_u128(1), VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+    let session = served.login();
+    let disk = session.vdi(Uuid::from_u128(1));
+    let (session, disk) = (session.reference.as_str().expect("text"), disk.as_str().expect("text"));
+    let snapshot = |params: &str| {
+        let call = format!("<methodCall><methodName> VDI.snapshot </methodName><params>{params}</params></methodCall>");
+        served.post("/RPC2", &call)
+    };
+    for driver in ["<value><struct/></value>", "<value>\n<struct> </struct>\n</value>"] {
+        let reply = snapshot(&format!(
+            "<param><value>{session}</value></param>\n <param> <value><string>{disk}</string></value> </param>\
+             <param>{driver}</param>"
+        ));
+        assert!(reply.text().contains("Success"), "{driver}: {reply:?}");
+    }
+    let reply = snapshot(&format!(
+        "<!-- a comment --><param><value><![CDATA[{session}]]></value></param><param><value>{}</value></param>",
+        disk.replace("Opaque", "Op&#x61;que")
+    ));
+    assert!(reply.text().contains("Success"), "{reply:?}");
+    let empty =
+        |value: &str| snapshot(&format!("<param><value>{session}</value></param><param>{value}</param>")).status;
+    for value in ["<value/>", "<value></value>", "<value><string/></value>", "<value><array><data/></array></value>"] {
+        assert_eq!(empty(value), 200, "{value}");
+    }
+    for value in ["<value><i4/></value>", "<value><int>x</int></value>", "<value><base64>AA==</base64></value>", "<x/>"]
+    {
+        assert_eq!(empty(value), 500, "{value}");
+    }
+    let deep = format!("{}{}", "<value><array><data>".repeat(40), "</data></array></value>".repeat(40));
+    assert_eq!(empty(&deep), 500);
+    let bomb = format!("<!DOCTYPE x [<!ENTITY a \"aaaa\">]>{}", post("/", "").len());
+    assert_eq!(served.post("/", &bomb).status, 500);
+    assert_eq!(empty("<value>&a;</value>"), 500);
 }
 
 #[test]
@@ -164,8 +207,9 @@ fn a_server_that_stops_answers_what_is_under_way() {
     let session = served.login();
     let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
     let request = json!({
-        "method": "event.from", "params": [session.reference, ["vdi"], token, 1.0], "id": 1
+        "method": "event.from", "params": [session.reference, ["vdi"], token, 60.0], "id": 1
     });
+    let start = Instant::now();
     let mut stream = served.connect();
     stream.write_all(post("/jsonrpc", &request.to_string()).as_bytes()).expect("it listens");
     let mut idle = served.connect();
@@ -176,7 +220,6 @@ fn a_server_that_stops_answers_what_is_under_way() {
     assert!(all.starts_with("HTTP/1.1 200"), "{all}");
     assert!(all.contains(&format!("\"token\":{token}")), "{all}");
     assert_eq!(idle.read(&mut [0]).expect("closed in good order"), 0);
-    let start = Instant::now();
     drop(served.stop());
     assert!(start.elapsed() < Duration::from_secs(5));
 }
