@@ -1,10 +1,11 @@
 //! Where passwords come from: a file, the environment, or a person. Never an argument, which others can see.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::signal::Stop;
 
 /// The environment variable.
 const VARIABLE: &str = "CBT_PASSWORD";
@@ -42,13 +43,49 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
     Ok(Some(password.to_owned()))
 }
 
-/// The password that a person types, unseen.
-pub(crate) fn ask(user: &str, at: &str) -> Result<String, Failure> {
-    match rpassword::prompt_password(format!("Password of {user} at {at}: ")) {
-        Ok(password) if password.is_empty() => Err(unusable("no password was given")),
-        Ok(password) => Ok(password),
+/// The password that a person types, unseen. If the process is told to stop meanwhile, what is typed can be seen again.
+pub(crate) async fn ask(user: &str, at: &str, stop: &mut Stop) -> Result<String, Failure> {
+    let terminal = Terminal::now();
+    let prompt = format!("Password of {user} at {at}: ");
+    let typed = tokio::select! {
+        typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)) => typed,
+        () = stop.told() => {
+            terminal.restore();
+            return Err(Failure::Interrupted);
+        }
+    };
+    match typed {
+        Ok(Ok(password)) if password.is_empty() => Err(unusable("no password was given")),
+        Ok(Ok(password)) => Ok(password),
+        Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => Err(Failure::Interrupted),
         // There is no terminal.
-        Err(_) => Err(unusable("there is no password, and no one to ask for it")),
+        _ => Err(unusable("there is no password, and no one to ask for it")),
+    }
+}
+
+/// How the terminal was set, if there is one.
+struct Terminal {
+    #[cfg(target_os = "linux")]
+    set: Option<(File, rustix::termios::Termios)>,
+}
+
+impl Terminal {
+    fn now() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            set: File::open("/dev/tty").ok().and_then(|tty| {
+                let set = rustix::termios::tcgetattr(&tty).ok()?;
+                Some((tty, set))
+            }),
+        }
+    }
+
+    fn restore(self) {
+        #[cfg(target_os = "linux")]
+        if let Some((tty, set)) = self.set {
+            // There is nobody left to tell.
+            let _ = rustix::termios::tcsetattr(tty, rustix::termios::OptionalActions::Now, &set);
+        }
     }
 }
 

@@ -23,15 +23,21 @@ pub(crate) fn ask(
 ) -> Result<(Answer, VirtualSize), Failure> {
     // An address that is none is not worth a password.
     Options::new(url, &args.user, Secret::from(String::new())).map_err(Failure::Pool)?;
-    let password = match password::given(args.password_file.as_deref())? {
-        Some(password) => password,
-        None => password::ask(&args.user, url)?,
-    };
-    let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
-    let options = options.answer_limit(LONGEST_ANSWER);
     let failed = |error| Failure::Open { input: url.to_owned(), error };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let mut stop = runtime.block_on(async { Stop::new() }).map_err(failed)?;
+    let given = password::given(args.password_file.as_deref())?;
+    let (mut stop, password) = runtime.block_on(async {
+        let mut stop = Stop::new().map_err(failed)?;
+        let password = match given {
+            Some(password) => password,
+            None => password::ask(&args.user, url, &mut stop)
+                .await
+                .inspect_err(|failure| end_if_interrupted(failure, json))?,
+        };
+        Ok((stop, password))
+    })?;
+    let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
+    let options = options.answer_limit(LONGEST_ANSWER);
     let answer = runtime.block_on(async {
         let mut client = tokio::select! {
             client = Client::login(options) => client.map_err(Failure::Pool)?,
@@ -58,6 +64,13 @@ pub(crate) fn ask(
         Failure::Interrupted.end(json)
     });
     answer
+}
+
+/// The terminal is still being read, which nothing but the end of the process ends.
+fn end_if_interrupted(failure: &Failure, json: bool) {
+    if matches!(failure, Failure::Interrupted) {
+        failure.end(json);
+    }
 }
 
 async fn list(client: &mut Client, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Error> {

@@ -25,6 +25,9 @@ pub(super) const ASYNC: &[&str] = &[
     "VDI.snapshot",
 ];
 
+/// The one call of a session that needs none.
+const LOGIN: &str = "session.login_with_password";
+
 /// How long a wrong password is thought about.
 const DELAY: Duration = Duration::from_millis(300);
 
@@ -83,7 +86,7 @@ impl Api {
     pub(super) async fn answer(self: &Arc<Self>, mut call: Call) -> Result<Value, Failure> {
         match call.method.as_str() {
             "system.listMethods" => return Ok(Value::texts(super::methods::names())),
-            "session.login_with_password" => return self.login(&call).await,
+            LOGIN => return self.login(&call).await,
             _ => {}
         }
         let Some(session) = call.params.first().and_then(Value::as_text).map(str::to_owned) else {
@@ -122,8 +125,11 @@ impl Api {
 
     async fn login(&self, call: &Call) -> Result<Value, Failure> {
         // A version and the name of the client may follow.
-        let (2..=4, [Value::Text(user), Value::Text(password), ..]) = (call.params.len(), &*call.params) else {
+        if !(2..=4).contains(&call.params.len()) {
             return Err(call.wrong_count("4"));
+        }
+        let [Value::Text(user), Value::Text(password), ..] = &*call.params else {
+            return Err(Failure::field_type("uname or pwd"));
         };
         let session = lock(&self.sessions).login(user, password, Instant::now());
         match session {
@@ -230,9 +236,10 @@ impl Call {
         Ok(texts)
     }
 
-    /// Along with the session.
+    /// A wrong number of parameters, the session counted in: of what comes after a login, it has been taken off.
     pub(super) fn wrong_count(&self, expected: &str) -> Failure {
-        let found = (self.params.len() + 1).to_string();
+        let session = usize::from(self.method != LOGIN);
+        let found = (self.params.len() + session).to_string();
         Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", [&self.method, expected, &found])
     }
 }

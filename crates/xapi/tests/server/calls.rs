@@ -256,6 +256,10 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(session.error("VDI.destroy", &[]), wrong_count("VDI.destroy", "2", "1"));
     let list = "VDI.list_changed_blocks";
     assert_eq!(session.error(list, &[&disk]), wrong_count(list, "3", "2"));
+    let login = "session.login_with_password";
+    let refused = |params: &[Value]| served.call(login, params).expect_err("no login");
+    assert_eq!(refused(&[json!("root")]), wrong_count(login, "4", "1"));
+    assert_eq!(refused(&[json!("root"), json!(5)]), ["FIELD_TYPE_ERROR", "uname or pwd"]);
     for bad in [json!(1), json!(true), json!([]), json!({}), json!(1.5)] {
         assert_eq!(code("VDI.get_uuid", &[&bad]), "FIELD_TYPE_ERROR");
         assert_eq!(code("VDI.destroy", &[&bad]), "FIELD_TYPE_ERROR");
