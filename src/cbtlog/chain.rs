@@ -218,10 +218,10 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
     let mut bitmap = logs
         .par_iter()
         .chain(strays)
-        .try_fold(Bitmap::default, |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
-        .try_reduce(Bitmap::default, |a, b| {
-            Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches"))
-        })?;
+        // As long as it will be: zeros cost nothing before they are touched, and to grow costs twice the memory.
+        .try_fold(|| Bitmap::new(blocks), |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
+        .try_reduce_with(|a, b| Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches")))
+        .expect("there is a log")?;
     bitmap.resize(blocks);
     Ok(ChangedBlocks { bitmap, virtual_size, chain: logs.iter().map(|log| log.uuid).collect(), warnings })
 }

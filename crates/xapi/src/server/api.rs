@@ -188,9 +188,8 @@ impl Api {
             // Even if no one waits for the answer any more, the next listing comes after this one.
             let _turn = turn;
             let vdis = api.vdis();
-            let changed = vdis.list_changed_blocks(from, to)?;
-            let bytes = changed.bitmap.to_raw(changed_blocks::BitOrder::Msb0);
-            Ok(Value::Bitmap(Arc::new(Bitmap { bytes, _room: room })))
+            let bitmap = vdis.list_changed_blocks(from, to)?.bitmap;
+            Ok(Value::Bitmap(Arc::new(Bitmap { bitmap, _room: room })))
         })
         .await
     }

@@ -6,12 +6,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use changed_blocks::Bitmap;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::value::Piece;
 
-/// Bytes of a bitmap that are encoded at once: a multiple of three, so that only the last ones need padding.
-const TILE_BYTES: usize = 48 << 10;
+/// Words of a bitmap that are encoded at once: a multiple of three, so that only the last ones need padding.
+const TILE_WORDS: usize = 6 << 10;
 
 /// A client that reads an answer more slowly than this, in bytes a second, is cut off: it holds memory that others wait
 /// for.
@@ -48,10 +49,9 @@ impl AnswerBody {
             let bytes = match piece {
                 Piece::Text(text) => std::mem::take(text),
                 Piece::Bitmap(bitmap) => {
-                    let rest = &bitmap.bytes[*at..];
-                    let tile = &rest[..rest.len().min(TILE_BYTES)];
-                    *at += tile.len();
-                    base64_simd::STANDARD.encode_type::<Vec<u8>>(tile).into()
+                    let tile = encode(&bitmap.bitmap, *at);
+                    *at += TILE_WORDS;
+                    tile
                 }
             };
             if !bytes.is_empty() {
@@ -66,8 +66,18 @@ impl AnswerBody {
 fn len(piece: &Piece) -> u64 {
     match piece {
         Piece::Text(text) => text.remaining() as u64,
-        Piece::Bitmap(bitmap) => base64_simd::STANDARD.encoded_length(bitmap.bytes.len()) as u64,
+        Piece::Bitmap(bitmap) => bitmap.bitmap.blocks().div_ceil(8).div_ceil(3) * 4,
     }
+}
+
+/// The base64 text of a tile of a bitmap, first block in the most significant bit; empty after the last tile.
+fn encode(bitmap: &Bitmap, first_word: usize) -> Bytes {
+    let words = bitmap.as_words().get(first_word..).unwrap_or_default();
+    let words = &words[..words.len().min(TILE_WORDS)];
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.reverse_bits().to_be_bytes()).collect();
+    let left = bitmap.blocks().div_ceil(8).saturating_sub(first_word as u64 * 8);
+    bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+    base64_simd::STANDARD.encode_type::<Vec<u8>>(&bytes).into()
 }
 
 impl Body for AnswerBody {
@@ -87,5 +97,41 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use changed_blocks::Extent;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::server::value;
+
+    #[test]
+    fn a_bitmap_is_sent_as_the_library_writes_it_whatever_its_length() {
+        let tile = TILE_WORDS as u64 * 64;
+        let sizes = [1, 8, 9, 63, 64, 65, 191, 192, 193, tile - 1, tile, tile + 1, tile * 2, tile * 3 + 77];
+        for blocks in sizes {
+            let changed = [Extent::new(0, 1), Extent::new(blocks / 3, blocks / 2), Extent::new(blocks - 1, blocks)];
+            let bitmap = Bitmap::from_extents(
+                blocks,
+                &changed.map(|e| Extent::new(e.start_block, e.end_block.max(e.start_block))),
+            );
+            let expected = bitmap.to_base64();
+            let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is room");
+            let bitmap = Arc::new(value::Bitmap { bitmap, _room: room });
+            let mut body =
+                AnswerBody::new(vec![Piece::Text("<".into()), Piece::Bitmap(bitmap), Piece::Text(">".into())]);
+            assert_eq!(body.size_hint().exact(), Some(expected.len() as u64 + 2), "{blocks}");
+            let mut sent = Vec::new();
+            while let Some(bytes) = body.next() {
+                sent.extend_from_slice(&bytes);
+            }
+            assert!(sent == format!("<{expected}>").into_bytes(), "{blocks}");
+            assert!(body.is_end_stream());
+        }
     }
 }

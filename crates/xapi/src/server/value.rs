@@ -28,16 +28,16 @@ pub(super) enum Value {
 /// The members of a struct, in their order.
 pub(super) type Struct = Vec<(Cow<'static, str>, Value)>;
 
-/// The bytes of a bitmap, first block in the most significant bit.
+/// A bitmap that is part of an answer.
 pub(super) struct Bitmap {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bitmap: changed_blocks::Bitmap,
     /// The share of the memory for bitmaps that it takes up.
     pub(super) _room: OwnedSemaphorePermit,
 }
 
 impl std::fmt::Debug for Bitmap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Bitmap of {} bytes", self.bytes.len())
+        write!(f, "Bitmap of {} blocks", self.bitmap.blocks())
     }
 }
 
