@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use changed_blocks::cbtlog::{ChainError, ChangedBlocks, End, Store, Unrelated, Uuid, Warning};
 use changed_blocks::{Consequence, Error, Lengths, Unit};
@@ -294,6 +297,47 @@ fn a_log_that_nobody_leads_to_is_part_of_the_answer() {
     let bytes = deletion[1].bytes();
     folder.write(2, &bytes[..bytes.len() - 1]);
     assert_eq!(ask(&folder, 1, 4).expect_err("damaged").consequence(), Consequence::UnusableBitmap);
+}
+
+/// Cut short and written anew again and again, in place: what is read is all of it, or an error.
+#[test]
+fn a_log_that_shrinks_while_it_is_read_never_shortens_the_answer() {
+    let every_third: Vec<u64> = (0..3_000_000).step_by(3).collect();
+    let contents = chain(&[(3_000_000, &[]), (3_000_000, &[1]), (3_000_000, &every_third)]);
+    let folder = folder_of(&contents);
+    let bytes = contents[2].bytes();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = fs::File::options().write(true).open(folder.path(3)).expect("there");
+            while !stop.load(Ordering::Relaxed) {
+                file.set_len(1000).expect("possible");
+                file.seek(SeekFrom::Start(1000)).and_then(|_| file.write_all(&bytes[1000..])).expect("room");
+            }
+        });
+        let (mut whole, mut refused, mut shortest, mut wrong) = (0, 0, u64::MAX, None);
+        let start = Instant::now();
+        // The other thread has to be stopped before anything is asserted.
+        while wrong.is_none()
+            && ((whole == 0 || refused == 0) && start.elapsed() < Duration::from_secs(20) || whole + refused < 50)
+        {
+            match ask(&folder, 1, 3) {
+                Ok(answer) => {
+                    shortest = shortest.min(answer.bitmap.count());
+                    whole += 1;
+                }
+                Err(error) => {
+                    let named = matches!(&error, ChainError::Log { uuid, .. } if *uuid == id(3));
+                    wrong = (!named).then_some(error);
+                    refused += 1;
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(wrong.is_none(), "{wrong:?}");
+        assert!(whole > 0 && refused > 0, "{whole} {refused}");
+        assert_eq!(shortest, 1_000_001);
+    });
 }
 
 /// Otherwise there could be two logs of a disk, and it would be up to chance which one is read.

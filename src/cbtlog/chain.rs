@@ -214,12 +214,15 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
     }
     let virtual_size = virtual_size.expect("a chain has a log for `to`, which is not `from`");
     let blocks = virtual_size.blocks(Header::BLOCK_SIZE);
+    // As long as it will be: zeros cost nothing before they are touched, and to grow takes twice the memory. But a size
+    // that lies must not be believed before it is found out.
+    let last = logs.last().expect("see above");
+    let prepared = if last.is_long_enough() { blocks } else { 0 };
     warnings.extend(strays.iter().map(|log| Warning::Stray { uuid: log.uuid }));
     let mut bitmap = logs
         .par_iter()
         .chain(strays)
-        // As long as it will be: zeros cost nothing before they are touched, and to grow costs twice the memory.
-        .try_fold(|| Bitmap::new(blocks), |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
+        .try_fold(|| Bitmap::new(prepared), |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
         .try_reduce_with(|a, b| Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches")))
         .expect("there is a log")?;
     bitmap.resize(blocks);

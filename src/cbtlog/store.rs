@@ -53,6 +53,12 @@ pub struct Log {
 type FileId = (u64, u64);
 
 impl Log {
+    /// Whether the log is a file that can hold what its header says.
+    pub(super) fn is_long_enough(&self) -> bool {
+        let bytes = self.header.blocks().div_ceil(8).saturating_add(HEADER_BYTES as u64);
+        fs::metadata(&self.path).is_ok_and(|file| file.len() >= bytes)
+    }
+
     /// Opens the log, and lets `scan` have it along with a scanner that holds it against the header as it was read.
     /// Whether it is consistent is for the caller to judge.
     ///

@@ -4,7 +4,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use changed_blocks_xapi::Secret;
+use changed_blocks_xapi::client::{Client, Options};
+use serde_json::json;
 
 use common::served::{PASSWORD, Served};
 use common::{Scratch, cbt, run, wait_at_most};
@@ -224,6 +228,38 @@ fn it_can_be_interrupted_while_the_answer_is_written() {
     assert!(wait_at_most(&mut child, Duration::from_secs(20)).is_some(), "it goes on");
     let run: common::Run = child.wait_with_output().expect("it has ended").into();
     assert_eq!((run.code, &*run.stderr), (Some(1), "cbt: interrupted\n"));
+}
+
+/// A listing that takes long, since someone has the folder.
+#[cfg(unix)]
+#[test]
+fn what_was_begun_in_the_pool_is_ended_when_it_is_interrupted() {
+    let (_scratch, store) = store();
+    let served = Served::new(&store, &[]);
+    let options = || Options::new(&served.url, "root", Secret::from(PASSWORD)).expect("an address");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for name in ["INT", "TERM", "HUP"] {
+        let held = std::fs::File::open(&store).expect("there");
+        held.lock().expect("possible");
+        let mut command = cbt(["list-changed-blocks", "--url", &served.url, OLDER, DISK]);
+        command.env("CBT_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        runtime.block_on(async {
+            let mut other = Client::login(options()).await.expect("right");
+            let tasks = async |other: &mut Client| other.call("task.get_all", &[]).await.expect("possible");
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while tasks(&mut other).await == json!([]) {
+                assert!(Instant::now() < deadline, "there is no task");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            common::served::signal(&child, name);
+            assert!(wait_at_most(&mut child, Duration::from_secs(20)).is_some(), "it goes on");
+            assert_eq!(tasks(&mut other).await, json!([]), "{name}");
+            other.close().await.expect("in good order");
+        });
+        let run: common::Run = child.wait_with_output().expect("it has ended").into();
+        assert_eq!(run.failure(1), "cbt: interrupted\n");
+    }
 }
 
 /// A pool that is slow: it takes the connection and says nothing.
