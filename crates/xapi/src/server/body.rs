@@ -1,7 +1,8 @@
 //! The body of an answer: bitmaps become base64 only as they are sent.
 
-use std::io;
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,12 +15,28 @@ use super::value::Piece;
 /// Words of a bitmap that are encoded at once: a multiple of three, so that only the last ones need padding.
 const TILE_WORDS: usize = 6 << 10;
 
-/// A client that reads an answer more slowly than this, in bytes a second, is cut off: it holds memory that others wait
-/// for.
-const SLOWEST: u64 = 64 << 10;
+/// When the answer of a connection has to be sent, while there is one. It holds memory that others wait for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deadline(Arc<Mutex<Option<Instant>>>);
 
-/// Time on top of that.
-const GRACE: Duration = Duration::from_secs(30);
+impl Deadline {
+    fn set(&self, end: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    /// Ends once an answer is late.
+    pub(super) async fn missed(&self) {
+        loop {
+            let end = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            if end.is_some_and(|end| end < now) {
+                return;
+            }
+            // An answer may begin meanwhile; to find out late that it is late costs nothing.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
 
 /// An answer on its way.
 #[derive(Debug)]
@@ -27,16 +44,23 @@ pub(super) struct AnswerBody {
     pieces: std::vec::IntoIter<Piece>,
     now: Option<(Piece, usize)>,
     left: u64,
-    end: Instant,
+    deadline: Option<Deadline>,
 }
 
 impl AnswerBody {
     pub(super) fn new(pieces: Vec<Piece>) -> Self {
-        let left: u64 = pieces.iter().map(len).sum();
-        let end = Instant::now() + GRACE + Duration::from_secs(left / SLOWEST);
+        let left = pieces.iter().map(len).sum();
         let mut pieces = pieces.into_iter();
         let now = pieces.next().map(|piece| (piece, 0));
-        Self { pieces, now, left, end }
+        Self { pieces, now, left, deadline: None }
+    }
+
+    /// An answer that has to be taken at that many bytes a second, after some time to begin with.
+    pub(super) fn within(mut self, deadline: Deadline, bytes_per_second: u64, grace: Duration) -> Self {
+        let time = Duration::from_secs(self.left / bytes_per_second.max(1));
+        deadline.set(Instant::now().checked_add(time.saturating_add(grace)));
+        self.deadline = Some(deadline);
+        self
     }
 
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
@@ -63,6 +87,14 @@ impl AnswerBody {
     }
 }
 
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if let Some(deadline) = &self.deadline {
+            deadline.set(None);
+        }
+    }
+}
+
 fn len(piece: &Piece) -> u64 {
     match piece {
         Piece::Text(text) => text.remaining() as u64,
@@ -82,12 +114,12 @@ fn encode(bitmap: &Bitmap, first_word: usize) -> Bytes {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if Instant::now() > self.end {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-        }
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.next().map(|bytes| Ok(Frame::data(bytes))))
     }
 

@@ -10,7 +10,7 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::api::Api;
-use super::body::AnswerBody;
+use super::body::{AnswerBody, Deadline};
 use super::value::Piece;
 use super::{Limits, jsonrpc, xmlrpc};
 
@@ -19,9 +19,11 @@ use super::{Limits, jsonrpc, xmlrpc};
 pub(super) async fn respond(
     api: Arc<Api>,
     limits: Limits,
+    deadline: Deadline,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    Ok(answer(api, limits, request).await.unwrap_or_else(|refusal| refusal.response()))
+    let answer = answer(api, limits, request).await.unwrap_or_else(|refusal| refusal.response());
+    Ok(answer.map(|body| body.within(deadline, limits.answer_rate, limits.stall_time)))
 }
 
 /// Which notation is spoken at a path.

@@ -53,6 +53,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::Secret;
 use api::Api;
+use body::Deadline;
 use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::{json as fuzz_json, xml as fuzz_xml};
@@ -105,6 +106,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long a client may leave an answer lying without reading any of it.
     pub stall_time: Duration,
+    /// Bytes a second that a client has to take of an answer, on average, after a first [`stall_time`](Self::stall_time).
+    pub answer_rate: u64,
     /// Bytes of bitmaps that are held at a time: being sent, or waiting in a task. Further calls wait. A disk of 16 TiB
     /// has 32 MiB of them.
     pub bitmap_bytes: u64,
@@ -119,6 +122,7 @@ impl Default for Limits {
             request_bytes: 300 << 10,
             request_time: Duration::from_secs(30),
             stall_time: Duration::from_secs(30),
+            answer_rate: 64 << 10,
             bitmap_bytes: 256 << 20,
             stop_time: Duration::from_secs(10),
         }
@@ -260,7 +264,8 @@ async fn connection(
 }
 
 async fn serve(io: impl Read + Write + Unpin, api: Arc<Api>, limits: Limits, mut stopping: watch::Receiver<bool>) {
-    let service = service_fn(|request| http::respond(api.clone(), limits, request));
+    let deadline = Deadline::default();
+    let service = service_fn(|request| http::respond(api.clone(), limits, deadline.clone(), request));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request_time)
@@ -272,7 +277,11 @@ async fn serve(io: impl Read + Write + Unpin, api: Arc<Api>, limits: Limits, mut
     let told_to_stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = deadline.missed() => return,
         () = told_to_stop => connection.as_mut().graceful_shutdown(),
     }
-    let _ = connection.await;
+    tokio::select! {
+        _ = connection => {}
+        () = deadline.missed() => {}
+    }
 }

@@ -1,12 +1,13 @@
 //! Calls that go on in a task.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
 use serde_json::{Value, json};
 
-use crate::wire::{Served, Session};
+use crate::wire::{Served, Session, post};
 
 const DISK: Uuid = Uuid::from_u128(1);
 
@@ -124,6 +125,44 @@ fn only_listings_can_be_cancelled() {
         assert_eq!(ended(&session, &task)["status"], json!("success"));
     }
     assert_eq!(session.get("VDI.get_snapshots", &[&disk]).as_array().map(Vec::len), Some(20));
+}
+
+/// Byte by byte, it would keep the memory of its answer from all others.
+#[test]
+fn who_reads_an_answer_too_slowly_is_cut_off() {
+    let served = Served::limited(|limits| {
+        limits.bitmap_bytes = 32 << 20;
+        limits.stall_time = Duration::from_secs(1);
+        limits.answer_rate = 40 << 20;
+    });
+    served.tracker().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let snapshot = session.get("VDI.snapshot", &[&disk]);
+    let list = json!({"method": "VDI.list_changed_blocks", "params": [session.reference, snapshot, disk], "id": 1});
+    let mut slow = served.connect();
+    slow.write_all(post("/jsonrpc", &list.to_string()).as_bytes()).expect("it listens");
+    let slow = std::thread::spawn(move || {
+        let mut byte = [0];
+        let mut read = 0;
+        while matches!(slow.read(&mut byte), Ok(1)) && read < 80 {
+            read += 1;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        // What was sent before it was cut off may still be there; the whole of it is not.
+        let mut rest = Vec::new();
+        let _ = slow.read_to_end(&mut rest);
+        rest.len()
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    let answer = session.get("VDI.list_changed_blocks", &[&snapshot, &disk]);
+    assert_eq!(answer.as_str().map(str::len), Some(44_739_244));
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "it has to wait for the slow one to be cut off, not for its end"
+    );
+    assert!(slow.join().expect("it ends") < 44_000_000);
 }
 
 #[test]
