@@ -4,13 +4,13 @@ use std::pin::pin;
 
 use changed_blocks_xapi::Fingerprint;
 use changed_blocks_xapi::server::{Options, Server, Tls};
+use uuid::Uuid;
 
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::password;
 use crate::signal::Stop;
 use crate::sink::Target;
-use uuid::Uuid;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let tls = tls(args)?;
