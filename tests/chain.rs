@@ -290,13 +290,45 @@ fn a_log_that_nobody_leads_to_is_part_of_the_answer() {
     let answer = ask(&folder, 1, 4).expect("a chain");
     assert_eq!((&*changed(&answer), &*answer.warnings), (&[1, 2, 3][..], &[Warning::Stray { uuid: id(2) }][..]));
     assert_eq!(answer.chain, [id(3), id(4)]);
-    // From 3 on, it is no part of it.
-    let answer = ask(&folder, 3, 4).expect("a chain");
-    assert_eq!((&*changed(&answer), &*answer.warnings), (&[3][..], &[][..]));
-    // If it is damaged, so is the answer.
+    // Whatever goes in good order afterwards: its older neighbour, its newer one, or both.
+    let all = |contents: &[(u8, Content)], from, to| {
+        let folder = Folder::new();
+        contents.iter().for_each(|(number, content)| folder.write(*number, content.bytes()));
+        changed(&ask(&folder, from, to).expect("a chain"))
+    };
+    let log = |parent: u8, child: u8, blocks: &[u64]| Content {
+        parent: (parent != 0).then(|| id(parent)),
+        child: (child != 0).then(|| id(child)),
+        consistent: 1,
+        size: 20 * BLOCK,
+        changed: blocks.to_vec(),
+    };
+    let stray = (2, log(1, 3, &[1]));
+    let snapshot_taken = [(1, log(0, 5, &[0])), stray.clone(), (5, log(1, 3, &[2])), (3, log(5, 0, &[]))];
+    assert_eq!(all(&snapshot_taken, 1, 5), [1, 2]);
+    assert_eq!(all(&snapshot_taken, 1, 3), [1, 2]);
+    let newer_gone = [(1, log(0, 4, &[0])), stray.clone(), (4, log(1, 0, &[2, 3]))];
+    assert_eq!(all(&newer_gone, 1, 4), [1, 2, 3]);
+    let older_gone = [(6, log(0, 3, &[])), stray, (3, log(6, 0, &[0, 2]))];
+    assert_eq!(all(&older_gone, 6, 3), [0, 1, 2]);
+    for (first, second) in [((1, 3), (2, 3)), ((1, 5), (1, 3))] {
+        let two = [
+            (1, log(0, 3, &[0])),
+            (2, log(first.0, first.1, &[1])),
+            (5, log(second.0, second.1, &[4])),
+            (3, log(1, 0, &[2])),
+        ];
+        assert_eq!(all(&two, 1, 3), [1, 2, 4]);
+    }
+    // If it is damaged, or was not closed cleanly, so is the answer, or so it says.
     let bytes = deletion[1].bytes();
-    folder.write(2, &bytes[..bytes.len() - 1]);
-    assert_eq!(ask(&folder, 1, 4).expect_err("damaged").consequence(), Consequence::UnusableBitmap);
+    for length in 32..bytes.len() {
+        folder.write(2, &bytes[..length]);
+        assert_eq!(ask(&folder, 1, 4).expect_err("damaged").consequence(), Consequence::UnusableBitmap, "{length}");
+    }
+    deletion[1].consistent = 0;
+    let expected = [Warning::Stray { uuid: id(2) }, Warning::NotConsistent { uuid: id(2) }];
+    assert_eq!(ask(&folder_of(&deletion), 1, 4).expect("a chain").warnings, expected);
 }
 
 /// Cut short and written anew again and again, in place: what is read is all of it, or an error.

@@ -145,6 +145,21 @@ fn a_log_that_was_made_anew_never_becomes_part_of_the_chain() {
 }
 
 #[test]
+fn a_name_that_a_lost_parent_had_is_not_given_again() {
+    let (folder, tracker) = tracker();
+    let [disk, lost, left] = [0, 1, 2].map(id);
+    tracker.create(disk, size(100 * BLOCK)).expect("new");
+    tracker.snapshot(disk, lost).expect("a log");
+    tracker.snapshot(disk, left).expect("a log");
+    for gone in [disk, lost] {
+        fs::remove_file(folder.path().join(format!("{gone}.cbtlog"))).expect("there");
+    }
+    tracker.create(disk, size(100 * BLOCK)).expect("it is gone");
+    let error = tracker.snapshot(disk, lost).expect_err("the other one's parent");
+    assert!(matches!(error, ChainError::NameTaken { uuid, by } if (uuid, by) == (lost, left)), "{error}");
+}
+
+#[test]
 fn a_disk_has_its_limit() {
     let (folder, tracker) = tracker();
     let too_large = |error| matches!(error, ChainError::TooLarge { uuid, .. } if uuid == id(0));

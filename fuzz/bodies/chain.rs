@@ -104,12 +104,29 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         }
     }
     let way = follow(logs, from, to)?;
-    // What says that it stands between two of them.
-    let strays = (1..=NUMBERS).filter(|&number| number != from && !way.contains(&number)).filter(|&number| {
-        let log = logs[usize::from(number)].as_ref().filter(|log| log.has_header());
-        log.is_some_and(|log| way.contains(&log.child) && (log.parent == from || way.contains(&log.parent)))
-    });
-    let strays: Vec<&Log> = strays.filter_map(|number| logs[usize::from(number)].as_ref()).collect();
+    // What says that it stands next to one of them, and what comes after that.
+    let mut strays: Vec<u8> = Vec::new();
+    loop {
+        let more = (1..=NUMBERS).find(|&number| {
+            let known = |other: u8| way.contains(&other) || strays.contains(&other);
+            let Some(log) = logs[usize::from(number)].as_ref().filter(|log| log.bytes.len() >= 32) else {
+                return false;
+            };
+            if number == from || known(number) || log.parent == 0 {
+                return false;
+            }
+            let parent = logs[usize::from(log.parent)].as_ref().filter(|parent| parent.bytes.len() >= 32);
+            let led_to = parent.is_some_and(|parent| parent.child == number);
+            let next_to = known(log.child) || log.parent == from || log.parent != to && way.contains(&log.parent);
+            strays.contains(&log.parent) || !led_to && next_to
+        });
+        let Some(number) = more else { break };
+        strays.push(number);
+    }
+    let strays: Vec<&Log> = strays.into_iter().filter_map(|number| logs[usize::from(number)].as_ref()).collect();
+    if strays.iter().any(|log| !log.has_header()) {
+        return Err(None);
+    }
     let way: Vec<&Log> = way.into_iter().filter_map(|number| logs[usize::from(number)].as_ref()).collect();
     let last = way.last().expect("`to` at the least");
     if last.consistent == 0 {

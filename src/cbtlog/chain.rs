@@ -4,13 +4,14 @@
 //! all that come after the older one, up to and including the newer one. Disks only grow; a shorter bitmap says nothing
 //! of the blocks that came later.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 use uuid::Uuid;
 
+use super::store::{Linked, Links};
 use super::{ChainError, End, Header, Log, Store, Unrelated};
 use crate::{Bitmap, Extent, Lengths, VirtualSize};
 
@@ -40,7 +41,7 @@ pub enum Warning {
         /// The disk.
         uuid: Uuid,
     },
-    /// A log stands between two others of the chain, and nobody leads to it: a deletion was cut short. The answer has what
+    /// A log stands next to one of the chain, and nobody of it leads there: a deletion was cut short. The answer has what
     /// it says, too.
     #[error("the log of {uuid} was left by a deletion that was cut short; its changes are part of the answer")]
     Stray {
@@ -137,7 +138,7 @@ impl Store {
         let first = self.log(from)?.ok_or(ChainError::Missing { uuid: from, end: End::From })?;
         let last = self.log(to)?.ok_or(ChainError::Missing { uuid: to, end: End::To })?;
         match self.follow(first, to)? {
-            Ok(logs) => Ok(Walk { strays: self.strays(from, &logs), logs }),
+            Ok(logs) => Ok(Walk { strays: self.strays(from, to, &logs)?, logs }),
             Err(reason) => {
                 // Whatever is wrong with that chain, it is not the one that was asked for.
                 let swapped = matches!(self.follow(last, from), Ok(Ok(_)));
@@ -147,18 +148,28 @@ impl Store {
         }
     }
 
-    /// Logs that stand between two of a chain, as they say themselves, and to which nobody leads. A host leaves one that
-    /// fails in the middle of a deletion, after the neighbours were linked and before what the log says was given to the
-    /// newer one.
-    fn strays(&self, from: Uuid, chain: &[Log]) -> Vec<Log> {
+    /// Logs that say themselves that they stand next to one of a chain, and to which their parent does not lead. A host
+    /// leaves one that fails in the middle of a deletion, after the neighbours were linked and before what the log says
+    /// was given to the newer one. Later on, either neighbour may go in good order; so one is enough.
+    fn strays(&self, from: Uuid, to: Uuid, chain: &[Log]) -> Result<Vec<Log>, ChainError> {
+        let all: BTreeMap<Uuid, Linked> = self.links()?;
+        let led_to = |uuid, parent| all.get(&parent).is_some_and(|(links, _)| links.child == Some(uuid));
         let newer: HashSet<Uuid> = chain.iter().map(|log| log.uuid).collect();
-        let in_place = |header: &Header| {
-            header.child.is_some_and(|child| newer.contains(&child))
-                && header.parent.is_some_and(|parent| parent == from || newer.contains(&parent))
-        };
-        let others = self.uuids().filter(|&uuid| uuid != from && !newer.contains(&uuid));
-        // One that is damaged does not say where it stands.
-        others.filter_map(|uuid| self.log(uuid).ok()?).filter(|log| in_place(&log.header)).collect()
+        let mut strays = HashSet::new();
+        loop {
+            let found = all.iter().find(|&(&uuid, (links, _))| {
+                let Links { parent: Some(parent), child } = *links else { return false };
+                let by_child = child.is_some_and(|child| newer.contains(&child) || strays.contains(&child));
+                let by_parent = parent == from || parent != to && newer.contains(&parent);
+                uuid != from
+                    && !newer.contains(&uuid)
+                    && !strays.contains(&uuid)
+                    && (strays.contains(&parent) || !led_to(uuid, parent) && (by_child || by_parent))
+            });
+            let Some((&uuid, _)) = found else { break };
+            strays.insert(uuid);
+        }
+        all.into_iter().filter(|(uuid, _)| strays.contains(uuid)).map(|(_, (_, log))| log).collect()
     }
 
     /// The logs after `first` up to and including that of `to`, or where the chain ends.
@@ -218,7 +229,10 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
     // that lies must not be believed before it is found out.
     let last = logs.last().expect("see above");
     let prepared = if last.is_long_enough() { blocks } else { 0 };
-    warnings.extend(strays.iter().map(|log| Warning::Stray { uuid: log.uuid }));
+    for log in strays {
+        warnings.push(Warning::Stray { uuid: log.uuid });
+        warnings.extend(log.warnings(None));
+    }
     let mut bitmap = logs
         .par_iter()
         .chain(strays)

@@ -18,9 +18,9 @@ use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
 /// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
 /// change the folder meanwhile.
 ///
-/// All changes may fail with [`ChainError::Write`], and with [`ChainError::Log`] if a log that they need is damaged. A
-/// snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything by that, and the next
-/// change mends it.
+/// All changes may fail with [`ChainError::Locked`], with [`ChainError::Write`], and with [`ChainError::Log`] if a log that
+/// they need is damaged. A snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything
+/// by that, and the next of them mends it.
 ///
 /// ```
 /// use changed_blocks::cbtlog::{Tracker, Uuid};
@@ -131,11 +131,13 @@ impl Tracker {
     }
 
     /// Takes a snapshot: it gets what the disk's log has so far, and its place behind the parent; the disk's own log
-    /// begins anew, as the snapshot's child.
+    /// begins anew, as the snapshot's child. The snapshot's log is marked as consistent, as the host does it, which makes
+    /// sure of that before; if the disk's was not closed cleanly, what was missing from it still is.
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if the disk has no log, and [`ChainError::Exists`] if the snapshot has one.
+    /// [`ChainError::Missing`] if the disk has no log, [`ChainError::Exists`] if the snapshot has one, and
+    /// [`ChainError::NameTaken`] if others take it for their parent.
     ///
     /// # Complexity
     ///
@@ -149,6 +151,11 @@ impl Tracker {
         let own = content.header;
         // One that had the snapshot's name, and is gone.
         let parent = own.parent.filter(|&parent| parent != snapshot);
+        self.refuse_taken(snapshot, uuid)?;
+        if parent.is_none() {
+            // No one leads to the disk. So it may know its parent before that is there, and never stands beside it.
+            self.change(uuid, |header| header.parent = Some(snapshot))?;
+        }
         content.header = Header { parent, child: Some(uuid), consistent: true, ..own };
         self.write(snapshot, &content)?;
         // Before the disk's log is emptied: until then the chain has its changes twice, and afterwards still once.
@@ -194,6 +201,17 @@ impl Tracker {
     /// Keeps other trackers and readers out as long as the result lives.
     fn lock(&self) -> Result<Option<File>, ChainError> {
         lock(&self.folder, Sharing::Nobody)
+    }
+
+    /// Refuses a name for a snapshot that a log but the disk's own has as its parent's: that parent is gone, and what it
+    /// had would be taken for what the snapshot has.
+    fn refuse_taken(&self, snapshot: Uuid, disk: Uuid) -> Result<(), ChainError> {
+        let store = self.store().map_err(|source| ChainError::Write { path: self.folder.clone(), source })?;
+        let mut others = store.links()?.into_iter().filter(|&(uuid, _)| uuid != disk);
+        match others.find(|(_, (links, _))| links.parent == Some(snapshot)) {
+            Some((by, _)) => Err(ChainError::NameTaken { uuid: snapshot, by }),
+            None => Ok(()),
+        }
     }
 
     /// Refuses what memory would not hold, before anything is allocated.

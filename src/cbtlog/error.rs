@@ -108,6 +108,14 @@ pub enum ChainError {
         /// Where its log is.
         path: PathBuf,
     },
+    /// A snapshot is to have a name that another log has as its parent's.
+    #[error("{by} names {uuid} as its parent, which has no log any more")]
+    NameTaken {
+        /// The name.
+        uuid: Uuid,
+        /// The disk whose log has it.
+        by: Uuid,
+    },
     /// A log cannot be written or made to last, or its folder cannot be locked or listed. The log is as it was or as it
     /// should be, and nothing between.
     #[error("writing {}: {source}", path.display())]
@@ -205,6 +213,7 @@ impl ChainError {
             Self::TooLarge { .. } => "too-large",
             Self::NotOnDisk { .. } => "not-on-disk",
             Self::Exists { .. } => "exists",
+            Self::NameTaken { .. } => "name-taken",
             Self::Write { .. } => "write",
             Self::Log { source, .. } => source.kind(),
         }
@@ -218,6 +227,7 @@ impl ChainError {
             Self::InUse { .. } | Self::Changing { .. } | Self::Locked { .. } => Consequence::Busy,
             Self::NotOnDisk { .. }
             | Self::Exists { .. }
+            | Self::NameTaken { .. }
             | Self::TooLarge { .. }
             | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
             Self::Write { .. } => Consequence::Failed,
@@ -239,6 +249,7 @@ impl ChainError {
             Self::Locked { .. } => "try again once that is done; is a cbt store stopped?",
             Self::TooLarge { .. } => "is the size right?",
             Self::Changing { .. } => "try again once the snapshot or deletion is done",
+            Self::NameTaken { .. } => "choose another UUID",
             Self::Write { .. } => return None,
             Self::Missing { .. } => {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"

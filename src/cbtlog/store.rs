@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -51,6 +51,16 @@ pub struct Log {
 
 /// The device and the number of a file: another one, though it may have the same name and the same header.
 type FileId = (u64, u64);
+
+/// What a log says of its neighbours, which may be known even if the rest of it is damaged.
+#[derive(Clone, Copy)]
+pub(super) struct Links {
+    pub(super) parent: Option<Uuid>,
+    pub(super) child: Option<Uuid>,
+}
+
+/// What a log says of its neighbours, and the log, or why that cannot be used.
+pub(super) type Linked = (Links, Result<Log, ChainError>);
 
 impl Log {
     /// Whether the log is a file that can hold what its header says.
@@ -102,6 +112,32 @@ impl Store {
     #[must_use]
     pub fn uuids(&self) -> impl ExactSizeIterator<Item = Uuid> + '_ {
         self.logs.keys().copied()
+    }
+
+    /// What all logs say of their neighbours, but for those of which that cannot be known.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be known of one just now.
+    pub(super) fn links(&self) -> Result<BTreeMap<Uuid, Linked>, ChainError> {
+        let mut all = BTreeMap::new();
+        for uuid in self.uuids() {
+            let links = match self.log(uuid) {
+                Ok(None) => continue,
+                Ok(Some(log)) => {
+                    let Header { parent, child, .. } = log.header;
+                    (Links { parent, child }, Ok(log))
+                }
+                Err(ChainError::Log { source: Error::Read { source, .. }, .. }) if is_no_log(source.kind()) => continue,
+                Err(error @ ChainError::Log { source: Error::Read { .. }, .. }) => return Err(error),
+                Err(error) => match self.path(uuid).and_then(|path| read_links(path).ok()?) {
+                    Some(links) => (links, Err(error)),
+                    None => continue,
+                },
+            };
+            all.insert(uuid, links);
+        }
+        Ok(all)
     }
 
     /// The same logs, and in a folder those that have come since.
@@ -163,7 +199,7 @@ fn open(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::FileTypeExt;
         let kind = fs::metadata(path)?.file_type();
         if !kind.is_file() && !kind.is_dir() && !kind.is_block_device() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a block device"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is neither a file nor a block device"));
         }
     }
     File::open(path)
@@ -178,6 +214,20 @@ fn read_header(path: &Path) -> Result<(Header, Option<FileId>), Error> {
     };
     let file = read().map_err(|source| Error::Read { offset: 0, source })?;
     Ok((Header::parse(&head)?, file))
+}
+
+/// Whether the system says that there is no log under a name: nothing, or something else than a file.
+fn is_no_log(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::IsADirectory)
+}
+
+/// The first fields of a header, if they are there.
+fn read_links(path: &Path) -> io::Result<Option<Links>> {
+    let mut links = Vec::with_capacity(32);
+    open(path)?.take(32).read_to_end(&mut links)?;
+    let uuid =
+        |at: usize| Some(Uuid::from_slice(links.get(at..at + 16)?).ok()?).map(|uuid| (!uuid.is_nil()).then_some(uuid));
+    Ok(uuid(0).zip(uuid(16)).map(|(parent, child)| Links { parent, child }))
 }
 
 #[cfg(unix)]

@@ -56,7 +56,9 @@ pub(super) struct Api {
     sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
     listing: Arc<Semaphore>,
-    /// Wrong passwords, too.
+    /// Calls that change something, too.
+    changing: tokio::sync::Mutex<()>,
+    /// And wrong passwords.
     wrong_passwords: tokio::sync::Mutex<()>,
     /// Memory for bitmaps that are on their way, or wait in a task.
     room: Arc<Semaphore>,
@@ -76,6 +78,7 @@ impl Api {
             stopping: watch::Sender::new(false),
             sessions: Mutex::new(sessions),
             listing: Arc::new(Semaphore::new(1)),
+            changing: tokio::sync::Mutex::default(),
             wrong_passwords: tokio::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(units as usize)),
             units,
@@ -116,7 +119,12 @@ impl Api {
             "VDI.list_changed_blocks" => self.list(&call).await,
             "event.from" => self.event_from(&call).await,
             _ => {
-                // Files are read and written.
+                // Changes wait for each other here, not on the threads that all others need.
+                let turn = tokio::time::timeout(TURN, self.changing.lock());
+                let _turn = match ASYNC.contains(&call.method.as_str()) {
+                    true => Some(turn.await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?),
+                    false => None,
+                };
                 let api = Arc::clone(self);
                 blocking(move || api.call(&call)).await
             }
@@ -164,17 +172,17 @@ impl Api {
     async fn list(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let [from, to] = call.texts()?.map(str::to_owned);
         let api = Arc::clone(self);
-        let (from, to, bytes) = blocking(move || {
+        let (from, to, units) = blocking(move || {
             let vdis = api.vdis();
             let (from, to) = (vdis.find(&from)?, vdis.find(&to)?);
-            if vdis.is_cut_short(&to) {
-                // No memory is needed to find that out.
-                vdis.list_changed_blocks(from.uuid, to.uuid)?;
+            let units = api.units_of(bitmap_bytes(to.entry.virtual_size));
+            // A size that lies.
+            if units.is_err() && vdis.is_cut_short(&to) {
+                return Err(Failure::inconsistent(format!("the log of {} is shorter than its disk needs", to.uuid)));
             }
-            Ok((from.uuid, to.uuid, bitmap_bytes(to.entry.virtual_size)))
+            Ok((from.uuid, to.uuid, units?))
         })
         .await?;
-        let units = self.units_of(bytes)?;
         let turn = async {
             let room = self.room_for(units).await;
             let turn = Arc::clone(&self.listing).acquire_owned().await;

@@ -12,6 +12,9 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::value::Piece;
 
+/// Bytes of text that are sent at once.
+const TEXT_BYTES: usize = 64 << 10;
+
 /// Words of a bitmap that are encoded at once: a multiple of three, so that only the last ones need padding.
 const TILE_WORDS: usize = 6 << 10;
 
@@ -71,7 +74,8 @@ impl AnswerBody {
         loop {
             let (piece, at) = self.now.as_mut()?;
             let bytes = match piece {
-                Piece::Text(text) => std::mem::take(text),
+                // In pieces, too: as soon as the last one is taken, the answer counts as sent.
+                Piece::Text(text) => text.split_to(text.len().min(TEXT_BYTES)),
                 Piece::Bitmap(bitmap) => {
                     let tile = encode(&bitmap.bitmap, *at);
                     *at += TILE_WORDS;

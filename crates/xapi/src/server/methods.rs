@@ -120,6 +120,10 @@ impl Api {
         let unknown = || Failure::unknown_method(call);
         let (class, verb) = call.method.split_once('.').ok_or_else(unknown)?;
         let (class, fields) = CLASSES.iter().find(|(name, _)| *name == class).ok_or_else(unknown)?;
+        // Tasks can be asked about while a change keeps the disks.
+        if *class == "task" {
+            return self.read_task(verb, fields, call);
+        }
         let vdis = self.vdis();
         match verb {
             "get_all" => {
@@ -152,6 +156,36 @@ impl Api {
         }
     }
 
+    fn read_task(&self, verb: &str, fields: &[&str], call: &Call) -> Result<Value, Failure> {
+        let tasks = lock(&self.tasks);
+        match verb {
+            "get_all" => {
+                let [] = call.texts()?;
+                Ok(Value::texts(tasks.references().cloned()))
+            }
+            "get_all_records" => {
+                let [] = call.texts()?;
+                let record = |name: &String| Ok((name.clone().into(), Value::Struct(tasks.record(name)?)));
+                tasks.references().map(record).collect::<Result<Struct, Failure>>().map(Value::Struct)
+            }
+            "get_by_uuid" => {
+                let [uuid] = call.texts()?;
+                tasks.by_uuid(uuid).map(Value::text)
+            }
+            "get_record" => {
+                let [reference] = call.texts()?;
+                tasks.record(reference).map(Value::Struct)
+            }
+            _ => {
+                let field = verb.strip_prefix("get_").filter(|field| fields.contains(field));
+                let field = field.ok_or_else(|| Failure::unknown_method(call))?;
+                let [reference] = call.texts()?;
+                let record = tasks.record(reference)?;
+                Ok(record.into_iter().find(|(name, _)| name == field).map_or(Value::EMPTY, |(_, value)| value))
+            }
+        }
+    }
+
     pub(super) fn references(&self, vdis: &Vdis, class: &str) -> Result<Vec<String>, Failure> {
         Ok(match class {
             "VDI" => vdis.all()?.into_iter().map(|vdi| vdis.reference(vdi.uuid)).collect(),
@@ -166,7 +200,6 @@ impl Api {
             let all = vdis.all()?;
             return Ok(all.iter().map(|vdi| (vdis.reference(vdi.uuid), records::vdi(vdis, vdi, &all))).collect());
         }
-        // A task may end its days meanwhile.
         let record = |name: String| Some((self.record(vdis, class, &name).ok()?, name));
         Ok(self.references(vdis, class)?.into_iter().filter_map(record).map(|(record, name)| (name, record)).collect())
     }
@@ -174,7 +207,6 @@ impl Api {
     fn by_uuid(&self, vdis: &Vdis, class: &str, uuid: &str) -> Result<String, Failure> {
         match class {
             "VDI" => vdis.by_uuid(uuid).map(|vdi| vdis.reference(vdi.uuid)),
-            "task" => lock(&self.tasks).by_uuid(uuid),
             "SR" if uuid == vdis.sr.to_string() => Ok(vdis.sr_reference()),
             "pool" | "host" if uuid == records::uuid(vdis, class).to_string() => Ok(records::reference(vdis, class)),
             _ => Err(Failure::new("UUID_INVALID", [class, uuid])),
