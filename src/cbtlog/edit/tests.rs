@@ -1,0 +1,112 @@
+//! What kills leave: wherever they come, and whatever comes afterwards.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+thread_local! {
+    /// How many files may still be replaced or removed before everything stops, as at a kill.
+    static STEPS: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+pub(super) fn step() -> io::Result<()> {
+    let left = STEPS.get();
+    STEPS.set(left.saturating_sub(1));
+    if left == 0 { Err(io::Error::other("killed")) } else { Ok(()) }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Mark(u64),
+    Grow(u64),
+    Snapshot,
+    Delete(usize),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        5 => (0..40u64).prop_map(Event::Mark),
+        1 => (1..200_000u64).prop_map(Event::Grow),
+        3 => Just(Event::Snapshot),
+        2 => (0..8usize).prop_map(Event::Delete),
+    ]
+}
+
+const DISK: Uuid = Uuid::from_u128(1);
+
+proptest! {
+    /// Whatever happens to a disk, and wherever kills cut it short: each answer has all that was written.
+    #[test]
+    fn kills_anywhere_hide_no_change(events in vec(event(), 1..25), kills in vec(0..20usize, 0..4)) {
+        let folder = tempfile::tempdir().expect("room");
+        let tracker = Tracker::open(folder.path()).expect("there");
+        STEPS.set(usize::MAX);
+        let mut size = 30 * 65_536;
+        tracker.create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
+        // When each snapshot was taken, and when each block was written last; what may or may not have happened has.
+        let (mut taken, mut gone) = (BTreeMap::<Uuid, usize>::new(), BTreeSet::new());
+        let mut written = Vec::<(usize, u64)>::new();
+        let mut kills = kills.into_iter();
+        STEPS.set(kills.next().unwrap_or(usize::MAX));
+        for (now, event) in events.iter().enumerate() {
+            let result = match *event {
+                Event::Mark(block) if block * 65_536 < size => {
+                    let start = block * 65_536;
+                    let result = tracker.mark(DISK, ByteRange::between(start, start + 1));
+                    written.extend(result.is_ok().then_some((now, block)));
+                    result
+                }
+                Event::Grow(bytes) => {
+                    let grown = size + bytes;
+                    let result = tracker.set(DISK, |header| header.virtual_size = VirtualSize::new(grown).expect("not 0"));
+                    size = if result.is_ok() { grown } else { size };
+                    result
+                }
+                Event::Snapshot => {
+                    let snapshot = Uuid::from_u128(100 + now as u128);
+                    taken.insert(snapshot, now);
+                    // Until it is there for certain.
+                    gone.insert(snapshot);
+                    tracker.snapshot(DISK, snapshot).inspect(|()| assert!(gone.remove(&snapshot)))
+                }
+                Event::Delete(which) => match taken.keys().copied().nth(which) {
+                    Some(snapshot) if !gone.contains(&snapshot) => {
+                        gone.insert(snapshot);
+                        tracker.delete(snapshot)
+                    }
+                    _ => Ok(()),
+                },
+                Event::Mark(_) => Ok(()),
+            };
+            if let Err(error) = result {
+                let killed = matches!(&error, ChainError::Write { source, .. } if source.kind() == io::ErrorKind::Other);
+                prop_assert!(killed, "{}", error);
+                STEPS.set(kills.next().unwrap_or(usize::MAX));
+            }
+        }
+        STEPS.set(usize::MAX);
+        let store = tracker.store().expect("there");
+        let ends: Vec<(Uuid, usize)> = taken.into_iter().chain([(DISK, usize::MAX)]).collect();
+        for (i, &(from, since)) in ends.iter().enumerate() {
+            for &(to, until) in &ends[i + 1..] {
+                let answer = match store.list_changed_blocks_in_use(from, to) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        let excused = gone.contains(&from) || gone.contains(&to);
+                        prop_assert!(excused, "{}", error);
+                        continue;
+                    }
+                };
+                for &(when, block) in &written {
+                    if when > since && when < until {
+                        prop_assert_eq!(answer.bitmap.get(block), Some(true), "block {} from {} to {}", block, from, to);
+                    }
+                }
+            }
+        }
+    }
+}
