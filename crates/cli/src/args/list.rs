@@ -72,20 +72,30 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pool", group(ArgGroup::new("trust").args(["fingerprint", "ca", "insecure"])))]
 pub(crate) struct PoolArgs {
-    /// Ask a pool, by the address of its master: `https://HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "Ask a pool, by the address of its master: https://HOST[:PORT]")]
     pub(crate) url: Option<String>,
 
-    /// The bytes of the disk that one bit of the pool's answer stands for: other than 64 KiB on `SMAPIv3` storage only
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, conflicts_with = "store")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "64k",
+        value_parser = block_size,
+        conflicts_with = "store",
+        help = "The bytes of the disk that one bit of the pool's answer stands for: other than 64 KiB on SMAPIv3 \
+                storage only"
+    )]
     pub(crate) block_size: BlockSize,
 
     /// The user to log in as
     #[arg(long, value_name = "NAME", default_value = "root", conflicts_with = "store")]
     pub(crate) user: String,
 
-    /// A file with the password [default: `CBT_PASSWORD`; without that, it is asked for]
-    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "store",
+        help = "A file with the password [default: CBT_PASSWORD; without that, it is asked for]"
+    )]
     pub(crate) password_file: Option<PathBuf>,
 
     /// Trust only the certificate with this SHA-256 fingerprint

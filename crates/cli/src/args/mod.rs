@@ -151,6 +151,7 @@ pub(crate) struct ExtentsArgs {
 
 /// A part of the disk.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct WindowArgs {
     /// List only what lies at or after this byte of the disk
     #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]

@@ -14,8 +14,8 @@ Examples:
   cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1M --length 64k
       What a virtual machine would write; the server may go on meanwhile
 
-It prints one line for each of url, user, password (if it made one up) and fingerprint (with --tls), and then answers
-until it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
+It prints a line for each of url, user, password (if it made one up) and fingerprint (with TLS). Then it answers until
+it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
 
 It is for developing and testing backup tools, and for reading stores. It is no replacement for a host.";
 
@@ -37,8 +37,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", default_value = "root", help_heading = "Access")]
     pub(crate) user: String,
 
-    /// A file with the password [default: `CBT_PASSWORD`; without that, one is made up and printed]
-    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Access",
+        help = "A file with the password [default: CBT_PASSWORD; without that, one is made up and printed]"
+    )]
     pub(crate) password_file: Option<PathBuf>,
 
     /// Serve HTTPS, with a new certificate of its own: clients pin its fingerprint
