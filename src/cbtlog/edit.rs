@@ -222,12 +222,13 @@ impl Tracker {
 
     /// Gives a disk's parent another child, if it leads to that disk.
     fn relink(&self, parent: Option<Uuid>, uuid: Uuid, child: Option<Uuid>) -> Result<(), ChainError> {
-        match parent.filter(|&parent| self.path(parent).exists()) {
-            Some(parent) if self.read(parent)?.header.child == Some(uuid) => {
-                self.change(parent, |header| header.child = child)
-            }
-            _ => Ok(()),
+        let Some(parent) = parent.filter(|&parent| self.path(parent).exists()) else { return Ok(()) };
+        let mut content = self.read(parent)?;
+        if content.header.child != Some(uuid) {
+            return Ok(());
         }
+        content.header.child = child;
+        self.write(parent, &content)
     }
 
     /// The log of a disk's child, if that knows its parent. One that was tracked anew lacks what came before: it must not

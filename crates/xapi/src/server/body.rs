@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes};
 use changed_blocks::Bitmap;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::api::lock;
 use super::value::Piece;
 
 /// Bytes of text that are sent at once.
@@ -24,13 +25,13 @@ pub(super) struct Deadline(Arc<Mutex<Option<Instant>>>);
 
 impl Deadline {
     fn set(&self, end: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        *lock(&self.0) = end;
     }
 
     /// Ends once an answer is late.
     pub(super) async fn missed(&self) {
         loop {
-            let end = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let end = *lock(&self.0);
             let now = Instant::now();
             if end.is_some_and(|end| end < now) {
                 return;

@@ -1,9 +1,11 @@
 //! What has changed since a client last asked.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use tokio::sync::watch;
+
+use super::api::lock;
 
 /// Objects whose changes are remembered; beyond, those that changed the longest ago are forgotten.
 const MOST: usize = 10_000;
@@ -62,7 +64,7 @@ impl Default for Events {
 impl Events {
     /// Something has happened to an object. Returns the number of that.
     pub(super) fn add(&self, class: &'static str, reference: &str, operation: Operation) -> u64 {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         let number = *self.number.borrow() + 1;
         if last.events.len() >= MOST && !last.events.contains_key(reference) {
             last.forgotten = number.saturating_sub(MOST as u64 / 2);
@@ -92,7 +94,7 @@ impl Events {
     /// What has happened after an event, in order; nothing if that is not known: it is too long ago, or was before this
     /// server began.
     pub(super) fn since(&self, number: u64) -> Option<Vec<Event>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lock(&self.last);
         if number < last.forgotten || number > self.number() {
             return None;
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker, Warning};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Failure;
+use super::api::{bitmap_bytes, lock};
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
@@ -74,7 +75,7 @@ pub(super) struct Vdis {
 }
 
 /// Keeps other servers from changing a folder.
-fn lock(folder: &Path) -> io::Result<File> {
+fn lock_out_others(folder: &Path) -> io::Result<File> {
     let name = folder.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&name);
     let file = file.map_err(|error| io::Error::new(error.kind(), format!("{LOCK}: {error}")))?;
@@ -98,7 +99,7 @@ impl Vdis {
     pub(super) fn open(folder: &Path, read_only: bool) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
-        let lock = if read_only { None } else { Some(lock(&folder)?) };
+        let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
         let inventory = match fs::read(folder.join(FILE)) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))?,
@@ -135,7 +136,7 @@ impl Vdis {
         if let Some(vdi) = self.get(uuid)? {
             return Ok(vdi);
         }
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).contains(&uuid);
+        let told = lock(&self.told).contains(&uuid);
         Err(if told { Failure::new("VDI_MISSING", [self.sr_reference(), reference.to_owned()]) } else { unknown() })
     }
 
@@ -166,7 +167,7 @@ impl Vdis {
 
     /// Puts together what the log and the file say of a disk.
     fn vdi(&self, uuid: Uuid, store: &Store, end_of: &mut dyn FnMut(&Log) -> Option<Uuid>) -> Vdi {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(uuid);
+        lock(&self.told).insert(uuid);
         let tracked = store.path(uuid).is_some();
         // A log that cannot be read is still one: the answer that needs it will say what is wrong.
         let log = store.log(uuid).ok().flatten();
@@ -267,15 +268,15 @@ impl Vdis {
             self.tracker.delete(vdi.uuid)?;
         }
         self.note(|vdis| drop(vdis.remove(&vdi.uuid)))?;
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&vdi.uuid);
+        lock(&self.told).remove(&vdi.uuid);
         Ok(())
     }
 
     /// Whether a log is shorter than its header says, so that it is certain that it cannot be read.
     pub(super) fn is_cut_short(&self, vdi: &Vdi) -> bool {
-        let bitmap = vdi.entry.virtual_size.div_ceil(8 << 16);
-        let path = self.folder.join(format!("{}.cbtlog", vdi.uuid));
-        fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() < bitmap)
+        let store = self.store_of(vdi.uuid);
+        let log = store.path(vdi.uuid).and_then(|path| fs::metadata(path).ok());
+        log.is_some_and(|file| file.is_file() && file.len() < bitmap_bytes(vdi.entry.virtual_size))
     }
 
     /// The call. A client sees no warnings: where changes may be missing, there is no answer.
