@@ -5,7 +5,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use changed_blocks::cbtlog::{Store, Tracker, Uuid};
 use changed_blocks::{ByteRange, VirtualSize};
@@ -50,12 +51,14 @@ struct Rounds {
 }
 
 impl Rounds {
-    /// Changes the store until the server is gone.
-    async fn change(&mut self, url: &str, random: &mut Random) -> Result<(), Error> {
+    /// Changes the store until the server is gone, and tells of each change that it begins.
+    async fn change(&mut self, url: &str, random: &mut Random, begun: Sender<()>) -> Result<(), Error> {
         let mut client = login(url).await?;
         let tracker = Tracker::open(&self.store).expect("there");
         let disk = json!(client.vdi(DISK).await?.as_str());
         loop {
+            // Who listens has heard enough once the server is killed.
+            let _ = begun.send(());
             let model = &mut self.model;
             model.now += 1;
             let now = model.now;
@@ -137,19 +140,37 @@ fn two_hundred_kills_lose_nothing() {
     for round in 0..200 {
         let mut served = Served::new(scratch.path(), &[]);
         runtime.block_on(rounds.check(&served.url)).unwrap_or_else(|error| panic!("round {round}: {error}"));
-        let wait = Duration::from_micros(random.next() % 30_000);
-        let killed = AtomicBool::new(false);
+        let (changes, part) = (1 + random.next() % 4, random.next() % 2000);
+        let killed = &AtomicBool::new(false);
         let url = served.url.clone();
+        let (begun, listener) = channel();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(wait);
-                killed.store(true, Ordering::SeqCst);
-                served.kill();
+            scope.spawn(move || {
+                if sleep_until(&listener, changes, part) {
+                    killed.store(true, Ordering::SeqCst);
+                    served.kill();
+                }
             });
-            let error = runtime.block_on(rounds.change(&url, &mut random)).expect_err("it goes on until then");
+            let error = runtime.block_on(rounds.change(&url, &mut random, begun)).expect_err("it goes on until then");
             assert!(killed.load(Ordering::SeqCst), "round {round}: {error}");
         });
     }
-    // Each round has come to do something, by and large.
-    assert!(rounds.model.now > 400, "{}", rounds.model.now);
+}
+
+/// Sleeps until so many changes have been made, and then for so many thousandths of the time that the longest of them
+/// took. So something is done before each kill, and any moment of a change may be the last, however slow the machine
+/// is. Says whether it came to that.
+fn sleep_until(begun: &Receiver<()>, changes: u64, thousandths: u64) -> bool {
+    let (mut before, mut longest) = (None::<Instant>, 0);
+    for _ in 0..=changes {
+        if begun.recv().is_err() {
+            return false;
+        }
+        let now = Instant::now();
+        longest = longest.max(before.map_or(0, |before| now.duration_since(before).as_nanos()));
+        before = Some(now);
+    }
+    let nanos = u64::try_from(longest).expect("a few seconds") / 1000 * thousandths;
+    std::thread::sleep(Duration::from_nanos(nanos));
+    true
 }
