@@ -28,13 +28,15 @@ pub(crate) struct Reached {
 /// Writes the boundaries of base64 symbols to the start of `room`, as far as there are whole tiles of symbols and
 /// room for [`TILE_ROOM`] boundaries. Nothing if the tier has no such kernel.
 ///
-/// The first bit is at `position`; `open` is the bit before it. Exactly the first places, as many as are said to be,
+/// The first bit is at `position`; `open` is the bit before it. `reused` tells that the room was written to not long ago,
+/// and so is in a cache: it changes nothing but the speed. Exactly the first places, as many as are said to be,
 /// hold boundaries afterwards.
 pub(crate) fn scan_base64(
     tier: Verified,
     text: &[u8],
     open: bool,
     position: u64,
+    reused: bool,
     room: &mut [MaybeUninit<u64>],
 ) -> Option<Reached> {
     let tiles = text.as_chunks::<TILE_SYMBOLS>().0;
@@ -42,7 +44,7 @@ pub(crate) fn scan_base64(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, room) }),
+        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, reused, room) }),
         Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
         _ => None,
     }

@@ -60,7 +60,10 @@ impl Sink for Scanner<'_> {
         let room = self.boundaries.spare_capacity_mut();
         let wanted = wanted.min(room.len());
         let room = &mut room[..wanted];
-        let Some(reached) = scan_base64(self.tier, text, self.open, self.position, room) else { return 0 };
+        // Whoever takes no more than so many takes them out of the same room again and again.
+        let reused = self.limit < usize::MAX;
+        let reached = scan_base64(self.tier, text, self.open, self.position, reused, room);
+        let Some(reached) = reached else { return 0 };
         let len = self.boundaries.len() + reached.boundaries;
         // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written, which is
         // the start of the spare capacity.
