@@ -95,6 +95,31 @@ fn every_byte_at_every_place_of_a_base64_text_in_parallel_and_from_a_stream() {
     }
 }
 
+/// Stretches that hold nothing are not decoded, but looked at in steps of 256 symbols.
+#[test]
+fn odd_bytes_around_every_step_of_a_text_that_holds_little() {
+    let mut bits = vec![false; 10_000 * 6];
+    for start in [0, 4_000, 20_000, 24_570, 50_000] {
+        bits[start..start + 30].fill(true);
+    }
+    bits[30_000..40_000].fill(true);
+    let text = naive::encode_base64(&bits);
+    let expect = Expect::new(Encoding::Base64);
+    for step in (0..text.len()).step_by(256) {
+        for place in [step, step + 1, step + 128, step + 255].into_iter().filter(|&place| place < text.len()) {
+            for byte in [b'A', b'/', b'Q', b'=', b'\n', b' ', 0, 0x80] {
+                let mut odd = text.as_bytes().to_vec();
+                odd[place] = byte;
+                let expected = expect.scan(&odd);
+                let input = Input::new(odd);
+                for setup in serial_setups() {
+                    setup.check(&expect, &input, &expected);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_byte_at_every_place_of_a_bits_text() {
     for text in bit_texts() {

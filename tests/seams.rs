@@ -11,8 +11,8 @@ use common::{CHUNKS, Input, KINDS, Kind, Setup, THREADS, for_every_setup, simpli
 use naive::{Expect, Found, Runs};
 
 /// The bytes of a bitmap whose text or raw form is cut somewhere: whole groups, vectors of 16, 32 and 64 symbols,
-/// words, and the tiles of raw input, which are those of 4096 symbols of text.
-const CUTS_BYTES: [u64; 12] = [1, 3, 4, 6, 8, 12, 24, 48, 64, 192, 3072, 6144];
+/// words, steps of 256 symbols and of 256 bytes, and the tiles of raw input, which are those of 4096 symbols of text.
+const CUTS_BYTES: [u64; 13] = [1, 3, 4, 6, 8, 12, 24, 48, 64, 192, 256, 3072, 6144];
 
 const ENCODINGS: [Encoding; 4] =
     [Encoding::Base64, Encoding::Raw(BitOrder::Msb0), Encoding::Raw(BitOrder::Lsb0), Encoding::Bits];

@@ -91,6 +91,11 @@ impl Alphabet {
         value
     }
 
+    /// The symbols that hold only zeros, and only ones.
+    pub(crate) const fn uniform_symbols(self) -> [u8; 2] {
+        [self.uniform_symbol(false), self.uniform_symbol(true)]
+    }
+
     /// The last bit, in block order, of what a symbol stands for.
     pub(crate) fn last_bit(self, symbol: u8) -> bool {
         match self {

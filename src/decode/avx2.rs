@@ -7,6 +7,8 @@
 
 use std::arch::x86_64::*;
 
+use super::steps;
+
 /// Symbols of one step, which are 24 bytes of bits.
 const STEP: usize = 32;
 const STEP_WORDS: usize = STEP * 6 / 64;
@@ -116,21 +118,22 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     _mm256_testz_si256(bad, bad) == 1
 }
 
-/// Whether every byte equals `value`.
+/// See [`super::steps`] for the contract.
 #[target_feature(enable = "avx2")]
-pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
+pub(super) fn count_steps(steps: &[[u8; steps::STEP]], values: [u8; 2], uniform: bool) -> usize {
+    steps.iter().take_while(|step| is_uniform(step, steps::expected(step, values)) == uniform).count()
+}
+
+/// Whether every byte equals `value`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn is_uniform(step: &[u8; steps::STEP], value: u8) -> bool {
     let expected = _mm256_set1_epi8(value.cast_signed());
-    let (steps, rest) = bytes.as_chunks::<256>();
-    for step in steps {
-        let mut differing = _mm256_setzero_si256();
-        for bytes in step.as_chunks::<32>().0 {
-            // SAFETY: the array has the 32 bytes that are loaded.
-            let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
-            differing = _mm256_or_si256(differing, _mm256_xor_si256(bytes, expected));
-        }
-        if _mm256_testz_si256(differing, differing) == 0 {
-            return false;
-        }
+    let mut differing = _mm256_setzero_si256();
+    for bytes in step.as_chunks::<32>().0 {
+        // SAFETY: the array has the 32 bytes that are loaded.
+        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+        differing = _mm256_or_si256(differing, _mm256_xor_si256(bytes, expected));
     }
-    rest.iter().all(|&byte| byte == value)
+    _mm256_testz_si256(differing, differing) == 1
 }

@@ -8,9 +8,10 @@
 use std::arch::x86_64::*;
 
 use super::alphabet::BASE64_SYMBOLS;
+use super::steps::{self, expected};
 
 /// Symbols of one step, which make three registers of bits.
-pub(crate) const STEP: usize = 256;
+pub(crate) const STEP: usize = steps::STEP;
 const STEP_WORDS: usize = STEP * 6 / 64;
 
 #[repr(align(64))]
@@ -152,10 +153,9 @@ fn differing(step: &[u8; STEP], expected: __m512i) -> __mmask8 {
     _mm512_test_epi64_mask(differing, differing)
 }
 
-/// Whether every byte equals `value`.
+/// See [`super::steps`] for the contract.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
-    let expected = _mm512_set1_epi8(value.cast_signed());
-    let (steps, rest) = bytes.as_chunks();
-    steps.iter().all(|step| differing(step, expected) == 0) && rest.iter().all(|&byte| byte == value)
+pub(super) fn count_steps(steps: &[[u8; STEP]], values: [u8; 2], uniform: bool) -> usize {
+    let value = |step| _mm512_set1_epi8(expected(step, values).cast_signed());
+    steps.iter().take_while(|step| (differing(step, value(step)) == 0) == uniform).count()
 }

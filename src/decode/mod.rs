@@ -14,6 +14,7 @@ pub(crate) mod avx512;
 mod neon;
 pub(crate) mod portable;
 pub(crate) mod raw;
+pub(crate) mod steps;
 pub(crate) mod tail;
 pub(crate) mod text;
 
@@ -77,24 +78,5 @@ fn decode_base64(tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
         #[expect(unsafe_code)]
         Tier::Neon => unsafe { neon::decode_base64(symbols, words) },
         _ => portable::decode_base64(symbols, words),
-    }
-}
-
-/// Whether every byte equals `value`.
-fn is_uniform(tier: Verified, bytes: &[u8], value: u8) -> bool {
-    match tier.tier() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a verified tier's instructions are there.
-        #[expect(unsafe_code)]
-        Tier::Avx512 => unsafe { avx512::is_uniform(bytes, value) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a verified tier's instructions are there.
-        #[expect(unsafe_code)]
-        Tier::Avx2 => unsafe { avx2::is_uniform(bytes, value) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: a verified tier's instructions are there.
-        #[expect(unsafe_code)]
-        Tier::Neon => unsafe { neon::is_uniform(bytes, value) },
-        _ => portable::is_uniform(bytes, value),
     }
 }

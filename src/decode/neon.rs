@@ -7,6 +7,7 @@
 use std::arch::aarch64::*;
 
 use super::alphabet::BASE64_SYMBOLS;
+use super::steps;
 
 /// Symbols of one step, in four registers, which make three registers of bits.
 const STEP: usize = 64;
@@ -89,21 +90,22 @@ fn decode_step(
     vorrq_u8(bad, vorrq_u8(vorrq_u8(bad_a, bad_b), vorrq_u8(bad_c, bad_d)))
 }
 
-/// Whether every byte equals `value`.
+/// See [`super::steps`] for the contract.
 #[target_feature(enable = "neon")]
-pub(super) fn is_uniform(bytes: &[u8], value: u8) -> bool {
+pub(super) fn count_steps(steps: &[[u8; steps::STEP]], values: [u8; 2], uniform: bool) -> usize {
+    steps.iter().take_while(|step| is_uniform(step, steps::expected(step, values)) == uniform).count()
+}
+
+/// Whether every byte equals `value`.
+#[inline]
+#[target_feature(enable = "neon")]
+fn is_uniform(step: &[u8; steps::STEP], value: u8) -> bool {
     let expected = vdupq_n_u8(value);
-    let (steps, rest) = bytes.as_chunks::<256>();
-    for step in steps {
-        let mut differing = vdupq_n_u8(0);
-        for bytes in step.as_chunks::<16>().0 {
-            // SAFETY: the array has the 16 bytes that are loaded.
-            let bytes = unsafe { vld1q_u8(bytes.as_ptr()) };
-            differing = vorrq_u8(differing, veorq_u8(bytes, expected));
-        }
-        if vmaxvq_u8(differing) != 0 {
-            return false;
-        }
+    let mut differing = vdupq_n_u8(0);
+    for bytes in step.as_chunks::<16>().0 {
+        // SAFETY: the array has the 16 bytes that are loaded.
+        let bytes = unsafe { vld1q_u8(bytes.as_ptr()) };
+        differing = vorrq_u8(differing, veorq_u8(bytes, expected));
     }
-    rest.iter().all(|&byte| byte == value)
+    vmaxvq_u8(differing) == 0
 }

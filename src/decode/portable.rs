@@ -1,6 +1,7 @@
 //! Kernels that run everywhere. They read words with `from_le_bytes` and `from_be_bytes` only, so they assume nothing
 //! about the byte order of the machine.
 
+use super::steps::{STEP, expected};
 use super::{TILE_SYMBOLS, TILE_WORDS};
 
 /// See [`super::decode_base64`] for the contract. The decoding itself is base64-simd's, which brings vector code of
@@ -17,9 +18,13 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     true
 }
 
-/// Written so that compilers compare whole vectors.
-pub(crate) fn is_uniform(bytes: &[u8], value: u8) -> bool {
-    bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |differing, byte| differing | (byte ^ value)) == 0)
+/// See [`super::steps`] for the contract. Written so that compilers compare whole vectors.
+pub(super) fn count_steps(steps: &[[u8; STEP]], values: [u8; 2], uniform: bool) -> usize {
+    let is_uniform = |step: &[u8; STEP]| {
+        let expected = expected(step, values);
+        step.iter().fold(0, |differing, byte| differing | (byte ^ expected)) == 0
+    };
+    steps.iter().take_while(|step| is_uniform(step) == uniform).count()
 }
 
 /// Packs `0` and `1`, 64 to a word; `symbols.len()` is `64 * words.len()`. Returns whether all bytes were one of them.

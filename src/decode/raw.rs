@@ -1,6 +1,7 @@
 //! The driver over raw bitmaps: bytes in, tiles out.
 
-use super::{Aligned, Sink, TILE_WORDS, is_uniform};
+use super::steps::{Splitter, Stretch};
+use super::{Aligned, Sink, TILE_WORDS};
 use crate::BitOrder;
 use crate::tier::Verified;
 
@@ -10,15 +11,16 @@ const TILE_BYTES: usize = TILE_WORDS * 8;
 pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) -> usize {
     let mut words = Aligned([0; TILE_WORDS]);
     let words = &mut words.0;
+    let mut splitter = Splitter::new(tier, [0, 0xff]);
     let mut read = 0;
     for tile in bytes.chunks(TILE_BYTES) {
-        let bits = tile.len() as u64 * 8;
-        if is_uniform(tier, tile, if sink.last_bit() { 0xff } else { 0 }) {
-            sink.uniform(bits);
-        } else {
-            sink.words(load(order, tile, words), bits);
-        }
-        read += tile.len();
+        read += splitter.split(tile, sink.last_bit(), |stretch| {
+            match stretch {
+                Stretch::Uniform(len) => sink.uniform(len as u64 * 8),
+                Stretch::Varied(bytes) => sink.words(load(order, bytes, words), bytes.len() as u64 * 8),
+            }
+            Some(sink.last_bit())
+        });
         if sink.is_full() {
             break;
         }

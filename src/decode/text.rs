@@ -1,7 +1,8 @@
 //! The driver over text: symbols and line breaks in, tiles out.
 
 use super::alphabet::Class;
-use super::{Aligned, Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS, is_uniform};
+use super::steps::{Splitter, Stretch};
+use super::{Aligned, Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS};
 use crate::tier::Verified;
 
 /// How far a piece of text went.
@@ -21,8 +22,8 @@ pub(crate) struct TextEnd {
 /// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither, or until the sink
 /// is full.
 pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut impl Sink) -> TextEnd {
-    let mut words = Aligned([0; TILE_WORDS]);
-    let words = &mut words.0;
+    let splitter = Splitter::new(tier, alphabet.uniform_symbols());
+    let mut emitter = Emitter { alphabet, tier, splitter, words: Aligned([0; TILE_WORDS]) };
     let mut staged = Aligned([0; TILE_SYMBOLS]);
     let staged = &mut staged.0;
     let mut at = 0;
@@ -30,7 +31,7 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
     let stop = loop {
         // The usual case: nothing but symbols, decoded where they lie.
         while !sink.is_full() {
-            let taken = take_tiles(alphabet, tier, &text[at..], words, sink);
+            let taken = emitter.take_tiles(&text[at..], sink);
             if taken == 0 {
                 break;
             }
@@ -49,8 +50,8 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
             let last = alphabet.last_bit(staged[count - 1]);
             let whole = count.next_multiple_of(64);
             staged[count..whole].fill(alphabet.uniform_symbol(last));
-            let decoded = emit(alphabet, tier, &staged[..whole], count, words, sink);
-            assert!(decoded, "gathered symbols are symbols");
+            let emitted = emitter.emit(&staged[..whole], count, sink);
+            assert_eq!(emitted, count, "gathered symbols are symbols");
         }
         if stopped {
             break Some(at);
@@ -63,43 +64,52 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
     TextEnd { read: at, symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
 }
 
-/// Hands whole tiles to the sink: as many as it takes at once, or one. Returns how many symbols that were; none if the
-/// next tile is not there or not all of it is symbols.
-fn take_tiles(
+/// What turns symbols into words for a sink.
+struct Emitter {
     alphabet: Alphabet,
     tier: Verified,
-    text: &[u8],
-    words: &mut [u64; TILE_WORDS],
-    sink: &mut impl Sink,
-) -> usize {
-    let taken = if alphabet == Alphabet::Base64 { sink.base64(text) } else { 0 };
-    match text.get(..TILE_SYMBOLS) {
-        Some(tile) if taken == 0 && emit(alphabet, tier, tile, TILE_SYMBOLS, words, sink) => TILE_SYMBOLS,
-        _ => taken,
-    }
+    splitter: Splitter,
+    words: Aligned<[u64; TILE_WORDS]>,
 }
 
-/// Hands one tile to the sink, of which the first `count` symbols count. Returns `false`, and hands over nothing, if
-/// not all bytes are symbols.
-fn emit(
-    alphabet: Alphabet,
-    tier: Verified,
-    symbols: &[u8],
-    count: usize,
-    words: &mut [u64; TILE_WORDS],
-    sink: &mut impl Sink,
-) -> bool {
-    let bits = (count * alphabet.bits_per_symbol()) as u64;
-    if is_uniform(tier, symbols, alphabet.uniform_symbol(sink.last_bit())) {
-        sink.uniform(bits);
-        return true;
+impl Emitter {
+    /// Hands whole tiles to the sink: as many as it takes at once, or one, or as much of one as surely is symbols.
+    /// Returns how many symbols that were; none if the next tile is not there or does not begin with enough symbols.
+    fn take_tiles(&mut self, text: &[u8], sink: &mut impl Sink) -> usize {
+        let taken = if self.alphabet == Alphabet::Base64 { sink.base64(text) } else { 0 };
+        match text.get(..TILE_SYMBOLS) {
+            Some(tile) if taken == 0 => self.emit(tile, TILE_SYMBOLS, sink),
+            _ => taken,
+        }
     }
-    let words = &mut words[..symbols.len() * alphabet.bits_per_symbol() / 64];
-    let decoded = alphabet.decode(tier, symbols, words);
-    if decoded {
-        sink.words(words, bits);
+
+    /// Hands one tile to the sink, of which the first `count` symbols count, up to the first stretch of which not all
+    /// bytes are symbols. Returns how many symbols that were.
+    fn emit(&mut self, tile: &[u8], count: usize, sink: &mut impl Sink) -> usize {
+        let Self { alphabet, tier, splitter, words } = self;
+        let per_symbol = alphabet.bits_per_symbol();
+        let mut left = count;
+        splitter.split(tile, sink.last_bit(), |stretch| {
+            match stretch {
+                Stretch::Uniform(len) => {
+                    let counting = len.min(left);
+                    left -= counting;
+                    sink.uniform((counting * per_symbol) as u64);
+                }
+                Stretch::Varied(symbols) => {
+                    let words = &mut words.0[..symbols.len() * per_symbol / 64];
+                    if !alphabet.decode(*tier, symbols, words) {
+                        return None;
+                    }
+                    let counting = symbols.len().min(left);
+                    left -= counting;
+                    sink.words(words, (counting * per_symbol) as u64);
+                }
+            }
+            Some(sink.last_bit())
+        });
+        count - left
     }
-    decoded
 }
 
 /// Copies symbols until the tile is full, the text ends, or a byte is neither symbol nor line break. Returns how many

@@ -17,7 +17,8 @@ pub(crate) const TILE_ROOM: usize = TILE_WORDS * 64;
 /// How far a kernel came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reached {
-    /// Symbols taken: whole tiles. The next one has a byte that is no symbol, or there is no room for it.
+    /// Symbols taken: whole tiles, and perhaps whole steps of the next, which has a byte that is no symbol, or for which
+    /// there is no room.
     pub(crate) symbols: usize,
     /// Boundaries written.
     pub(crate) boundaries: usize,

@@ -4,8 +4,10 @@
 use std::mem::MaybeUninit;
 
 use super::{Reached, TILE_ROOM};
-use crate::decode::{Alphabet, TILE_SYMBOLS, TILE_WORDS, portable::is_uniform};
+use crate::decode::steps::{Splitter, Stretch};
+use crate::decode::{Alphabet, TILE_SYMBOLS, TILE_WORDS};
 use crate::scan::portable::scan_msb0;
+use crate::tier::Verified;
 
 /// See [`super::scan_base64`] for the contract.
 pub(super) fn scan_base64(
@@ -14,23 +16,32 @@ pub(super) fn scan_base64(
     position: u64,
     room: &mut [MaybeUninit<u64>],
 ) -> Reached {
+    let mut splitter = Splitter::new(Verified::PORTABLE, Alphabet::Base64.uniform_symbols());
     let mut bytes = [0; TILE_WORDS * 8];
     let mut reached = Reached { symbols: 0, boundaries: 0, open };
     for tile in tiles {
-        let room = &mut room[reached.boundaries..];
-        if room.len() < TILE_ROOM {
+        if room.len() - reached.boundaries < TILE_ROOM {
             break;
         }
-        if !is_uniform(tile, Alphabet::Base64.uniform_symbol(reached.open)) {
-            let out = base64_simd::Out::from_slice(&mut bytes);
-            if base64_simd::STANDARD_NO_PAD.decode(tile, out).is_err() {
-                break;
+        let taken = splitter.split(tile, reached.open, |stretch| {
+            match stretch {
+                Stretch::Uniform(len) => reached.symbols += len,
+                Stretch::Varied(symbols) => {
+                    let bytes = &mut bytes[..symbols.len() / 4 * 3];
+                    let out = base64_simd::Out::from_slice(bytes);
+                    base64_simd::STANDARD_NO_PAD.decode(symbols, out).ok()?;
+                    let position = position + reached.symbols as u64 * 6;
+                    let room = &mut room[reached.boundaries..];
+                    reached.boundaries += scan_msb0(bytes.as_chunks().0, reached.open, position, room);
+                    reached.open = bytes[bytes.len() - 1] & 1 == 1;
+                    reached.symbols += symbols.len();
+                }
             }
-            reached.boundaries +=
-                scan_msb0(bytes.as_chunks().0, reached.open, position + reached.symbols as u64 * 6, room);
-            reached.open = bytes[bytes.len() - 1] & 1 == 1;
+            Some(reached.open)
+        });
+        if taken < tile.len() {
+            break;
         }
-        reached.symbols += TILE_SYMBOLS;
     }
     reached
 }
