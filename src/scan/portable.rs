@@ -17,9 +17,13 @@ pub(super) fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUn
 
 /// The same for words as they lie in an `Msb0` bitmap.
 pub(crate) fn scan_msb0(words: &[[u8; 8]], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let changes = |word: u64, before: u64| word ^ (word >> 1 | before << 63);
-    let load = |&word: &[u8; 8]| u64::from_be_bytes(word);
-    scan_words(words, load, changes, u64::reverse_bits, u64::from(open), position, room)
+    // Bytes in order, so that nothing has to be swapped but in words with boundaries: the bit before a byte's highest is
+    // the lowest of the byte below.
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    let changes = |word: u64, before: u64| word ^ (word >> 1 & !HIGHEST | (word << 15 | before >> 49) & HIGHEST);
+    let load = |&word: &[u8; 8]| u64::from_le_bytes(word);
+    let to_lsb0 = |changes: u64| changes.swap_bytes().reverse_bits();
+    scan_words(words, load, changes, to_lsb0, u64::from(open) << 56, position, room)
 }
 
 /// Both passes over words of either bit order. `changes` has a one for each bit that differs from the one before it,
@@ -45,15 +49,9 @@ fn scan_words<W>(
         }
         before = load(&group[group.len() - 1]);
         let mut queued = 0;
-        for (number, eight) in (0u8..).step_by(8).zip(found[..group.len()].chunks(8)) {
-            // Where little has changed, this branch is right nearly always, and spares the queue.
-            if eight.iter().fold(0, |any, found| any | found) == 0 {
-                continue;
-            }
-            for (number, found) in (number..).zip(eight) {
-                queue[queued] = number;
-                queued += usize::from(*found != 0);
-            }
+        for (number, found) in (0u8..).zip(&found[..group.len()]) {
+            queue[queued] = number;
+            queued += usize::from(*found != 0);
         }
         for &number in &queue[..queued] {
             let ones = to_lsb0(found[usize::from(number)]);
