@@ -118,6 +118,12 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     _mm256_testz_si256(bad, bad) == 1
 }
 
+/// `Msb0` bytes to `Lsb0` words, as many: the portable code, for which the compiler finds shuffles here.
+#[target_feature(enable = "avx2")]
+pub(super) fn load_msb0(bytes: &[[u8; 8]], words: &mut [u64]) {
+    super::portable::load_msb0(bytes, words);
+}
+
 /// See [`super::steps`] for the contract.
 #[target_feature(enable = "avx2")]
 pub(super) fn count_steps(steps: &[[u8; steps::STEP]], values: [u8; 2], uniform: bool) -> usize {

@@ -80,3 +80,14 @@ fn decode_base64(tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
         _ => portable::decode_base64(symbols, words),
     }
 }
+
+/// `Msb0` bytes to `Lsb0` words, as many.
+fn load_msb0(tier: Verified, bytes: &[[u8; 8]], words: &mut [u64]) {
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there; those of AVX-512 have all of AVX2.
+        #[expect(unsafe_code)]
+        Tier::Avx2 | Tier::Avx512 => unsafe { avx2::load_msb0(bytes, words) },
+        _ => portable::load_msb0(bytes, words),
+    }
+}

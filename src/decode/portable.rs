@@ -12,10 +12,16 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     if base64_simd::STANDARD_NO_PAD.decode(symbols, base64_simd::Out::from_slice(bytes)).is_err() {
         return false;
     }
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+    load_msb0(bytes.as_chunks().0, words);
+    true
+}
+
+/// `Msb0` bytes to `Lsb0` words, as many. Inlined where the compiler may use more instructions than everywhere.
+#[inline(always)]
+pub(super) fn load_msb0(bytes: &[[u8; 8]], words: &mut [u64]) {
+    for (word, bytes) in words.iter_mut().zip(bytes) {
         *word = u64::from_be_bytes(*bytes).reverse_bits();
     }
-    true
 }
 
 /// See [`super::steps`] for the contract. Written so that compilers compare whole vectors.

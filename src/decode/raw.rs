@@ -1,7 +1,7 @@
 //! The driver over raw bitmaps: bytes in, tiles out.
 
 use super::steps::{Splitter, Stretch};
-use super::{Aligned, Sink, TILE_WORDS};
+use super::{Aligned, Sink, TILE_WORDS, load_msb0};
 use crate::BitOrder;
 use crate::tier::Verified;
 
@@ -17,7 +17,7 @@ pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut i
         read += splitter.split(tile, sink.last_bit(), |stretch| {
             match stretch {
                 Stretch::Uniform(len) => sink.uniform(len as u64 * 8),
-                Stretch::Varied(bytes) => sink.words(load(order, bytes, words), bytes.len() as u64 * 8),
+                Stretch::Varied(bytes) => sink.words(load(order, tier, bytes, words), bytes.len() as u64 * 8),
             }
             Some(sink.last_bit())
         });
@@ -29,15 +29,9 @@ pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut i
 }
 
 /// Bytes to `Lsb0` words. The last word is filled up with the last bit, which adds no boundary.
-fn load<'w>(order: BitOrder, bytes: &[u8], words: &'w mut [u64; TILE_WORDS]) -> &'w [u64] {
-    let word = |bytes: [u8; 8]| match order {
-        BitOrder::Lsb0 => u64::from_le_bytes(bytes),
-        BitOrder::Msb0 => u64::from_be_bytes(bytes).reverse_bits(),
-    };
+fn load<'w>(order: BitOrder, tier: Verified, bytes: &[u8], words: &'w mut [u64; TILE_WORDS]) -> &'w [u64] {
     let (whole, rest) = bytes.as_chunks();
-    for (to, from) in words.iter_mut().zip(whole) {
-        *to = word(*from);
-    }
+    load_words(order, tier, whole, &mut words[..whole.len()]);
     let mut used = whole.len();
     if let Some(&last) = rest.last() {
         let last_bit = match order {
@@ -46,8 +40,20 @@ fn load<'w>(order: BitOrder, bytes: &[u8], words: &'w mut [u64; TILE_WORDS]) -> 
         };
         let mut filled = [if last_bit { 0xff } else { 0 }; 8];
         filled[..rest.len()].copy_from_slice(rest);
-        words[used] = word(filled);
+        load_words(order, tier, &[filled], &mut words[used..=used]);
         used += 1;
     }
     &words[..used]
+}
+
+/// The same for as many whole words.
+fn load_words(order: BitOrder, tier: Verified, bytes: &[[u8; 8]], words: &mut [u64]) {
+    match order {
+        BitOrder::Lsb0 => {
+            for (word, bytes) in words.iter_mut().zip(bytes) {
+                *word = u64::from_le_bytes(*bytes);
+            }
+        }
+        BitOrder::Msb0 => load_msb0(tier, bytes, words),
+    }
 }
