@@ -8,7 +8,7 @@ pub use algebra::Lengths;
 pub use writer::BitmapWriter;
 
 use crate::decode::Sink;
-use crate::scan::Scanner;
+use crate::scan::{Scanner, count_ones};
 use crate::tier::Verified;
 use crate::{Extent, Tier};
 
@@ -82,15 +82,14 @@ impl Bitmap {
     /// The number of changed blocks. Complexity: linear in the length of the bitmap.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+        count_ones(tier(), &self.words)
     }
 
     /// The changed blocks as extents. Complexity: linear in the length of the bitmap.
     #[must_use]
     pub fn extents(&self) -> Vec<Extent> {
         let mut boundaries = Vec::new();
-        let tier = Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE);
-        let mut scanner = Scanner::new(tier, &mut boundaries, 0, false);
+        let mut scanner = Scanner::new(tier(), &mut boundaries, 0, false);
         for words in self.words.chunks(crate::decode::TILE_WORDS) {
             scanner.words(words, words.len() as u64 * 64);
         }
@@ -157,6 +156,11 @@ impl Bitmap {
             *last &= (1 << (self.blocks % 64)) - 1;
         }
     }
+}
+
+/// The tier for what cannot fail. That one was asked for which cannot be had is told where things can.
+fn tier() -> Verified {
+    Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE)
 }
 
 /// The place of a block's word. The bitmap is in memory, so it fits.

@@ -48,6 +48,12 @@ static PLACES: [[u8; 8]; 256] = {
 /// More than this in a word, and going by bytes is faster than going by ones.
 const DENSE: u32 = 12;
 
+/// The number of ones: the portable code, for which the compiler finds shuffles here.
+#[target_feature(enable = "avx2")]
+pub(super) fn count_ones(words: &[u64]) -> u64 {
+    super::portable::count_ones(words)
+}
+
 /// See [`super::scan`] for the contract.
 ///
 /// # Safety

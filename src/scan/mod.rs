@@ -116,3 +116,30 @@ fn scan(tier: Verified, words: &[u64], open: bool, position: u64, room: &mut [Ma
         _ => portable::scan(words, open, position, room),
     }
 }
+
+/// The number of ones.
+pub(crate) fn count_ones(tier: Verified, words: &[u64]) -> u64 {
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there; those of AVX-512 have all of AVX2.
+        #[expect(unsafe_code)]
+        crate::Tier::Avx2 | crate::Tier::Avx512 => unsafe { avx2::count_ones(words) },
+        _ => portable::count_ones(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_are_counted_alike_on_every_tier() {
+        let words: Vec<u64> = (0..100u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (i % 64)).collect();
+        for len in 0..words.len() {
+            let bit_by_bit: u64 = words[..len].iter().map(|word| (0..64).map(|bit| word >> bit & 1).sum::<u64>()).sum();
+            for tier in crate::Tier::available() {
+                assert_eq!(count_ones(tier.verify().expect("available"), &words[..len]), bit_by_bit, "{len} {tier}");
+            }
+        }
+    }
+}

@@ -62,6 +62,12 @@ fn scan_words<W>(
     count
 }
 
+/// The number of ones. Inlined where the compiler may use more instructions than everywhere.
+#[inline(always)]
+pub(super) fn count_ones(words: &[u64]) -> u64 {
+    words.iter().map(|word| u64::from(word.count_ones())).sum()
+}
+
 /// Writes the positions of the ones of a word, and returns how many there are.
 #[inline]
 fn write(ones: u64, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
