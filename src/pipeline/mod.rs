@@ -169,7 +169,7 @@ impl Pipeline {
             (None, None) => false,
             (None, Some(density)) => {
                 let each = input.ns_per_byte() + density * O::NS_PER_BOUNDARY;
-                (input.len() - at) as f64 * each > WORTH_SHARING
+                density <= O::MOST_DENSE && (input.len() - at) as f64 * each > WORTH_SHARING
             }
         };
         if self.plan.parallel && worth { rayon::current_num_threads().min(MOST_THREADS) } else { 1 }
