@@ -60,6 +60,7 @@ fn run(options: &Options) -> Result<(), String> {
     if cfg!(debug_assertions) {
         return Err("the figures of a build without --release say nothing".to_owned());
     }
+    ours::two_threads()?;
     for line in ours::skipped() {
         println!("{line}");
     }

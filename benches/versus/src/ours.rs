@@ -37,9 +37,6 @@ pub(crate) fn candidates() -> Result<Vec<Candidate>, String> {
     }));
 
     if std::thread::available_parallelism().is_ok_and(|threads| threads.get() >= 2) {
-        // With this thread as one of the two: handing a job over to a pool takes longer than many of them.
-        let two = rayon::ThreadPoolBuilder::new().num_threads(2).use_current_thread();
-        two.build_global().map_err(|error| error.to_string())?;
         let scanner = Scanner::new(Encoding::Base64).parallel(true).tier(fastest);
         let name = format!("changed-blocks, {fastest}, two threads");
         all.push(Candidate::new(THREADS, name, Yields::Extents, move |text, buffers| {
@@ -48,6 +45,13 @@ pub(crate) fn candidates() -> Result<Vec<Candidate>, String> {
         }));
     }
     Ok(all)
+}
+
+/// Makes this thread one of the two that measure together: handing a job over to a pool takes longer than many of them.
+/// To be called once.
+pub(crate) fn two_threads() -> Result<(), String> {
+    let two = rayon::ThreadPoolBuilder::new().num_threads(2).use_current_thread();
+    two.build_global().map_err(|error| error.to_string())
 }
 
 /// Says which parts of this library are left out on this machine.
