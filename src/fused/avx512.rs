@@ -40,10 +40,13 @@ pub(super) fn scan_base64(
         if unsafe { end.offset_from_unsigned(out) } < TILE_ROOM {
             break;
         }
-        let last = match (quiet, reused) {
-            (true, _) => first_pass::<true, false>(&decoder, tile, before, &mut found),
-            (false, true) => first_pass::<false, true>(&decoder, tile, before, &mut found),
-            (false, false) => first_pass::<false, false>(&decoder, tile, before, &mut found),
+        let last = if quiet {
+            first_pass::<true>(&decoder, tile, before, &mut found)
+        } else {
+            if reused {
+                fetch_ahead(tile);
+            }
+            first_pass::<false>(&decoder, tile, before, &mut found)
         };
         let Some(last) = last else { break };
         before = last;
@@ -58,11 +61,23 @@ pub(super) fn scan_base64(
     Reached { symbols: taken * TILE_SYMBOLS, boundaries, open: is_open(before) }
 }
 
-/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; `FETCH` what comes [`AHEAD`]. Returns
-/// the last words, or nothing if some byte is no symbol.
+/// Has as much text fetched as a tile has, [`AHEAD`] of it.
+#[inline]
+fn fetch_ahead(tile: &[u8; TILE_SYMBOLS]) {
+    for line in tile.as_chunks::<64>().0 {
+        // SAFETY: a hint, which reads nothing, wherever it points to.
+        #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().wrapping_add(AHEAD).cast());
+        }
+    }
+}
+
+/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. Returns the last words, or nothing
+/// if some byte is no symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-fn first_pass<const LOOK: bool, const FETCH: bool>(
+fn first_pass<const LOOK: bool>(
     decoder: &Decoder,
     tile: &[u8; TILE_SYMBOLS],
     before: __m512i,
@@ -74,15 +89,6 @@ fn first_pass<const LOOK: bool, const FETCH: bool>(
         if LOOK && decoder.is_uniform(step, is_open(before)) {
             found.skip(i * 3..i * 3 + 3);
             continue;
-        }
-        if FETCH {
-            for line in step.as_chunks::<64>().0 {
-                // SAFETY: a hint, which reads nothing, wherever it points to.
-                #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
-                unsafe {
-                    _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().wrapping_add(AHEAD).cast());
-                }
-            }
         }
         let words;
         (words, bad) = decoder.decode(step, bad);
