@@ -158,7 +158,7 @@ impl Bitmap {
     }
 }
 
-/// The tier for what cannot fail. That one was asked for which cannot be had is told where things can.
+/// The tier for what has no error to return: if the one that was asked for cannot be had, scans say so.
 fn tier() -> Verified {
     Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE)
 }

@@ -155,6 +155,8 @@ fn two_hundred_kills_lose_nothing() {
             assert!(killed.load(Ordering::SeqCst), "round {round}: {error}");
         });
     }
+    // Each round has come to do something.
+    assert!(rounds.model.now > 400, "{}", rounds.model.now);
 }
 
 /// Sleeps until so many changes have been made, and then for so many thousandths of the time that the longest of them
