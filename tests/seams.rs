@@ -6,7 +6,7 @@ mod naive;
 
 use std::ops::ControlFlow;
 
-use changed_blocks::{BitOrder, Encoding, Extent, Visitor};
+use changed_blocks::{BitOrder, Encoding, Extent, Scanner, Visitor};
 use common::{CHUNKS, Input, KINDS, Kind, Setup, THREADS, for_every_setup, simplify, tiers};
 use naive::{Expect, Found, Runs};
 
@@ -259,5 +259,29 @@ fn progress_never_goes_back_and_never_beyond_the_end() {
             let outcome = setup.on_threads(|| scanner.visit(&input, watch)).expect("good");
             assert!(outcome.is_continue());
         });
+    }
+}
+
+#[test]
+fn lists_longer_than_caches() {
+    // Every other block, but for a hole in the middle: 50 MB of extents, of which those far behind the start may be
+    // written in another way.
+    let mut text = vec![b'V'; 1 << 20];
+    let hole = 700_001..700_100;
+    text[hole.clone()].fill(b'A');
+    let hole = hole.start as u64 * 6..hole.end as u64 * 6;
+    let blocks = (0..text.len() as u64 * 3).map(|i| 2 * i + 1);
+    let expected: Vec<_> =
+        blocks.filter(|block| !hole.contains(block)).map(|block| Extent::new(block, block + 1)).collect();
+    let mut extents = Vec::new();
+    for tier in tiers() {
+        for parallel in [false, true] {
+            let scanner = Scanner::new(Encoding::Base64).tier(tier).parallel(parallel);
+            // Onto new memory, then onto what was used before.
+            for _ in 0..2 {
+                scanner.extents_into(&text, &mut extents).expect("good text");
+                assert!(extents == expected, "{tier:?} {parallel}");
+            }
+        }
     }
 }

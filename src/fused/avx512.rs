@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use super::{Reached, TILE_ROOM};
+use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
 use crate::decode::avx512::{Decoder, STEP};
 use crate::scan::avx512::Tile;
@@ -23,7 +23,7 @@ pub(super) fn scan_base64(
     tiles: &[[u8; TILE_SYMBOLS]],
     open: bool,
     position: u64,
-    reused: bool,
+    cached: Cached,
     room: &mut [MaybeUninit<u64>],
 ) -> Reached {
     let decoder = Decoder::new();
@@ -43,7 +43,7 @@ pub(super) fn scan_base64(
         let last = if quiet {
             first_pass::<true>(&decoder, tile, before, &mut found)
         } else {
-            if reused {
+            if cached == Cached::Yes {
                 fetch_ahead(tile);
             }
             first_pass::<false>(&decoder, tile, before, &mut found)
@@ -52,9 +52,13 @@ pub(super) fn scan_base64(
         before = last;
         let tile_position = position + taken as u64 * (TILE_SYMBOLS as u64 * 6);
         // SAFETY: there is room for all boundaries that a tile can have; every eight words were found or skipped.
-        out = unsafe { found.write(tile_position, out) };
+        out = unsafe { found.write(tile_position, cached == Cached::No, out) };
         quiet = found.queued() <= QUIET;
         taken += 1;
+    }
+    if cached == Cached::No {
+        // What was written past the caches is ordered by nothing else.
+        _mm_sfence();
     }
     // SAFETY: both point into the room.
     let boundaries = unsafe { out.offset_from_unsigned(start) };

@@ -26,18 +26,28 @@ pub(crate) struct Reached {
     pub(crate) open: bool,
 }
 
+/// Whether a cache holds the room for boundaries. It changes nothing but the speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cached {
+    /// It was written to not long ago.
+    Yes,
+    /// Nobody knows.
+    Maybe,
+    /// It belongs to a list that is longer than caches.
+    No,
+}
+
 /// Writes the boundaries of base64 symbols to the start of `room`, as far as there are whole tiles of symbols and
 /// room for [`TILE_ROOM`] boundaries. Nothing if the tier has no such kernel.
 ///
-/// The first bit is at `position`; `open` is the bit before it. `reused` tells that the room was written to not long ago,
-/// and so is in a cache: it changes nothing but the speed. Exactly the first places, as many as are said to be,
-/// hold boundaries afterwards.
+/// The first bit is at `position`; `open` is the bit before it. Exactly the first places, as many as are said to be, hold
+/// boundaries afterwards.
 pub(crate) fn scan_base64(
     tier: Verified,
     text: &[u8],
     open: bool,
     position: u64,
-    reused: bool,
+    cached: Cached,
     room: &mut [MaybeUninit<u64>],
 ) -> Option<Reached> {
     let tiles = text.as_chunks::<TILE_SYMBOLS>().0;
@@ -45,8 +55,65 @@ pub(crate) fn scan_base64(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, reused, room) }),
+        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, cached, room) }),
         Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TILES: usize = 5;
+    const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    /// Some tiles of text in which each bit differs from the one before with a chance of `odds` in 256, and where its
+    /// boundaries are, bit by bit. The bit before the text is a zero.
+    fn text(odds: u64) -> (Vec<u8>, Vec<u64>) {
+        let (mut state, mut bit, mut boundaries) = (0x9e37_79b9_7f4a_7c15u64, 0, Vec::new());
+        let mut next = |position| {
+            state = state.wrapping_mul(0xd129_0b26_8ea5_2a1b).wrapping_add(0x2545_f491_4f6c_dd1d);
+            if state >> 56 < odds {
+                bit ^= 1;
+                boundaries.push(position);
+            }
+            bit
+        };
+        let symbols = (0..(TILES * TILE_SYMBOLS) as u64)
+            .map(|i| SYMBOLS[(0..6).fold(0, |value, bit| value << 1 | next(6 * i + bit))])
+            .collect();
+        (symbols, boundaries)
+    }
+
+    /// Every kernel, wherever the room is, writes nothing but boundaries before the end of them, and nothing outside.
+    #[test]
+    fn the_room_may_begin_anywhere_and_be_cached_or_not() {
+        const CANARY: u64 = 0xdead_beef_dead_beef;
+        let mut all = vec![MaybeUninit::new(CANARY); TILES * TILE_ROOM + 32];
+        let line = all.as_ptr().align_offset(64);
+        for odds in [0, 1, 8, 60, 90, 128, 200, 255, 256] {
+            let (text, boundaries) = text(odds);
+            for tier in Tier::available().map(|tier| tier.verify().expect("available")) {
+                for (cached, behind) in [(Cached::Yes, 3), (Cached::Maybe, 3), (Cached::No, 0)]
+                    .into_iter()
+                    .chain((1..8).map(|behind| (Cached::No, behind)))
+                {
+                    let range = line + behind..line + behind + TILES * TILE_ROOM;
+                    all.fill(MaybeUninit::new(CANARY));
+                    let Some(reached) = scan_base64(tier, &text, false, 0, cached, &mut all[range.clone()]) else {
+                        continue;
+                    };
+                    // SAFETY: all were initialised.
+                    #[expect(unsafe_code)]
+                    let values: Vec<u64> = all.iter().map(|place| unsafe { place.assume_init() }).collect();
+                    let about = format!("{odds} {tier:?} {cached:?} {behind}");
+                    assert_eq!(reached.symbols, text.len(), "{about}");
+                    assert!(values[range.start..][..reached.boundaries] == boundaries, "{about}");
+                    let mut outside = values[..range.start].iter().chain(&values[range.end..]);
+                    assert!(outside.all(|&value| value == CANARY), "{about}");
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,9 @@
 //! whole), and takes them off it: `vpcompressb` of 0…63 by the boundaries of a word gives their places in it, which
 //! are widened, moved to where the word is, and stored, always some at a time. Neither pass has a branch that depends
 //! on where boundaries are, unless a word has more of them than those before it led to expect.
+//!
+//! Where there are many, and no cache will hold them, whole lines of them are put together in a register and stored
+//! past the caches.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
@@ -13,6 +16,9 @@ use std::ops::Range;
 
 /// Words of a tile.
 pub(crate) const TILE: usize = 384;
+
+/// Boundaries that a line of a cache holds.
+const LINE: usize = 8;
 
 #[repr(align(64))]
 struct Bytes([u8; 64]);
@@ -85,7 +91,7 @@ pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [
         }
         // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
         // 64 so far.
-        out = unsafe { tile.write(position, out) };
+        out = unsafe { tile.write(position, false, out) };
         position += words.len() as u64 * 64;
     }
     // SAFETY: both point into the room.
@@ -101,13 +107,15 @@ pub(crate) struct Tile {
     any: [u8; TILE / 8],
     /// Whether the words of the tile before had so few boundaries each that four are expected to do.
     sparse: bool,
+    /// Whether they had so many that whole lines of them are worth a branch for each word.
+    dense: bool,
     /// How many words of the tile before had any.
     queued: usize,
 }
 
 impl Tile {
     pub(crate) const fn new() -> Self {
-        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], sparse: true, queued: 0 }
+        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], sparse: true, dense: false, queued: 0 }
     }
 
     /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last place.
@@ -135,6 +143,7 @@ impl Tile {
     }
 
     /// Writes the boundaries of a tile whose first bit is at `position`. Returns the place after the last of them.
+    /// `past_caches` if no cache will hold them; a fence has to come then before another thread may know of them.
     ///
     /// # Safety
     ///
@@ -142,7 +151,7 @@ impl Tile {
     /// which any has some were found.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    pub(crate) unsafe fn write(&mut self, position: u64, out: *mut u64) -> *mut u64 {
+    pub(crate) unsafe fn write(&mut self, position: u64, past_caches: bool, out: *mut u64) -> *mut u64 {
         let ascending = load(&ASCENDING);
         let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE + 64];
         let mut queued = 0;
@@ -165,7 +174,9 @@ impl Tile {
         let queue = &queue[..queued];
         // SAFETY: the caller's promise; this much of the queue was written, with numbers of words with boundaries.
         let end = unsafe {
-            if self.sparse {
+            if past_caches && self.dense {
+                self.write_lines(queue, position, out)
+            } else if self.sparse {
                 self.write_queued::<true>(queue, position, out)
             } else {
                 self.write_queued::<false>(queue, position, out)
@@ -174,6 +185,7 @@ impl Tile {
         // SAFETY: both point into the room.
         let written = unsafe { end.offset_from_unsigned(out) };
         self.sparse = 2 * written <= 5 * queued;
+        self.dense = written > 16 * queued;
         self.queued = queued;
         end
     }
@@ -232,4 +244,79 @@ impl Tile {
         }
         out
     }
+
+    /// Writes the boundaries of the queued words in whole lines, past the caches.
+    ///
+    /// A store to memory that no cache holds makes it be read first; these do not. But they hold up all stores behind
+    /// them, so boundaries must not be put together in memory: what there is of the next line stays in a register.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write_queued`](Self::write_queued).
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+    unsafe fn write_lines(&self, queue: &[MaybeUninit<u16>], position: u64, out: *mut u64) -> *mut u64 {
+        let ascending = load(&ASCENDING);
+        let spread = load(&SPREAD);
+        let low_bytes = 0x0101_0101_0101_0101;
+        // What is before `out` in its line may be another thread's: that line is written as usual.
+        let (start, mut out, mut queue) = (out, out, queue);
+        let ahead = out.align_offset(LINE * 8);
+        while let Some((first, rest)) = queue.split_first() {
+            // SAFETY: both point into the room.
+            if unsafe { out.offset_from_unsigned(start) } >= ahead {
+                break;
+            }
+            // SAFETY: the caller's promise.
+            out = unsafe { self.write_queued::<false>(std::slice::from_ref(first), position, out) };
+            queue = rest;
+        }
+        if queue.is_empty() {
+            return out;
+        }
+        // The line that is being put together, and how many boundaries it has.
+        let mut pending = out.addr() / 8 % LINE;
+        // SAFETY: the start of the line is not before that of the room, as that much was written; only what was written
+        // is loaded.
+        let (mut place, mut line) = unsafe {
+            let place = out.sub(pending);
+            (place, _mm512_maskz_loadu_epi64(first(pending), place.cast()))
+        };
+        for &number in queue {
+            // SAFETY: the queue was written, and its words were found.
+            let (number, changes) = unsafe {
+                let number = number.assume_init();
+                (number, self.changes.get_unchecked(usize::from(number)).assume_init())
+            };
+            let base = _mm512_set1_epi64((position + u64::from(number) * 64).cast_signed());
+            let places = compress(changes, ascending);
+            // The word's first boundary goes behind the pending ones.
+            #[expect(clippy::cast_possible_truncation, reason = "below 8")]
+            let mut from = _mm512_sub_epi8(spread, _mm512_set1_epi8((pending as u8).cast_signed()));
+            let wide = _mm512_maskz_permutexvar_epi8(low_bytes, from, places);
+            line = _mm512_mask_add_epi64(line, !first(pending), wide, base);
+            pending += changes.count_ones() as usize;
+            while pending >= LINE {
+                // SAFETY: the line has begun with boundaries of this call, and each has its place in the room; it
+                // is aligned.
+                unsafe {
+                    _mm512_stream_si512(place.cast(), line);
+                    place = place.add(LINE);
+                }
+                pending -= LINE;
+                from = _mm512_add_epi8(from, _mm512_set1_epi8(8));
+                line = _mm512_add_epi64(_mm512_maskz_permutexvar_epi8(low_bytes, from, places), base);
+            }
+        }
+        // SAFETY: these boundaries have their places in the room.
+        unsafe {
+            _mm512_mask_storeu_epi64(place.cast(), first(pending), line);
+            place.add(pending)
+        }
+    }
+}
+
+/// A mask of the first so many of eight.
+const fn first(count: usize) -> __mmask8 {
+    (1 << count) - 1
 }

@@ -14,8 +14,11 @@ pub(crate) mod portable;
 use std::mem::MaybeUninit;
 
 use crate::decode::Sink;
-use crate::fused::{TILE_ROOM, scan_base64};
+use crate::fused::{Cached, TILE_ROOM, scan_base64};
 use crate::tier::Verified;
+
+/// How many boundaries the last cache before memory may hold.
+const CACHED: usize = 4 << 20;
 
 /// Appends the boundaries of the bits that it takes.
 pub(crate) struct Scanner<'a> {
@@ -55,16 +58,21 @@ impl Sink for Scanner<'_> {
 
     fn base64(&mut self, text: &[u8]) -> usize {
         self.boundaries.reserve(TILE_ROOM);
+        let len = self.boundaries.len();
+        let (cached, limit) = match self.limit {
+            usize::MAX if len < CACHED => (Cached::Maybe, CACHED),
+            usize::MAX => (Cached::No, usize::MAX),
+            // Whoever takes no more than so many takes them out of the same room again and again.
+            limit => (Cached::Yes, limit),
+        };
         // A kernel stops where a tile might not fit, so this much room lets it come just beyond the limit.
-        let wanted = self.limit.saturating_sub(self.boundaries.len()).saturating_add(TILE_ROOM);
+        let wanted = limit.saturating_sub(len).saturating_add(TILE_ROOM);
         let room = self.boundaries.spare_capacity_mut();
         let wanted = wanted.min(room.len());
         let room = &mut room[..wanted];
-        // Whoever takes no more than so many takes them out of the same room again and again.
-        let reused = self.limit < usize::MAX;
-        let reached = scan_base64(self.tier, text, self.open, self.position, reused, room);
+        let reached = scan_base64(self.tier, text, self.open, self.position, cached, room);
         let Some(reached) = reached else { return 0 };
-        let len = self.boundaries.len() + reached.boundaries;
+        let len = len + reached.boundaries;
         // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written, which is
         // the start of the spare capacity.
         #[expect(unsafe_code)]
