@@ -17,7 +17,7 @@ pub enum Tier {
     Portable,
     /// 64-bit Arm, where every processor has it.
     Neon,
-    /// x86-64 with AVX2, BMI1, BMI2 and POPCNT (Haswell, Zen and later).
+    /// x86-64 with AVX2, BMI1, BMI2, LZCNT and POPCNT (Haswell, Zen and later).
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ, VL, VBMI and VBMI2 (Ice Lake, Zen 4 and later).
     Avx512,
@@ -50,6 +50,7 @@ impl Tier {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("bmi1")
                     && is_x86_feature_detected!("bmi2")
+                    && is_x86_feature_detected!("lzcnt")
                     && is_x86_feature_detected!("popcnt")
             }
             #[cfg(target_arch = "x86_64")]

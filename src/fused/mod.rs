@@ -2,13 +2,16 @@
 //! registers.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
 use std::mem::MaybeUninit;
 
 use crate::Tier;
-use crate::decode::{TILE_SYMBOLS, TILE_WORDS};
+use crate::decode::steps::{Splitter, Stretch};
+use crate::decode::{Alphabet, TILE_SYMBOLS, TILE_WORDS};
 use crate::tier::Verified;
 
 /// The most boundaries that a tile can have.
@@ -56,9 +59,52 @@ pub(crate) fn scan_base64(
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
         Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, cached, room) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => Some(unsafe { avx2::scan_base64(tier, tiles, open, position, room) }),
         Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
         _ => None,
     }
+}
+
+/// The driver of kernels that decode and then scan, over the stretches of tiles that do not only repeat the last bit.
+/// `scan` decodes symbols, a multiple of 256, and writes the boundaries of their bits to the start of the room it is
+/// given, which has 64 places for each word; it returns how many those are, and the last bit, or nothing if not all are
+/// symbols.
+#[inline]
+fn by_steps(
+    tier: Verified,
+    tiles: &[[u8; TILE_SYMBOLS]],
+    open: bool,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+    mut scan: impl FnMut(&[u8], bool, u64, &mut [MaybeUninit<u64>]) -> Option<(usize, bool)>,
+) -> Reached {
+    let mut splitter = Splitter::new(tier, Alphabet::Base64.uniform_symbols());
+    let mut reached = Reached { symbols: 0, boundaries: 0, open };
+    for tile in tiles {
+        if room.len() - reached.boundaries < TILE_ROOM {
+            break;
+        }
+        let taken = splitter.split(tile, reached.open, |stretch| {
+            match stretch {
+                Stretch::Uniform(len) => reached.symbols += len,
+                Stretch::Varied(symbols) => {
+                    let position = position + reached.symbols as u64 * 6;
+                    let (count, open) = scan(symbols, reached.open, position, &mut room[reached.boundaries..])?;
+                    reached.boundaries += count;
+                    reached.open = open;
+                    reached.symbols += symbols.len();
+                }
+            }
+            Some(reached.open)
+        });
+        if taken < tile.len() {
+            break;
+        }
+    }
+    reached
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The kernel for x86-64 with AVX2, in two passes over some words at a time, as the portable one is. The first pass
 //! takes four words at once; the second writes the positions of a dense word byte by byte from a table, eight at a
 //! time.
+//!
+//! Words are `Lsb0` as everywhere, or hold the first block in the highest bit, as decoding makes them with the fewest
+//! instructions.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
@@ -27,14 +30,17 @@ const NUMBERS: [[u16; 4]; 16] = {
     table
 };
 
-/// For each byte, the places of its ones, to the front.
-static PLACES: [[u8; 8]; 256] = {
+/// For each byte, the places of its ones, to the front, counted from either end.
+static PLACES: [[[u8; 8]; 256]; 2] = [places(false), places(true)];
+
+const fn places(high_first: bool) -> [[u8; 8]; 256] {
     let mut table = [[0; 8]; 256];
     let mut byte = 0;
     while byte < 256 {
         let (mut place, mut used) = (0u8, 0);
         while place < 8 {
-            if byte >> place & 1 == 1 {
+            let shift = if high_first { 7 - place } else { place };
+            if byte >> shift & 1 == 1 {
                 table[byte][used] = place;
                 used += 1;
             }
@@ -43,7 +49,7 @@ static PLACES: [[u8; 8]; 256] = {
         byte += 1;
     }
     table
-};
+}
 
 /// More than this in a word, and going by bytes is faster than going by ones.
 const DENSE: u32 = 12;
@@ -59,19 +65,51 @@ pub(super) fn count_ones(words: &[u64]) -> u64 {
 /// # Safety
 ///
 /// `room` has at least 64 places for each word.
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { scan_ordered::<false>(words, open, position, room) }
+}
+
+/// The same for words that hold the first block in the highest bit.
+///
+/// # Safety
+///
+/// `room` has at least 64 places for each word.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(crate) unsafe fn scan_high_first(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { scan_ordered::<true>(words, open, position, room) }
+}
+
+/// # Safety
+///
+/// `room` has at least 64 places for each word.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn scan_ordered<const HIGH_FIRST: bool>(
+    words: &[u64],
+    open: bool,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
     let mut before = if open { u64::MAX } else { 0 };
     let mut position = position;
     let mut count = 0;
     for group in words.chunks(GROUP) {
         // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
         // 64 so far.
-        count += unsafe { scan_group(group, before, position, &mut room[count..]) };
+        count += unsafe { scan_group::<HIGH_FIRST>(group, before, position, &mut room[count..]) };
         before = group[group.len() - 1];
         position += group.len() as u64 * 64;
     }
     count
+}
+
+/// The last bit of a word, where the bit before the first of the next word is.
+#[inline]
+const fn carried<const HIGH_FIRST: bool>(word: u64) -> u64 {
+    if HIGH_FIRST { word << 63 } else { word >> 63 }
 }
 
 /// Scans at most `GROUP` words; `before` is the word before them.
@@ -80,23 +118,37 @@ pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [
 ///
 /// `room` has at least 64 places for each word.
 #[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn scan_group<const HIGH_FIRST: bool>(
+    words: &[u64],
+    before: u64,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
     let mut boundaries = [const { MaybeUninit::<u64>::uninit() }; GROUP];
     let mut queue = [const { MaybeUninit::<u16>::uninit() }; GROUP + 4];
     let mut queued = 0;
 
     let zero = _mm256_setzero_si256();
-    let mut last = _mm256_set1_epi64x(before.cast_signed());
     let (fours, rest) = words.as_chunks::<4>();
     for (i, four) in fours.iter().enumerate() {
         // SAFETY: four words are the 32 bytes that are loaded.
         let these = unsafe { _mm256_loadu_si256(four.as_ptr().cast()) };
         // The last word of the four before, and the first three of these.
-        let shifted = _mm256_blend_epi32::<3>(_mm256_permute4x64_epi64::<0b10_01_00_11>(these), last);
-        last = _mm256_permute4x64_epi64::<0b11_11_11_11>(these);
-        let ones_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
-        let changes = _mm256_xor_si256(these, ones_before);
+        let shifted = match (4 * i).checked_sub(1) {
+            // SAFETY: four words from there on end before these do.
+            Some(start) => unsafe { _mm256_loadu_si256(words.as_ptr().add(start).cast()) },
+            None => {
+                let before = _mm256_set1_epi64x(before.cast_signed());
+                _mm256_blend_epi32::<3>(_mm256_permute4x64_epi64::<0b10_01_00_11>(these), before)
+            }
+        };
+        let bits_before = if HIGH_FIRST {
+            _mm256_or_si256(_mm256_srli_epi64::<1>(these), _mm256_slli_epi64::<63>(shifted))
+        } else {
+            _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted))
+        };
+        let changes = _mm256_xor_si256(these, bits_before);
         let quiet = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(changes, zero)));
         let found = !quiet.cast_unsigned() & 0xf;
         let numbers = bytemuck::cast::<_, u64>(NUMBERS[found as usize]) + 4 * i as u64 * 0x0001_0001_0001_0001;
@@ -110,8 +162,8 @@ unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [Mayb
     }
     for (i, &word) in rest.iter().enumerate() {
         let number = fours.len() * 4 + i;
-        let one_before = if number == 0 { before } else { words[number - 1] } >> 63;
-        let changes = word ^ (word << 1 | one_before);
+        let bit_before = carried::<HIGH_FIRST>(if number == 0 { before } else { words[number - 1] });
+        let changes = word ^ (if HIGH_FIRST { word >> 1 } else { word << 1 } | bit_before);
         boundaries[number].write(changes);
         #[expect(clippy::cast_possible_truncation, reason = "below GROUP")]
         queue[queued].write(number as u16);
@@ -137,8 +189,15 @@ unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [Mayb
                 let mut left = count.cast_signed();
                 loop {
                     for i in 0..4 {
-                        to.add(i).write(base + u64::from(changes.trailing_zeros()));
-                        changes &= changes.wrapping_sub(1);
+                        // What is found where there are no more is written behind the last, and of no use.
+                        if HIGH_FIRST {
+                            let place = changes.leading_zeros();
+                            to.add(i).write(base + u64::from(place));
+                            changes ^= (1u64 << 63).wrapping_shr(place);
+                        } else {
+                            to.add(i).write(base + u64::from(changes.trailing_zeros()));
+                            changes &= changes.wrapping_sub(1);
+                        }
                     }
                     to = to.add(4);
                     left -= 4;
@@ -148,8 +207,9 @@ unsafe fn scan_group(words: &[u64], before: u64, position: u64, room: &mut [Mayb
                 }
                 out = out.add(count as usize);
             } else {
-                for byte in changes.to_le_bytes() {
-                    let places = _mm_loadl_epi64(PLACES[usize::from(byte)].as_ptr().cast());
+                let bytes = if HIGH_FIRST { changes.to_be_bytes() } else { changes.to_le_bytes() };
+                for byte in bytes {
+                    let places = _mm_loadl_epi64(PLACES[usize::from(HIGH_FIRST)][usize::from(byte)].as_ptr().cast());
                     let bases = _mm256_set1_epi64x(base.cast_signed());
                     let low = _mm256_add_epi64(_mm256_cvtepu8_epi64(places), bases);
                     let high = _mm256_add_epi64(_mm256_cvtepu8_epi64(_mm_srli_epi64::<32>(places)), bases);

@@ -1,0 +1,35 @@
+//! The kernel for x86-64 with AVX2: words that hold the first block in the highest bit, as decoding makes them with the
+//! fewest instructions, are scanned as they are.
+#![expect(unsafe_code, reason = "kernels of a tier, for which the caller answers")]
+
+use std::mem::MaybeUninit;
+
+use super::{Reached, by_steps};
+use crate::decode::avx2::decode_high_first;
+use crate::decode::{Aligned, TILE_SYMBOLS, TILE_WORDS};
+use crate::scan::avx2::scan_high_first;
+use crate::tier::Verified;
+
+/// See [`super::scan_base64`] for the contract.
+///
+/// # Safety
+///
+/// The processor has what the tier `avx2` needs.
+pub(super) unsafe fn scan_base64(
+    tier: Verified,
+    tiles: &[[u8; TILE_SYMBOLS]],
+    open: bool,
+    position: u64,
+    room: &mut [MaybeUninit<u64>],
+) -> Reached {
+    let mut words = Aligned([0; TILE_WORDS]);
+    by_steps(tier, tiles, open, position, room, |symbols, open, position, room| {
+        let words = &mut words.0[..symbols.len() / 32 * 3];
+        assert!(room.len() >= words.len() * 64, "too little room for boundaries");
+        // SAFETY: the caller's promise, and the assertion.
+        unsafe {
+            decode_high_first(symbols, words)
+                .then(|| (scan_high_first(words, open, position, room), words[words.len() - 1] & 1 == 1))
+        }
+    })
+}
