@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
 use crate::decode::avx512::{Decoder, STEP};
+use crate::scan::Density;
 use crate::scan::avx512::Tile;
 
 /// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
@@ -27,7 +28,7 @@ pub(super) fn scan_base64(
     room: &mut [MaybeUninit<u64>],
 ) -> Reached {
     let decoder = Decoder::new();
-    let mut found = Tile::new();
+    let mut found = Tile::new(Density::default());
     let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
     let start = room.as_mut_ptr().cast::<u64>();
     // SAFETY: the end of the room.

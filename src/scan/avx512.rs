@@ -14,6 +14,8 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::Density;
+
 /// Words of a tile.
 pub(crate) const TILE: usize = 384;
 
@@ -67,8 +69,14 @@ fn compress(mask: u64, bytes: __m512i) -> __m512i {
 ///
 /// `room` has at least 64 places for each word.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let mut tile = Tile::new();
+pub(super) unsafe fn scan(
+    words: &[u64],
+    open: bool,
+    position: u64,
+    density: &mut Density,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
+    let mut tile = Tile::new(*density);
     let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
     let mut position = position;
     let start = room.as_mut_ptr().cast::<u64>();
@@ -94,6 +102,7 @@ pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [
         out = unsafe { tile.write(position, false, out) };
         position += words.len() as u64 * 64;
     }
+    *density = tile.density;
     // SAFETY: both point into the room.
     unsafe { out.offset_from_unsigned(start) }
 }
@@ -105,17 +114,15 @@ pub(crate) struct Tile {
     changes: [MaybeUninit<u64>; TILE],
     /// A bit for each word that has any; zero where nothing was found yet.
     any: [u8; TILE / 8],
-    /// Whether the words of the tile before had so few boundaries each that four are expected to do.
-    sparse: bool,
-    /// Whether they had so many that whole lines of them are worth a branch for each word.
-    dense: bool,
+    /// What is expected, from the tile before.
+    density: Density,
     /// How many words of the tile before had any.
     queued: usize,
 }
 
 impl Tile {
-    pub(crate) const fn new() -> Self {
-        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], sparse: true, dense: false, queued: 0 }
+    pub(crate) const fn new(density: Density) -> Self {
+        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], density, queued: 0 }
     }
 
     /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last place.
@@ -174,9 +181,9 @@ impl Tile {
         let queue = &queue[..queued];
         // SAFETY: the caller's promise; this much of the queue was written, with numbers of words with boundaries.
         let end = unsafe {
-            if past_caches && self.dense {
+            if past_caches && self.density == Density::Dense {
                 self.write_lines(queue, position, out)
-            } else if self.sparse {
+            } else if self.density == Density::Sparse {
                 self.write_queued::<true>(queue, position, out)
             } else {
                 self.write_queued::<false>(queue, position, out)
@@ -184,8 +191,7 @@ impl Tile {
         };
         // SAFETY: both point into the room.
         let written = unsafe { end.offset_from_unsigned(out) };
-        self.sparse = 2 * written <= 5 * queued;
-        self.dense = written > 16 * queued;
+        self.density = Density::of(written, queued);
         self.queued = queued;
         end
     }

@@ -20,6 +20,32 @@ use crate::tier::Verified;
 /// How many boundaries the last cache before memory may hold.
 const CACHED: usize = 4 << 20;
 
+/// How many boundaries the words have that have any. What a kernel expects of the next words decides how it goes about
+/// them, and changes nothing but the speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Density {
+    /// So few that four are expected to do.
+    #[default]
+    Sparse,
+    /// More.
+    Middling,
+    /// So many that putting whole lines of them together is worth a branch for each word.
+    Dense,
+}
+
+impl Density {
+    /// That of so many boundaries in so many words.
+    pub(crate) const fn of(boundaries: usize, words: usize) -> Self {
+        if 2 * boundaries <= 5 * words {
+            Self::Sparse
+        } else if boundaries <= 16 * words {
+            Self::Middling
+        } else {
+            Self::Dense
+        }
+    }
+}
+
 /// Appends the boundaries of the bits that it takes.
 pub(crate) struct Scanner<'a> {
     tier: Verified,
@@ -27,12 +53,13 @@ pub(crate) struct Scanner<'a> {
     position: u64,
     open: bool,
     limit: usize,
+    density: Density,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
     pub(crate) const fn new(tier: Verified, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
-        Self { tier, boundaries, position, open, limit: usize::MAX }
+        Self { tier, boundaries, position, open, limit: usize::MAX, density: Density::Sparse }
     }
 
     /// The same, full once there are that many boundaries, those of one more tile aside.
@@ -91,7 +118,7 @@ impl Sink for Scanner<'_> {
     fn words(&mut self, words: &[u64], bits: u64) {
         self.boundaries.reserve(words.len() * 64);
         let room = self.boundaries.spare_capacity_mut();
-        let count = scan(self.tier, words, self.open, self.position, room);
+        let count = scan(self.tier, words, self.open, self.position, &mut self.density, room);
         let len = self.boundaries.len() + count;
         // SAFETY: by the contract of `scan`, the first `count` places of the room were written, which is the start of
         // the spare capacity.
@@ -108,14 +135,22 @@ impl Sink for Scanner<'_> {
 /// of this name:
 ///
 /// `room` has at least 64 places for each word. Bit 0 of the first word is at `position`; `open` is the bit before
-/// it. Exactly the first places, as many as are returned, hold boundaries afterwards.
-fn scan(tier: Verified, words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+/// it. `density` is what is expected, and then what was found. Exactly the first places, as many as are returned, hold
+/// boundaries afterwards.
+fn scan(
+    tier: Verified,
+    words: &[u64],
+    open: bool,
+    position: u64,
+    density: &mut Density,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
     assert!(room.len() >= words.len() * 64, "too little room for boundaries");
     match tier.tier() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        crate::Tier::Avx512 => unsafe { avx512::scan(words, open, position, room) },
+        crate::Tier::Avx512 => unsafe { avx512::scan(words, open, position, density, room) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
