@@ -8,7 +8,7 @@ use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
 use crate::decode::avx512::{Decoder, STEP};
 use crate::scan::Density;
-use crate::scan::avx512::Tile;
+use crate::scan::avx512::{Found, Tile};
 
 /// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
 const QUIET: usize = 10;
@@ -42,18 +42,18 @@ pub(super) fn scan_base64(
             break;
         }
         let last = if quiet {
-            first_pass::<true>(&decoder, tile, before, &mut found)
+            first_pass::<true>(&decoder, tile, before, &mut found, |_| ())
         } else {
             if cached == Cached::Yes {
                 fetch_ahead(tile);
             }
-            first_pass::<false>(&decoder, tile, before, &mut found)
+            first_pass::<false>(&decoder, tile, before, &mut found, |_| ())
         };
         let Some(last) = last else { break };
         before = last;
         let tile_position = position + taken as u64 * (TILE_SYMBOLS as u64 * 6);
         // SAFETY: there is room for all boundaries that a tile can have; every eight words were found or skipped.
-        out = unsafe { found.write(tile_position, cached == Cached::No, out) };
+        out = unsafe { found.write::<0>(tile_position, cached == Cached::No, out) };
         quiet = found.queued() <= QUIET;
         taken += 1;
     }
@@ -78,8 +78,24 @@ fn fetch_ahead(tile: &[u8; TILE_SYMBOLS]) {
     }
 }
 
-/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. Returns the last words, or nothing
-/// if some byte is no symbol.
+/// Finds and counts the boundaries of a tile, and leaves them there: see [`crate::scan::marks`]. Nothing if some byte is
+/// no symbol.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi1,bmi2,popcnt")]
+pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool, tile: &mut Tile) -> Option<Found> {
+    let decoder = Decoder::new();
+    let before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
+    let mut counts = _mm512_setzero_si512();
+    let count = |changes| counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(changes));
+    let last = if quiet {
+        first_pass::<true>(&decoder, symbols, before, tile, count)?
+    } else {
+        first_pass::<false>(&decoder, symbols, before, tile, count)?
+    };
+    Some(Found { count: usize::try_from(_mm512_reduce_add_epi64(counts)).ok()?, open: is_open(last) })
+}
+
+/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. `take` gets those of eight words at a
+/// time. Returns the last words, or nothing if some byte is no symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn first_pass<const LOOK: bool>(
@@ -87,6 +103,7 @@ fn first_pass<const LOOK: bool>(
     tile: &[u8; TILE_SYMBOLS],
     before: __m512i,
     found: &mut Tile,
+    mut take: impl FnMut(__m512i),
 ) -> Option<__m512i> {
     let mut before = before;
     let mut bad = _mm512_setzero_si512();
@@ -98,7 +115,7 @@ fn first_pass<const LOOK: bool>(
         let words;
         (words, bad) = decoder.decode(step, bad);
         for (j, words) in words.into_iter().enumerate() {
-            found.find(i * 3 + j, words, before);
+            take(found.find(i * 3 + j, words, before));
             before = words;
         }
     }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
-use crate::decode::{raw, text};
+use crate::decode::{Sink, raw, text};
 use crate::scan::Scanner;
+use crate::scan::marks::{Marker, Marks};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -54,10 +55,36 @@ impl Chunk<'_> {
         seam: Seam,
         to: &mut Vec<u64>,
     ) -> Result<ChunkEnd> {
-        let Self { plan, range, limit } = self;
-        let mut end = ChunkEnd { seam, next: range.start, ..ChunkEnd::default() };
         let before = to.len();
-        let mut scanner = Scanner::new(plan.tier, to, seam.position, seam.open).limit(limit);
+        let mut scanner = Scanner::new(self.plan.tier, to, seam.position, seam.open).limit(self.limit);
+        let mut end = self.decode(input, scratch, &mut scanner)?;
+        let (position, open) = scanner.end();
+        end.seam = Seam { position, open, ..seam };
+        end.boundaries = to.len() - before;
+        Ok(end)
+    }
+
+    /// The same, but leaves the boundaries marked.
+    pub(super) fn mark(
+        self,
+        input: &impl Input,
+        scratch: &mut Scratch,
+        seam: Seam,
+        marks: &mut Marks,
+    ) -> Result<ChunkEnd> {
+        marks.clear();
+        let mut marker = Marker::new(self.plan.tier, marks, seam.position, seam.open, self.limit);
+        let mut end = self.decode(input, scratch, &mut marker)?;
+        let (position, open) = marker.end();
+        end.seam = Seam { position, open, ..seam };
+        end.boundaries = marks.len();
+        Ok(end)
+    }
+
+    /// Decodes the chunk, until the sink is full. Says nothing of the seam, nor of boundaries.
+    fn decode(self, input: &impl Input, scratch: &mut Scratch, sink: &mut impl Sink) -> Result<ChunkEnd> {
+        let Self { plan, range, .. } = self;
+        let mut end = ChunkEnd { next: range.start, ..ChunkEnd::default() };
         while end.next < range.end && !end.stopped {
             let start = end.next;
             // Up to a place that does not depend on where this began, so that a piece that was not dealt with whole
@@ -67,22 +94,19 @@ impl Chunk<'_> {
             let bytes = input.bytes(piece, scratch)?;
             let read = match plan.codec {
                 Codec::Text(alphabet) => {
-                    let text = text::decode(alphabet, plan.tier, bytes, &mut scanner);
+                    let text = text::decode(alphabet, plan.tier, bytes, sink);
                     end.symbols += text.symbols;
                     end.last_symbol = text.last.map(|(at, byte)| (start + at as u64, byte)).or(end.last_symbol);
                     end.stopped = text.stop.is_some();
                     text.read
                 }
-                Codec::Raw(order) => raw::decode(order, plan.tier, bytes, &mut scanner),
+                Codec::Raw(order) => raw::decode(order, plan.tier, bytes, sink),
             };
             end.next = start + read as u64;
             if (read as u64) < len {
                 break;
             }
         }
-        let (position, open) = scanner.end();
-        end.seam = Seam { position, open, ..seam };
-        end.boundaries = to.len() - before;
         Ok(end)
     }
 }

@@ -16,6 +16,21 @@ pub(super) struct Seam {
     pub(super) since: u64,
 }
 
+/// The boundaries of a chunk, as far as it matters for how it fits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) count: usize,
+    /// The first and the last, if there are any.
+    pub(super) ends: Option<(u64, u64)>,
+}
+
+impl Ends {
+    pub(super) fn of(boundaries: &[u64]) -> Self {
+        let ends = boundaries.first().copied().zip(boundaries.last().copied());
+        Self { count: boundaries.len(), ends }
+    }
+}
+
 /// How a chunk fits to what is before it.
 #[derive(Debug)]
 pub(super) struct Fit {
@@ -40,7 +55,7 @@ impl Seam {
 
     /// Finds out how a chunk fits that comes after so many zeros, was scanned as if no run were open before it and as if
     /// it began at `guess`, and ends as `end` says. Returns also where things stand behind it.
-    pub(super) fn fit(&self, zeros: u64, chunk: &[u64], guess: u64, end: &Self) -> (Fit, Self) {
+    pub(super) fn fit(&self, zeros: u64, chunk: Ends, guess: u64, end: &Self) -> (Fit, Self) {
         let mut seam = *self;
         let mut lead = seam.zeros(zeros);
         let mut skip = 0;
@@ -48,13 +63,15 @@ impl Seam {
         if end.position > guess {
             if seam.open {
                 // The run that is open here ends where the chunk begins, unless the chunk begins with a one.
-                match chunk.first() {
-                    Some(&first) if first == guess => skip = 1,
+                match chunk.ends {
+                    Some((first, _)) if first == guess => skip = 1,
                     _ => lead = Some(seam.position),
                 }
             }
             seam.open = end.open;
-            if let Some(last) = chunk[skip..].last() {
+            if let Some((_, last)) = chunk.ends
+                && chunk.count > skip
+            {
                 seam.since = last.wrapping_add(moved);
             }
         }
@@ -64,9 +81,9 @@ impl Seam {
 }
 
 impl Fit {
-    /// How many boundaries a chunk adds to those before.
-    pub(super) fn added(&self, chunk: &[u64]) -> usize {
-        usize::from(self.lead.is_some()) + chunk.len() - self.skip
+    /// How many boundaries are added to those before by a chunk with so many.
+    pub(super) fn added(&self, count: usize) -> usize {
+        usize::from(self.lead.is_some()) + count - self.skip
     }
 
     /// The boundaries of all runs that end in the chunk, put together in its own buffer, which has some free places

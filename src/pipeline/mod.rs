@@ -63,6 +63,10 @@ const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 const FIRST_GLANCE: u64 = 16 * TILE_SYMBOLS as u64;
 /// How much work, in nanoseconds of one thread, makes it worth waking another: some ten times what that takes.
 const WORTH_SHARING: f64 = 100_000.0;
+/// How many boundaries for each byte of input make it worth marking them first and writing them to their place then,
+/// instead of copying them there: 1.1 times as fast with one block in twenty changed in runs of 8, 1.4 times with one in
+/// ten in runs of 4, but 0.9 times with one in a hundred.
+const WORTH_MARKING: f64 = 0.05;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
 /// How much of a stream is read before it is scanned.
@@ -135,10 +139,11 @@ impl Pipeline {
             let end = if threads == 1 {
                 self.scan_alone(input, at, O::SERIAL_LIMIT)?
             } else {
-                let Self { plan, joiner, benches, pace, done, .. } = self;
+                let Self { plan, joiner, benches, pace, density, done, .. } = self;
                 benches.resize_with(threads, Bench::default);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
-                let round = Round { plan, input, range: at..input.len(), pace, limit };
+                let dense = density.is_none_or(|density| density >= WORTH_MARKING);
+                let round = Round { plan, input, range: at..input.len(), pace, limit, dense };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
                     ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),

@@ -13,18 +13,20 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::chunk::{Chunk, ChunkEnd, Layout, Place};
-use super::join::{Fit, Seam};
+use super::join::{Ends, Fit, Seam};
 use super::turns::Turns;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::TILE_SYMBOLS;
+use crate::scan::marks::Marks;
 use crate::source::{Input, Scratch};
 
 /// A thread's own buffers, used again and again.
 #[derive(Default)]
 pub(crate) struct Bench {
     scratch: Scratch,
-    boundaries: Vec<u64>,
+    pub(super) boundaries: Vec<u64>,
+    pub(super) marks: Marks,
 }
 
 /// What becomes of the boundaries of a chunk.
@@ -35,16 +37,19 @@ pub(super) trait Finish: Sync {
     /// How many places are left free before the boundaries of a chunk.
     const FREE: usize;
 
+    /// Whether boundaries are to be left marked, where the tier can do that.
+    const MARKED: bool;
+
     /// In turn: makes room for what a chunk adds. Nothing if there is none left in this round.
     fn join(&self, added: usize) -> Option<Self::Joined>;
 
-    /// Out of turn: deals with the boundaries of the chunk of that number, which begin behind the free places. Breaks if
-    /// the round is to end.
+    /// Out of turn: deals with the boundaries of the chunk of that number, which are the bench's marks, or its boundaries
+    /// behind the free places. Breaks if the round is to end.
     fn finish(
         &self,
         number: usize,
         fit: &Fit,
-        boundaries: &mut [u64],
+        bench: &mut Bench,
         end: &ChunkEnd,
         joined: Self::Joined,
     ) -> ControlFlow<()>;
@@ -62,6 +67,8 @@ pub(crate) struct Round<'r, I> {
     pub(super) pace: &'r Pace,
     /// How many boundaries a chunk may have, those of one tile aside.
     pub(super) limit: usize,
+    /// Whether so much has changed that boundaries are better written to their place than copied there.
+    pub(super) dense: bool,
 }
 
 /// How long chunks are: as long as suits one as dense as the last.
@@ -121,6 +128,11 @@ struct Running<'r, I, F> {
 }
 
 impl<I: Input> Round<'_, I> {
+    /// Whether chunks are marked.
+    pub(super) fn is_marked<F: Finish>(&self) -> bool {
+        F::MARKED && self.dense && Marks::are_for(self.plan.tier)
+    }
+
     /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
     /// were one chunk.
     pub(super) fn run<F: Finish>(&self, seam: &mut Seam, finish: &F, benches: &mut [Bench]) -> Result<ChunkEnd> {
@@ -156,15 +168,21 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         let _guard = Abandon(self);
         let round = self.round;
         while let Some(ticket) = self.take_ticket() {
-            bench.boundaries.clear();
-            bench.boundaries.resize(F::FREE, 0);
-            let limit = round.limit + F::FREE;
-            let chunk = Chunk { plan: round.plan, range: ticket.place.range.clone(), limit };
             let guess = self.guess(&ticket.place);
             let start = Seam { position: guess, ..Seam::default() };
-            let end = chunk.scan(round.input, &mut bench.scratch, start, &mut bench.boundaries);
-            let Some((fit, end, joined)) = self.join(&ticket, &bench.boundaries[F::FREE..], guess, end) else { return };
-            if self.finish.finish(ticket.number, &fit, &mut bench.boundaries, &end, joined).is_break() {
+            let chunk = |limit| Chunk { plan: round.plan, range: ticket.place.range.clone(), limit };
+            let Bench { scratch, boundaries, marks } = &mut *bench;
+            let (end, ends) = if round.is_marked::<F>() {
+                let end = chunk(round.limit).mark(round.input, scratch, start, marks);
+                (end, Ends { count: marks.len(), ends: marks.ends() })
+            } else {
+                boundaries.clear();
+                boundaries.resize(F::FREE, 0);
+                let end = chunk(round.limit + F::FREE).scan(round.input, scratch, start, boundaries);
+                (end, Ends::of(&boundaries[F::FREE..]))
+            };
+            let Some((fit, end, joined)) = self.join(&ticket, ends, guess, end) else { return };
+            if self.finish.finish(ticket.number, &fit, bench, &end, joined).is_break() {
                 self.close();
             }
         }
@@ -194,7 +212,7 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
     fn join(
         &self,
         ticket: &Ticket,
-        boundaries: &[u64],
+        chunk: Ends,
         guess: u64,
         end: Result<ChunkEnd>,
     ) -> Option<(Fit, ChunkEnd, F::Joined)> {
@@ -211,9 +229,9 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
             }
         };
         let place = &ticket.place;
-        self.round.pace.note(end.next - place.range.start, boundaries.len());
-        let (fit, seam) = order.seam.fit(place.hole * 8, boundaries, guess, &end.seam);
-        let Some(joined) = self.finish.join(fit.added(boundaries)) else {
+        self.round.pace.note(end.next - place.range.start, chunk.count);
+        let (fit, seam) = order.seam.fit(place.hole * 8, chunk, guess, &end.seam);
+        let Some(joined) = self.finish.join(fit.added(chunk.count)) else {
             self.close();
             return None;
         };

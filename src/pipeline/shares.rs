@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::chunk::ChunkEnd;
 use super::join::Fit;
-use super::round::Finish;
+use super::round::{Bench, Finish};
+use crate::tier::Verified;
 
 /// How many boundaries a cache holds that all threads share, or so.
 const CACHED: usize = 1 << 20;
@@ -19,6 +20,8 @@ pub(super) struct Shares<'l> {
     all: usize,
     rest: Mutex<&'l mut [MaybeUninit<u64>]>,
     filled: AtomicUsize,
+    /// The tier, if boundaries come as marks.
+    marked_by: Option<Verified>,
 }
 
 /// A part of the list that is one piece's alone.
@@ -47,17 +50,19 @@ impl<'l> Shares<'l> {
 
 impl Share<'_, '_> {
     /// Writes what the chunk adds for which the share was taken.
-    fn fill(self, fit: &Fit, chunk: &[u64]) {
-        let (places, rest) = (self.places, &chunk[fit.skip..]);
-        assert_eq!(places.len(), fit.added(chunk), "a share of just this length");
-        let (lead, behind) = places.split_at_mut(places.len() - rest.len());
+    fn fill(self, fit: &Fit, bench: &mut Bench) {
+        let (places, tier) = (self.places, self.shares.marked_by);
+        let count = if tier.is_some() { bench.marks.len() } else { bench.boundaries.len() };
+        assert_eq!(places.len(), fit.added(count), "a share of just this length");
+        let (lead, behind) = places.split_at_mut(places.len() - (count - fit.skip));
         for (place, boundary) in lead.iter_mut().zip(fit.lead) {
             place.write(boundary);
         }
-        if self.far {
-            copy_past_cache(rest, fit.moved, behind);
-        } else {
-            copy(rest, fit.moved, behind);
+        let rest = bench.boundaries.get(fit.skip..).unwrap_or_default();
+        match tier {
+            Some(tier) => bench.marks.fill(tier, fit.skip, fit.moved, self.far, behind),
+            None if self.far => copy_past_cache(rest, fit.moved, behind),
+            None => copy(rest, fit.moved, behind),
         }
         self.shares.filled.fetch_add(places.len(), Ordering::Relaxed);
     }
@@ -104,6 +109,7 @@ impl<'s, 'l> Finish for &'s Shares<'l> {
     type Joined = Share<'s, 'l>;
 
     const FREE: usize = 0;
+    const MARKED: bool = true;
 
     fn join(&self, added: usize) -> Option<Share<'s, 'l>> {
         self.take(added)
@@ -113,20 +119,24 @@ impl<'s, 'l> Finish for &'s Shares<'l> {
         &self,
         _number: usize,
         fit: &Fit,
-        boundaries: &mut [u64],
+        bench: &mut Bench,
         _end: &ChunkEnd,
         share: Share<'s, 'l>,
     ) -> ControlFlow<()> {
-        share.fill(fit, boundaries);
+        share.fill(fit, bench);
         ControlFlow::Continue(())
     }
 }
 
 /// Lets `work` share out the spare capacity of a list, and takes what was shared out as part of the list.
-pub(super) fn append_shared<R>(list: &mut Vec<u64>, work: impl FnOnce(&Shares<'_>) -> R) -> R {
+pub(super) fn append_shared<R>(
+    list: &mut Vec<u64>,
+    marked_by: Option<Verified>,
+    work: impl FnOnce(&Shares<'_>) -> R,
+) -> R {
     let room = list.spare_capacity_mut();
     let all = room.len();
-    let shares = Shares { all, rest: Mutex::new(room), filled: AtomicUsize::new(0) };
+    let shares = Shares { all, rest: Mutex::new(room), filled: AtomicUsize::new(0), marked_by };
     let result = work(&shares);
     let shared = all - shares.rest.into_inner().unwrap_or_else(PoisonError::into_inner).len();
     let filled = shares.filled.into_inner();

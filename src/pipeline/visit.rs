@@ -106,12 +106,15 @@ impl<V: ParallelVisitor> Finish for InTurn<'_, V> {
     /// For the start of a run that is open where the chunk begins, and the end of it.
     const FREE: usize = 2;
 
+    /// Extents have to be seen to be prepared.
+    const MARKED: bool = false;
+
     fn join(&self, _added: usize) -> Option<()> {
         Some(())
     }
 
-    fn finish(&self, number: usize, fit: &Fit, boundaries: &mut [u64], end: &ChunkEnd, (): ()) -> ControlFlow<()> {
-        let extents = from_boundaries(fit.complete(boundaries, Self::FREE));
+    fn finish(&self, number: usize, fit: &Fit, bench: &mut Bench, end: &ChunkEnd, (): ()) -> ControlFlow<()> {
+        let extents = from_boundaries(fit.complete(&mut bench.boundaries, Self::FREE));
         let part = (!extents.is_empty()).then(|| self.prepare.prepare(extents));
         let Some(mut given) = self.turns.wait_for(number) else { return ControlFlow::Break(()) };
         if given.broken.is_break() {

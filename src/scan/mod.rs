@@ -9,6 +9,11 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod marks;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_marks.rs"]
+pub(crate) mod marks;
 pub(crate) mod portable;
 
 use std::mem::MaybeUninit;

@@ -10,9 +10,13 @@
 //! past the caches.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
+mod marked;
+
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
+
+pub(crate) use marked::{Found, find_words};
 
 use super::Density;
 
@@ -82,24 +86,10 @@ pub(super) unsafe fn scan(
     let start = room.as_mut_ptr().cast::<u64>();
     let mut out = start;
     for words in words.chunks(TILE) {
-        let (eights, rest) = words.as_chunks::<8>();
-        for (i, eight) in eights.iter().enumerate() {
-            // SAFETY: eight words are the 64 bytes that are loaded.
-            let these = unsafe { _mm512_loadu_si512(eight.as_ptr().cast()) };
-            tile.find(i, these, before);
-            before = these;
-        }
-        tile.skip(eights.len()..TILE / 8);
-        if !rest.is_empty() {
-            let there = (1u8 << rest.len()) - 1;
-            // SAFETY: only the words that are there are loaded.
-            let these = unsafe { _mm512_maskz_loadu_epi64(there, rest.as_ptr().cast()) };
-            tile.find(eights.len(), these, before);
-            tile.any[eights.len()] &= there;
-        }
+        before = tile.find_all(words, before);
         // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
         // 64 so far.
-        out = unsafe { tile.write(position, false, out) };
+        out = unsafe { tile.write::<1>(position, false, out) };
         position += words.len() as u64 * 64;
     }
     *density = tile.density;
@@ -125,10 +115,11 @@ impl Tile {
         Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], density, queued: 0 }
     }
 
-    /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last place.
+    /// Finds the boundaries of the `i`-th eight words, and returns them. `before` holds the word before them in its last
+    /// place.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vbmi2")]
-    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) {
+    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) -> __m512i {
         let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, before));
         let changes = _mm512_xor_si512(these, ones_before);
         let place = &mut self.changes.as_chunks_mut::<8>().0[i];
@@ -136,6 +127,30 @@ impl Tile {
         // field they are.
         unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), changes) };
         self.any[i] = _mm512_test_epi64_mask(changes, changes);
+        changes
+    }
+
+    /// Finds the boundaries of all words of a tile, or of the last, shorter one. Returns the last whole eight of them.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+    pub(super) fn find_all(&mut self, words: &[u64], before: __m512i) -> __m512i {
+        let mut before = before;
+        let (eights, rest) = words.as_chunks::<8>();
+        for (i, eight) in eights.iter().enumerate() {
+            // SAFETY: eight words are the 64 bytes that are loaded.
+            let these = unsafe { _mm512_loadu_si512(eight.as_ptr().cast()) };
+            self.find(i, these, before);
+            before = these;
+        }
+        self.skip(eights.len()..TILE / 8);
+        if !rest.is_empty() {
+            let there = first(rest.len());
+            // SAFETY: only the words that are there are loaded.
+            let these = unsafe { _mm512_maskz_loadu_epi64(there, rest.as_ptr().cast()) };
+            self.find(eights.len(), these, before);
+            self.any[eights.len()] &= there;
+        }
+        before
     }
 
     /// How many words had boundaries, of the tile that was written last.
@@ -151,14 +166,15 @@ impl Tile {
 
     /// Writes the boundaries of a tile whose first bit is at `position`. Returns the place after the last of them.
     /// `past_caches` if no cache will hold them; a fence has to come then before another thread may know of them.
+    /// `COPY` is a number of its own for each caller: of what several share, compilers inline nothing here.
     ///
     /// # Safety
     ///
-    /// There are 64 places from `out` on for each word up to the last one that has boundaries; every eight words of
-    /// which any has some were found.
+    /// There are 64 places from `out` on for each word up to the last one that has boundaries, or for all boundaries and
+    /// 64 more; every eight words of which any has some were found.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    pub(crate) unsafe fn write(&mut self, position: u64, past_caches: bool, out: *mut u64) -> *mut u64 {
+    pub(crate) unsafe fn write<const COPY: u8>(&mut self, position: u64, past_caches: bool, out: *mut u64) -> *mut u64 {
         let ascending = load(&ASCENDING);
         let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE + 64];
         let mut queued = 0;
@@ -182,11 +198,11 @@ impl Tile {
         // SAFETY: the caller's promise; this much of the queue was written, with numbers of words with boundaries.
         let end = unsafe {
             if past_caches && self.density == Density::Dense {
-                self.write_lines(queue, position, out)
+                self.write_lines::<COPY>(queue, position, out)
             } else if self.density == Density::Sparse {
-                self.write_queued::<true>(queue, position, out)
+                self.write_queued::<true, COPY>(queue, position, out)
             } else {
-                self.write_queued::<false>(queue, position, out)
+                self.write_queued::<false, COPY>(queue, position, out)
             }
         };
         // SAFETY: both point into the room.
@@ -203,7 +219,7 @@ impl Tile {
     /// As for [`write`](Self::write); the queue is written, with the numbers of words with boundaries.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    unsafe fn write_queued<const SPARSE: bool>(
+    unsafe fn write_queued<const SPARSE: bool, const COPY: u8>(
         &self,
         queue: &[MaybeUninit<u16>],
         position: u64,
@@ -261,7 +277,7 @@ impl Tile {
     /// As for [`write_queued`](Self::write_queued).
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    unsafe fn write_lines(&self, queue: &[MaybeUninit<u16>], position: u64, out: *mut u64) -> *mut u64 {
+    unsafe fn write_lines<const COPY: u8>(&self, queue: &[MaybeUninit<u16>], position: u64, out: *mut u64) -> *mut u64 {
         let ascending = load(&ASCENDING);
         let spread = load(&SPREAD);
         let low_bytes = 0x0101_0101_0101_0101;
@@ -274,7 +290,7 @@ impl Tile {
                 break;
             }
             // SAFETY: the caller's promise.
-            out = unsafe { self.write_queued::<false>(std::slice::from_ref(first), position, out) };
+            out = unsafe { self.write_queued::<false, COPY>(std::slice::from_ref(first), position, out) };
             queue = rest;
         }
         if queue.is_empty() {
