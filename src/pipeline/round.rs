@@ -1,9 +1,9 @@
 //! Chunks scanned on all threads and dealt with in order.
 //!
 //! A thread takes the next chunk as soon as it has finished one, and scans it into a buffer of its own, which stays in
-//! its cache. Then it waits for its turn, which is when the chunk before has found its place; finds its own; and lets
-//! the next one have its turn. What remains to be done with its boundaries, now that it is known where they belong, it
-//! does while others go on. So nobody waits for the slowest of a group.
+//! its cache, or only marks and counts its boundaries. Then it waits for its turn, which is when the chunk before has
+//! found its place; finds its own; and lets the next one have its turn. What remains to be done with its boundaries, now
+//! that it is known where they belong, it does while others go on. So nobody waits for the slowest of a group.
 //!
 //! A thread only ever waits for chunks that others have already taken and are working at, so someone always comes on.
 

@@ -58,11 +58,10 @@ impl Share<'_, '_> {
         for (place, boundary) in lead.iter_mut().zip(fit.lead) {
             place.write(boundary);
         }
-        let rest = bench.boundaries.get(fit.skip..).unwrap_or_default();
         match tier {
             Some(tier) => bench.marks.fill(tier, fit.skip, fit.moved, self.far, behind),
-            None if self.far => copy_past_cache(rest, fit.moved, behind),
-            None => copy(rest, fit.moved, behind),
+            None if self.far => copy_past_cache(&bench.boundaries[fit.skip..], fit.moved, behind),
+            None => copy(&bench.boundaries[fit.skip..], fit.moved, behind),
         }
         self.shares.filled.fetch_add(places.len(), Ordering::Relaxed);
     }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use crate::ceiling::{COPY, FILL, READ};
 use crate::inputs::REAL;
-use crate::ours::{OURS, THREADS, VISIT};
+use crate::ours::{APART, OURS, THREADS, VISIT};
 use crate::peers::decode::DECODE;
 use crate::peers::processes::PROCESS;
 use crate::peers::runs::ASSEMBLED;
 use crate::results::{Group, Results, Row, ratio};
 
 /// The order in which kinds are listed.
-const KINDS: [&str; 9] = [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, ASSEMBLED, PROCESS];
+const KINDS: [&str; 10] = [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, PROCESS];
 
 /// Cells of text, the first row being the head.
 type Table = Vec<Vec<String>>;
@@ -41,6 +41,7 @@ TIER /assembled  the same for each other tier
 counting         handed to a visitor that counts: GB/s of text, and against reading
 /memset          against filling a buffer of the list's size: bytes of list in the same time
 two threads      against one
+two halves       two threads with half of the text each, and a list each, against one: what memory lets two threads do
 /processes       against the fastest of Python and Node
 ";
 
@@ -63,7 +64,7 @@ fn ratios(groups: &[Group<'_>]) -> Table {
     let mut head: Vec<String> =
         ["input", "ours", "/reading", "/turbo", "/decode", "/assembled", ""].map(str::to_owned).to_vec();
     head.extend(tiers.iter().map(|tier| format!("{} /assembled", tier_name(tier))));
-    head.extend(["counting", "/reading", "/memset", "two threads", "/processes"].map(str::to_owned));
+    head.extend(["counting", "/reading", "/memset", "two threads", "two halves", "/processes"].map(str::to_owned));
     let mut table = vec![head];
     for group in groups {
         let ours = group.ours();
@@ -86,6 +87,7 @@ fn ratios(groups: &[Group<'_>]) -> Table {
         line.push(times(ratio(counting, group.reading())));
         line.push(times(ratio(ours, group.first(FILL))));
         line.push(times(ratio(group.first(THREADS), ours)));
+        line.push(times(ratio(group.first(APART), ours)));
         line.push(times(ratio(ours, group.best(PROCESS))));
         table.push(line);
     }
