@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use super::{Reached, by_steps};
 use crate::decode::avx2::decode_high_first;
 use crate::decode::{Aligned, TILE_SYMBOLS, TILE_WORDS};
-use crate::scan::avx2::scan_high_first;
+use crate::scan::avx2::scan;
 use crate::tier::Verified;
 
 /// See [`super::scan_base64`] for the contract.
@@ -29,7 +29,7 @@ pub(super) unsafe fn scan_base64(
         // SAFETY: the caller's promise, and the assertion.
         unsafe {
             decode_high_first(symbols, words)
-                .then(|| (scan_high_first(words, open, position, room), words[words.len() - 1] & 1 == 1))
+                .then(|| (scan::<true>(words, open, position, room), words[words.len() - 1] & 1 == 1))
         }
     })
 }

@@ -8,10 +8,7 @@ use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
 use crate::decode::avx512::{Decoder, STEP};
 use crate::scan::Density;
-use crate::scan::avx512::{Found, Tile};
-
-/// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
-const QUIET: usize = 10;
+use crate::scan::avx512::{Found, QUIET, Tile, before, total};
 
 /// How far ahead of what is decoded the text is fetched into the L2 cache, where the room is there already. For some
 /// reason reading the text from memory is then a fifth to a third slower otherwise (Zen 4), and with a room that is not
@@ -29,7 +26,7 @@ pub(super) fn scan_base64(
 ) -> Reached {
     let decoder = Decoder::new();
     let mut found = Tile::new(Density::default());
-    let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
+    let mut before = before(open);
     let start = room.as_mut_ptr().cast::<u64>();
     // SAFETY: the end of the room.
     let end = unsafe { start.add(room.len()) };
@@ -83,7 +80,7 @@ fn fetch_ahead(tile: &[u8; TILE_SYMBOLS]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi1,bmi2,popcnt")]
 pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool, tile: &mut Tile) -> Option<Found> {
     let decoder = Decoder::new();
-    let before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
+    let before = before(open);
     let mut counts = _mm512_setzero_si512();
     let count = |changes| counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(changes));
     let last = if quiet {
@@ -91,7 +88,7 @@ pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool,
     } else {
         first_pass::<false>(&decoder, symbols, before, tile, count)?
     };
-    Some(Found { count: usize::try_from(_mm512_reduce_add_epi64(counts)).ok()?, open: is_open(last) })
+    Some(Found { count: total(counts), open: is_open(last) })
 }
 
 /// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. `take` gets those of eight words at a

@@ -25,6 +25,7 @@ pub use visit::{ParallelVisitor, Prepare};
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::fused::TILE_ROOM;
+use crate::scan::marks::Marks;
 use crate::source::{Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Error, Result};
@@ -142,8 +143,8 @@ impl Pipeline {
                 let Self { plan, joiner, benches, pace, density, done, .. } = self;
                 benches.resize_with(threads, Bench::default);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
-                let dense = density.is_none_or(|density| density >= WORTH_MARKING);
-                let round = Round { plan, input, range: at..input.len(), pace, limit, dense };
+                let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
+                let round = Round { plan, input, range: at..input.len(), pace, limit, marked };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
                     ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),

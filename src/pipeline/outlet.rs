@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::chunk::ChunkEnd;
 use super::join::Joiner;
 use super::round::{Bench, Round};
-use super::shares::{Shares, append_shared};
+use super::shares::append_shared;
 use crate::fused::TILE_ROOM;
 use crate::source::Input;
 use crate::{Extent, Geometry, Result};
@@ -149,7 +149,6 @@ fn append(
     joiner.append(|list, seam| {
         list.reserve_exact(wanted);
         list.reserve(round.limit + TILE_ROOM + 1);
-        let marked_by = round.is_marked::<&Shares<'_>>().then_some(round.plan.tier);
-        append_shared(list, marked_by, |shares| round.run(seam, &shares, benches))
+        append_shared(list, round.marked, |shares| round.run(seam, &shares, benches))
     })
 }

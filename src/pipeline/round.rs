@@ -37,8 +37,8 @@ pub(super) trait Finish: Sync {
     /// How many places are left free before the boundaries of a chunk.
     const FREE: usize;
 
-    /// Whether boundaries are to be left marked, where the tier can do that.
-    const MARKED: bool;
+    /// Whether it takes marks, in a round where chunks are marked.
+    const TAKES_MARKS: bool;
 
     /// In turn: makes room for what a chunk adds. Nothing if there is none left in this round.
     fn join(&self, added: usize) -> Option<Self::Joined>;
@@ -67,8 +67,8 @@ pub(crate) struct Round<'r, I> {
     pub(super) pace: &'r Pace,
     /// How many boundaries a chunk may have, those of one tile aside.
     pub(super) limit: usize,
-    /// Whether so much has changed that boundaries are better written to their place than copied there.
-    pub(super) dense: bool,
+    /// Whether boundaries are better marked and written to their place than copied there.
+    pub(super) marked: bool,
 }
 
 /// How long chunks are: as long as suits one as dense as the last.
@@ -128,11 +128,6 @@ struct Running<'r, I, F> {
 }
 
 impl<I: Input> Round<'_, I> {
-    /// Whether chunks are marked.
-    pub(super) fn is_marked<F: Finish>(&self) -> bool {
-        F::MARKED && self.dense && Marks::are_for(self.plan.tier)
-    }
-
     /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
     /// were one chunk.
     pub(super) fn run<F: Finish>(&self, seam: &mut Seam, finish: &F, benches: &mut [Bench]) -> Result<ChunkEnd> {
@@ -172,7 +167,7 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
             let start = Seam { position: guess, ..Seam::default() };
             let chunk = |limit| Chunk { plan: round.plan, range: ticket.place.range.clone(), limit };
             let Bench { scratch, boundaries, marks } = &mut *bench;
-            let (end, ends) = if round.is_marked::<F>() {
+            let (end, ends) = if F::TAKES_MARKS && round.marked {
                 let end = chunk(round.limit).mark(round.input, scratch, start, marks);
                 (end, Ends { count: marks.len(), ends: marks.ends() })
             } else {

@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use super::chunk::ChunkEnd;
 use super::join::Fit;
 use super::round::{Bench, Finish};
-use crate::tier::Verified;
 
 /// How many boundaries a cache holds that all threads share, or so.
 const CACHED: usize = 1 << 20;
@@ -20,8 +19,8 @@ pub(super) struct Shares<'l> {
     all: usize,
     rest: Mutex<&'l mut [MaybeUninit<u64>]>,
     filled: AtomicUsize,
-    /// The tier, if boundaries come as marks.
-    marked_by: Option<Verified>,
+    /// Whether boundaries come as marks.
+    marked: bool,
 }
 
 /// A part of the list that is one piece's alone.
@@ -51,17 +50,19 @@ impl<'l> Shares<'l> {
 impl Share<'_, '_> {
     /// Writes what the chunk adds for which the share was taken.
     fn fill(self, fit: &Fit, bench: &mut Bench) {
-        let (places, tier) = (self.places, self.shares.marked_by);
-        let count = if tier.is_some() { bench.marks.len() } else { bench.boundaries.len() };
+        let (places, marked) = (self.places, self.shares.marked);
+        let count = if marked { bench.marks.len() } else { bench.boundaries.len() };
         assert_eq!(places.len(), fit.added(count), "a share of just this length");
         let (lead, behind) = places.split_at_mut(places.len() - (count - fit.skip));
         for (place, boundary) in lead.iter_mut().zip(fit.lead) {
             place.write(boundary);
         }
-        match tier {
-            Some(tier) => bench.marks.fill(tier, fit.skip, fit.moved, self.far, behind),
-            None if self.far => copy_past_cache(&bench.boundaries[fit.skip..], fit.moved, behind),
-            None => copy(&bench.boundaries[fit.skip..], fit.moved, behind),
+        if marked {
+            bench.marks.fill(fit.skip, fit.moved, self.far, behind);
+        } else if self.far {
+            copy_past_cache(&bench.boundaries[fit.skip..], fit.moved, behind);
+        } else {
+            copy(&bench.boundaries[fit.skip..], fit.moved, behind);
         }
         self.shares.filled.fetch_add(places.len(), Ordering::Relaxed);
     }
@@ -108,7 +109,7 @@ impl<'s, 'l> Finish for &'s Shares<'l> {
     type Joined = Share<'s, 'l>;
 
     const FREE: usize = 0;
-    const MARKED: bool = true;
+    const TAKES_MARKS: bool = true;
 
     fn join(&self, added: usize) -> Option<Share<'s, 'l>> {
         self.take(added)
@@ -128,14 +129,10 @@ impl<'s, 'l> Finish for &'s Shares<'l> {
 }
 
 /// Lets `work` share out the spare capacity of a list, and takes what was shared out as part of the list.
-pub(super) fn append_shared<R>(
-    list: &mut Vec<u64>,
-    marked_by: Option<Verified>,
-    work: impl FnOnce(&Shares<'_>) -> R,
-) -> R {
+pub(super) fn append_shared<R>(list: &mut Vec<u64>, marked: bool, work: impl FnOnce(&Shares<'_>) -> R) -> R {
     let room = list.spare_capacity_mut();
     let all = room.len();
-    let shares = Shares { all, rest: Mutex::new(room), filled: AtomicUsize::new(0), marked_by };
+    let shares = Shares { all, rest: Mutex::new(room), filled: AtomicUsize::new(0), marked };
     let result = work(&shares);
     let shared = all - shares.rest.into_inner().unwrap_or_else(PoisonError::into_inner).len();
     let filled = shares.filled.into_inner();

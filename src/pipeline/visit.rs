@@ -107,7 +107,7 @@ impl<V: ParallelVisitor> Finish for InTurn<'_, V> {
     const FREE: usize = 2;
 
     /// Extents have to be seen to be prepared.
-    const MARKED: bool = false;
+    const TAKES_MARKS: bool = false;
 
     fn join(&self, _added: usize) -> Option<()> {
         Some(())

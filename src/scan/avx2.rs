@@ -60,34 +60,13 @@ pub(super) fn count_ones(words: &[u64]) -> u64 {
     super::portable::count_ones(words)
 }
 
-/// See [`super::scan`] for the contract.
+/// See [`super::scan`] for the contract. If `HIGH_FIRST`, words hold the first block in the highest bit.
 ///
 /// # Safety
 ///
 /// `room` has at least 64 places for each word.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe { scan_ordered::<false>(words, open, position, room) }
-}
-
-/// The same for words that hold the first block in the highest bit.
-///
-/// # Safety
-///
-/// `room` has at least 64 places for each word.
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(crate) unsafe fn scan_high_first(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe { scan_ordered::<true>(words, open, position, room) }
-}
-
-/// # Safety
-///
-/// `room` has at least 64 places for each word.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn scan_ordered<const HIGH_FIRST: bool>(
+pub(crate) unsafe fn scan<const HIGH_FIRST: bool>(
     words: &[u64],
     open: bool,
     position: u64,
@@ -106,10 +85,10 @@ unsafe fn scan_ordered<const HIGH_FIRST: bool>(
     count
 }
 
-/// The last bit of a word, where the bit before the first of the next word is.
+/// A one for each bit of a word that differs from the one before it; `before` is the word before.
 #[inline]
-const fn carried<const HIGH_FIRST: bool>(word: u64) -> u64 {
-    if HIGH_FIRST { word << 63 } else { word >> 63 }
+const fn changes<const HIGH_FIRST: bool>(word: u64, before: u64) -> u64 {
+    word ^ if HIGH_FIRST { word >> 1 | before << 63 } else { word << 1 | before >> 63 }
 }
 
 /// Scans at most `GROUP` words; `before` is the word before them.
@@ -162,8 +141,7 @@ unsafe fn scan_group<const HIGH_FIRST: bool>(
     }
     for (i, &word) in rest.iter().enumerate() {
         let number = fours.len() * 4 + i;
-        let bit_before = carried::<HIGH_FIRST>(if number == 0 { before } else { words[number - 1] });
-        let changes = word ^ (if HIGH_FIRST { word >> 1 } else { word << 1 } | bit_before);
+        let changes = changes::<HIGH_FIRST>(word, if number == 0 { before } else { words[number - 1] });
         boundaries[number].write(changes);
         #[expect(clippy::cast_possible_truncation, reason = "below GROUP")]
         queue[queued].write(number as u16);

@@ -7,14 +7,11 @@
 use std::mem::MaybeUninit;
 
 use super::Density;
-use super::avx512::{Found, TILE, Tile, find_words};
+use super::avx512::{Found, QUIET, TILE, Tile, find_words};
 use crate::Tier;
 use crate::decode::Sink;
 use crate::fused::avx512::find_base64;
 use crate::tier::Verified;
-
-/// Up to so many boundaries in a tile, it is expected that whole steps of the next one have none.
-const QUIET: usize = 20;
 
 /// Behind the last boundary of a tile, a kernel may write that many places more.
 const BEHIND: usize = 64;
@@ -61,15 +58,8 @@ impl Marks {
 
     /// Fills the room with all boundaries but the first `skip`, which is none or one, each moved by the same.
     /// `past_caches` as for [`Tile::write`].
-    pub(crate) fn fill(
-        &mut self,
-        tier: Verified,
-        skip: usize,
-        moved: u64,
-        past_caches: bool,
-        room: &mut [MaybeUninit<u64>],
-    ) {
-        assert!(Self::are_for(tier) && room.len() + skip == self.count, "room for just as many");
+    pub(crate) fn fill(&mut self, skip: usize, moved: u64, past_caches: bool, room: &mut [MaybeUninit<u64>]) {
+        assert!(Tier::Avx512.is_available() && room.len() + skip == self.count, "room for just as many");
         let mut filled = 0;
         for (number, mark) in self.tiles[..self.used].iter_mut().enumerate() {
             let mut count = mark.count;
@@ -80,7 +70,7 @@ impl Marks {
             let room = &mut room[filled..];
             let position = mark.position.wrapping_add(moved);
             mark.tile.expect(count);
-            // SAFETY: the tier was verified; the kernel writes as many boundaries as it counted, and not more than 64
+            // SAFETY: the tier is available; the kernel writes as many boundaries as it counted, and not more than 64
             // places behind them, for all of which there is room; what `count` is the number of was found.
             let written = unsafe {
                 if room.len() >= count + BEHIND {
@@ -131,7 +121,7 @@ impl<'a> Marker<'a> {
         (mark.position, mark.count) = (self.position, found.count);
         *used += usize::from(mark.count > 0);
         *count += mark.count;
-        self.quiet = mark.count <= QUIET;
+        self.quiet = mark.tile.changed_words() <= QUIET;
         self.position += bits;
         self.open = found.open;
         true
@@ -230,7 +220,7 @@ mod tests {
                         assert_eq!(marks.len(), expected.len());
                         let mut all = vec![MaybeUninit::new(CANARY); expected.len() - skip + 6];
                         let end = all.len() - 3;
-                        marks.fill(tier, skip, moved, past_caches, &mut all[3..end]);
+                        marks.fill(skip, moved, past_caches, &mut all[3..end]);
                         // SAFETY: all were initialised.
                         let all: Vec<u64> = all.iter().map(|place| unsafe { place.assume_init() }).collect();
                         assert!(all[3..end] == expected[skip..], "{kind} {count} {open} {skip}");

@@ -159,7 +159,7 @@ fn scan(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
+        crate::Tier::Avx2 => unsafe { avx2::scan::<false>(words, open, position, room) },
         // Compilers find what there is to gain from NEON by themselves.
         _ => portable::scan(words, open, position, room),
     }

@@ -23,7 +23,7 @@ impl Marks {
         None
     }
 
-    pub(crate) fn fill(&mut self, _: Verified, _: usize, _: u64, _: bool, _: &mut [MaybeUninit<u64>]) {
+    pub(crate) fn fill(&mut self, _: usize, _: u64, _: bool, _: &mut [MaybeUninit<u64>]) {
         unreachable!("nothing was marked");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Tile;
+use super::{Tile, before};
 use crate::scan::Density;
 
 /// What was found of a tile whose boundaries are written later.
@@ -17,8 +17,18 @@ pub(crate) struct Found {
 /// Finds the boundaries of at most a tile of words, and leaves them there.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi1,bmi2,popcnt")]
 pub(crate) fn find_words(words: &[u64], open: bool, tile: &mut Tile) -> Found {
-    tile.find_all(words, if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() });
+    tile.find_all(words, before(open));
     Found { count: tile.count(), open: words.last().map_or(open, |word| word >> 63 == 1) }
+}
+
+/// The number of boundaries, from those of each of eight words.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) fn total(counts: __m512i) -> usize {
+    // A tile has no more than 64 for each word.
+    #[expect(clippy::cast_possible_truncation)]
+    let total = _mm512_reduce_add_epi64(counts).cast_unsigned() as usize;
+    total
 }
 
 impl Tile {
@@ -40,13 +50,13 @@ impl Tile {
     /// How many boundaries were found.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,popcnt")]
     fn count(&self) -> usize {
-        let mut count = _mm512_setzero_si512();
+        let mut counts = _mm512_setzero_si512();
         for (changes, &any) in self.changes.as_chunks::<8>().0.iter().zip(&self.any) {
             // SAFETY: only words that were found are loaded, as only of those any is known to have boundaries.
             let changes = unsafe { _mm512_maskz_load_epi64(any, changes.as_ptr().cast()) };
-            count = _mm512_add_epi64(count, _mm512_popcnt_epi64(changes));
+            counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(changes));
         }
-        usize::try_from(_mm512_reduce_add_epi64(count)).unwrap_or(0)
+        total(counts)
     }
 
     /// The place of the first boundary.
@@ -82,9 +92,13 @@ impl Tile {
         unsafe { self.changes[number].assume_init() }
     }
 
+    /// How many words have boundaries.
+    pub(crate) fn changed_words(&self) -> usize {
+        self.any.as_chunks().0.iter().map(|any| u64::from_le_bytes(*any).count_ones() as usize).sum()
+    }
+
     /// Says how many boundaries are expected to be written.
     pub(crate) fn expect(&mut self, count: usize) {
-        let words = self.any.as_chunks().0.iter().map(|any| u64::from_le_bytes(*any).count_ones() as usize).sum();
-        self.density = Density::of(count, words);
+        self.density = Density::of(count, self.changed_words());
     }
 }

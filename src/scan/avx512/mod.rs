@@ -16,7 +16,7 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-pub(crate) use marked::{Found, find_words};
+pub(crate) use marked::{Found, find_words, total};
 
 use super::Density;
 
@@ -25,6 +25,9 @@ pub(crate) const TILE: usize = 384;
 
 /// Boundaries that a line of a cache holds.
 const LINE: usize = 8;
+
+/// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
+pub(crate) const QUIET: usize = 10;
 
 #[repr(align(64))]
 struct Bytes([u8; 64]);
@@ -67,6 +70,13 @@ fn compress(mask: u64, bytes: __m512i) -> __m512i {
     _mm512_mask_compress_epi8(bytes, mask, bytes)
 }
 
+/// Words whose last bit, and every other, is a one if a run is `open`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) fn before(open: bool) -> __m512i {
+    _mm512_set1_epi64(if open { -1 } else { 0 })
+}
+
 /// See [`super::scan`] for the contract.
 ///
 /// # Safety
@@ -81,7 +91,7 @@ pub(super) unsafe fn scan(
     room: &mut [MaybeUninit<u64>],
 ) -> usize {
     let mut tile = Tile::new(*density);
-    let mut before = if open { _mm512_set1_epi64(-1) } else { _mm512_setzero_si512() };
+    let mut before = before(open);
     let mut position = position;
     let start = room.as_mut_ptr().cast::<u64>();
     let mut out = start;
@@ -158,6 +168,20 @@ impl Tile {
         self.queued
     }
 
+    /// A word's number, and its boundaries.
+    ///
+    /// # Safety
+    ///
+    /// The number was queued, and its word found.
+    #[inline]
+    unsafe fn queued_word(&self, number: MaybeUninit<u16>) -> (u16, u64) {
+        // SAFETY: the caller's promise; only numbers of words of the tile are queued.
+        unsafe {
+            let number = number.assume_init();
+            (number, self.changes.get_unchecked(usize::from(number)).assume_init())
+        }
+    }
+
     /// Says that these eights of words have no boundaries.
     #[inline]
     pub(crate) fn skip(&mut self, eights: Range<usize>) {
@@ -231,10 +255,7 @@ impl Tile {
         let mut out = out;
         for &number in queue {
             // SAFETY: the queue was written, and its words were found.
-            let (number, changes) = unsafe {
-                let number = number.assume_init();
-                (number, self.changes.get_unchecked(usize::from(number)).assume_init())
-            };
+            let (number, changes) = unsafe { self.queued_word(number) };
             let base = (position + u64::from(number) * 64).cast_signed();
             let places = compress(changes, ascending);
             let count = changes.count_ones() as usize;
@@ -243,7 +264,8 @@ impl Tile {
                 let wide = _mm512_maskz_permutexvar_epi8(low_bytes, from, places);
                 _mm512_add_epi64(wide, _mm512_set1_epi64(base))
             };
-            // SAFETY: the words before this one have taken at most 64 places each, so there are 64 left for this one.
+            // SAFETY: 64 places are left for this word: of 64 for each, those before it have taken no more; of 64 behind
+            // all boundaries, none are taken yet.
             unsafe {
                 if SPARSE {
                     let four = _mm256_cvtepu8_epi64(_mm512_castsi512_si128(places));
@@ -306,10 +328,7 @@ impl Tile {
         };
         for &number in queue {
             // SAFETY: the queue was written, and its words were found.
-            let (number, changes) = unsafe {
-                let number = number.assume_init();
-                (number, self.changes.get_unchecked(usize::from(number)).assume_init())
-            };
+            let (number, changes) = unsafe { self.queued_word(number) };
             let base = _mm512_set1_epi64((position + u64::from(number) * 64).cast_signed());
             let places = compress(changes, ascending);
             // The word's first boundary goes behind the pending ones.
