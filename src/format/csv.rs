@@ -1,6 +1,6 @@
 //! Comma-separated values under a header line.
 
-use super::room::push_pairs;
+use super::lines::push_pairs;
 use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry};
 

@@ -1,6 +1,7 @@
 //! JSON: one object for all, or one a line.
 
-use super::room::{Room, push_decimal, push_lines};
+use super::decimal::Room;
+use super::lines::{push_decimal, push_lines};
 use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry, VirtualSize};
 
@@ -15,13 +16,15 @@ pub struct Ndjson;
 
 const SEPARATOR: &[u8; 2] = b",\n";
 
+/// Writes an object, and what stands behind it.
 #[inline]
-fn write_range(range: ByteRange, room: &mut Room<'_>) {
-    room.text(b"{\"offset\":");
-    room.decimal(range.offset_bytes);
-    room.text(b",\"length\":");
-    room.decimal(range.len_bytes);
+fn write_range<const N: usize>(range: ByteRange, behind: &[u8; N], room: &mut Room<'_>) {
+    room.text(behind);
     room.text(b"}");
+    room.length(range.len_bytes);
+    room.text(b",\"length\":");
+    room.decimal(range.offset_bytes);
+    room.text(b"{\"offset\":");
 }
 
 fn push_totals(totals: &Totals, to: &mut Vec<u8>) {
@@ -53,10 +56,7 @@ impl ExtentFormat for Json {
     }
 
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines::<24>(ranges, to, |range, room| {
-            write_range(range, room);
-            room.text(SEPARATOR);
-        });
+        push_lines(ranges, to, |range, room| write_range(range, SEPARATOR, room));
         // None behind the last.
         to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
     }
@@ -73,9 +73,6 @@ impl ExtentFormat for Json {
 
 impl ExtentFormat for Ndjson {
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines::<24>(ranges, to, |range, room| {
-            write_range(range, room);
-            room.text(b"\n");
-        });
+        push_lines(ranges, to, |range, room| write_range(range, b"\n", room));
     }
 }

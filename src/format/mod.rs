@@ -13,7 +13,7 @@
 mod csv;
 mod decimal;
 mod json;
-mod room;
+mod lines;
 mod text;
 
 pub use csv::Csv;

@@ -2,7 +2,7 @@
 //! bytes, no comments and no blank lines.
 
 use super::ExtentFormat;
-use super::room::push_pairs;
+use super::lines::push_pairs;
 use crate::ByteRange;
 
 /// `OFFSET LENGTH` a line.

@@ -146,8 +146,10 @@ impl Layout {
             self.data = input.data(self.at);
         }
         let start = self.data.start.max(self.at).min(self.end);
-        let place =
-            Place { hole: start - self.at, range: start..self.data.end.min(start + bytes).min(self.end).max(start) };
+        // Up to a place where the input begins a piece, lest every chunk takes two of them.
+        let end = start + bytes;
+        let end = Some(end - end % input.piece()).filter(|&end| end > start).unwrap_or(end);
+        let place = Place { hole: start - self.at, range: start..self.data.end.min(end).min(self.end).max(start) };
         self.at = place.range.end;
         Some(place)
     }

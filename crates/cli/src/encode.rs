@@ -1,9 +1,12 @@
 //! `cbt encode` and `cbt bits`: the bitmap written down again.
 
+use std::sync::Arc;
+
 use changed_blocks::{BitmapWriter, Encoding, Extent, Geometry, Prepare, Summary};
 
 use crate::args::{BitsArgs, EncodeArgs};
 use crate::failure::Failure;
+use crate::held::Room;
 use crate::input::Input;
 use crate::plan::scanner;
 use crate::run::{Render, RenderError, run};
@@ -63,7 +66,7 @@ impl Render for BitmapRender {
     type Prepare = Nothing;
     type Digest = Seen;
 
-    fn begin(&mut self, _geometry: &Geometry) -> Nothing {
+    fn begin(&mut self, _geometry: &Geometry, _room: &Arc<Room>) -> Nothing {
         Nothing
     }
 

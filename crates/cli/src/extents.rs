@@ -9,6 +9,7 @@ use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Scanner, Summary, V
 use crate::args::{ExtentsArgs, Format, WindowArgs};
 use crate::failure::Failure;
 use crate::formatter::{Formatted, Formatter};
+use crate::held::Room;
 use crate::human::Human;
 use crate::input::Input;
 use crate::plan::scanner;
@@ -55,7 +56,8 @@ impl Listing {
     pub(crate) fn run(&self, scanner: &Scanner, input: &mut Input, target: Target) -> Result<(), Failure> {
         run(scanner, input, target, || {
             let (format, window) = (&*self.format, self.window);
-            let formatter = Formatter { format, geometry: Geometry::default(), window, shared: Arc::default() };
+            let geometry = Geometry::default();
+            let formatter = Formatter { format, geometry, window, shared: Arc::default(), room: Arc::default() };
             ExtentsRender { formatter, totals: Totals::default(), begun: false }
         })
     }
@@ -72,8 +74,9 @@ impl<'f> Render for ExtentsRender<'f> {
     type Prepare = Formatter<'f>;
     type Digest = Totals;
 
-    fn begin(&mut self, geometry: &Geometry) -> Formatter<'f> {
+    fn begin(&mut self, geometry: &Geometry, room: &Arc<Room>) -> Formatter<'f> {
         self.formatter.geometry = *geometry;
+        self.formatter.room = room.clone();
         self.formatter.clone()
     }
 
@@ -89,9 +92,13 @@ impl<'f> Render for ExtentsRender<'f> {
             return Err(error.into());
         }
         self.totals.merge(&part.totals);
-        if !part.ranges.is_empty() {
-            to.put(&[if self.begun { format.separator() } else { b"" }, &part.text])?;
+        if !part.is_empty() {
+            if self.begun {
+                to.put(format.separator())?;
+            }
             self.begun = true;
+            to.put(&part.text)?;
+            to.put_kept(&part.kept)?;
             if to.state() == State::Discarding {
                 shared.discarding.store(true, Ordering::Relaxed);
             }

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use changed_blocks::{Error, Extent, Geometry, ParallelVisitor, Prepare, Scanner, Summary};
 
 use crate::failure::Failure;
+use crate::held::Room;
 use crate::input::Input;
 use crate::progress::Progress;
 use crate::sink::{Sink, State, Target};
@@ -17,8 +19,8 @@ pub(crate) trait Render: Send {
     /// What two passes over the same input must agree on.
     type Digest: PartialEq + Sync;
 
-    /// Is told what turns blocks into bytes, before the first extents.
-    fn begin(&mut self, geometry: &Geometry) -> Self::Prepare;
+    /// Is told what turns blocks into bytes, and where output can be kept, before the first extents.
+    fn begin(&mut self, geometry: &Geometry, room: &Arc<Room>) -> Self::Prepare;
 
     /// What comes first. An earlier pass's digest is given where there was one.
     fn head(&self, _digest: Option<&Self::Digest>) -> Vec<u8> {
@@ -71,7 +73,7 @@ pub(crate) fn run<R: Render>(
     mut target: Target,
     make: impl Fn() -> R,
 ) -> Result<(), Failure> {
-    let mut sink = Sink::holding(&mut target, input.is_rereadable());
+    let mut sink = Sink::holding(&mut target, Room::new(), input.is_rereadable());
     let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
     if sink.state() == State::Discarding {
         let digest = first.digest();
@@ -129,7 +131,7 @@ impl<R: Render> ParallelVisitor for &mut Pass<'_, '_, '_, R> {
     type Break = RenderError;
 
     fn begin(&mut self, geometry: &Geometry) -> R::Prepare {
-        let prepare = self.render.begin(geometry);
+        let prepare = self.render.begin(geometry, self.sink.room());
         self.sink.begin(self.render.head(self.earlier));
         prepare
     }

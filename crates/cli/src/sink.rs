@@ -6,14 +6,15 @@
 //! at the end in any case.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IoSlice, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::held::{HOLD, Held};
+use crate::held::{Held, Kept, Room};
 use crate::staged::{Destination, Staged};
 
-/// How much is written at a time.
+/// How much is written at a time where output flows.
 const PIECE: usize = 256 << 10;
 
 /// Where output goes to.
@@ -50,10 +51,26 @@ impl Target {
     }
 
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.to {
-            To::Direct(file) => file.write_all(bytes),
-            To::Staged(staged) => staged.file().write_all(bytes),
+        self.write_all_of(&mut [IoSlice::new(bytes)])
+    }
+
+    /// Writes all of these, one behind the other, in as few calls as can be.
+    fn write_all_of(&mut self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let mut file = match &self.to {
+            To::Direct(file) => file,
+            To::Staged(staged) => staged.file(),
+        };
+        // Empty ones at the start would look like a file that takes no more.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match file.write_vectored(slices) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut slices, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn failure(&self, error: io::Error) -> Failure {
@@ -90,17 +107,29 @@ pub(crate) struct Sink<'t> {
     /// What comes first, until it is written or something better is known.
     early_head: Vec<u8>,
     held: Held,
+    /// What is to be written at once, when output flows.
+    gathered: Vec<u8>,
 }
 
 impl<'t> Sink<'t> {
     /// A sink that holds back, for a first run.
-    pub(crate) fn holding(target: &'t mut Target, rereadable: bool) -> Self {
-        Self { target, state: State::Holding, rereadable, early_head: Vec::new(), held: Held::default() }
+    pub(crate) fn holding(target: &'t mut Target, room: Room, rereadable: bool) -> Self {
+        Self { rereadable, ..Self::new(target, room, State::Holding) }
     }
 
     /// A sink that writes as it goes, for a second run.
     pub(crate) fn flowing(target: &'t mut Target) -> Self {
-        Self { target, state: State::Flowing, rereadable: false, early_head: Vec::new(), held: Held::default() }
+        Self::new(target, Room::default(), State::Flowing)
+    }
+
+    fn new(target: &'t mut Target, room: Room, state: State) -> Self {
+        let held = Held::new(room);
+        Self { target, state, rereadable: false, early_head: Vec::new(), held, gathered: Vec::new() }
+    }
+
+    /// Where what will be put here can be kept.
+    pub(crate) const fn room(&self) -> &Arc<Room> {
+        self.held.room()
     }
 
     /// What a failed write means.
@@ -129,50 +158,71 @@ impl<'t> Sink<'t> {
             State::Holding => self.early_head = head.to_vec(),
             State::Flowing => {}
         }
-        if self.held.len() + foot.len() <= HOLD {
-            self.held.push(&[foot])?;
-            self.flush()
-        } else {
-            self.write_through(&[foot])
+        self.write_through(foot)
+    }
+
+    /// Writes a copy of these bytes.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.state == State::Holding {
+            if bytes.is_empty() || self.held.copy(bytes) {
+                return Ok(());
+            }
+            self.stop_holding()?;
+        }
+        if self.state == State::Flowing { self.flow(bytes) } else { Ok(()) }
+    }
+
+    /// Writes what is in the room already.
+    pub(crate) fn put_kept(&mut self, kept: &[Kept]) -> io::Result<()> {
+        match self.state {
+            State::Holding => {
+                self.held.take(kept);
+                Ok(())
+            }
+            State::Flowing => kept.iter().try_for_each(|piece| self.flow(piece)),
+            State::Discarding => Ok(()),
         }
     }
 
-    /// Writes these, one behind the other.
-    pub(crate) fn put(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
-        let len = self.held.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        match self.state {
-            State::Discarding => {}
-            State::Holding if len <= HOLD => self.held.push(pieces)?,
-            State::Flowing if len < PIECE => self.held.push(pieces)?,
-            State::Holding if self.rereadable => {
-                self.state = State::Discarding;
-                self.held.clear();
-            }
-            State::Holding => {
-                self.state = State::Flowing;
-                self.write_through(pieces)?;
-            }
-            State::Flowing => self.write_through(pieces)?,
+    /// There is too much of it.
+    fn stop_holding(&mut self) -> io::Result<()> {
+        if self.rereadable {
+            self.state = State::Discarding;
+            self.held.clear();
+            return Ok(());
         }
+        self.state = State::Flowing;
+        self.write_through(b"")
+    }
+
+    fn flow(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.gathered.len() + bytes.len() > PIECE {
+            return self.write_through(bytes);
+        }
+        self.gathered.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn write_through(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
-        self.flush()?;
-        pieces.iter().try_for_each(|piece| self.target.write_all(piece))
+    /// Writes all that was not written so far, and these bytes behind it.
+    fn write_through(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let head = [&*self.early_head, &*self.gathered].into_iter();
+        let mut slices: Vec<IoSlice<'_>> =
+            head.chain(self.held.pieces()).chain([bytes]).filter(|bytes| !bytes.is_empty()).map(IoSlice::new).collect();
+        self.target.write_all_of(&mut slices)?;
+        self.early_head.clear();
+        self.gathered.clear();
+        self.held.clear();
+        Ok(())
     }
 }
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.put(&[bytes])?;
+        self.put(bytes)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.target.write_all(&std::mem::take(&mut self.early_head))?;
-        self.target.write_all(self.held.as_slice())?;
-        self.held.clear();
         Ok(())
     }
 }
