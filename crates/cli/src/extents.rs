@@ -93,12 +93,14 @@ impl<'f> Render for ExtentsRender<'f> {
         }
         self.totals.merge(&part.totals);
         if !part.is_empty() {
-            if self.begun {
+            if self.begun && !format.separator().is_empty() {
                 to.put(format.separator())?;
             }
             self.begun = true;
-            to.put(&part.text)?;
-            to.put_kept(&part.kept)?;
+            match &*part.kept {
+                [] => to.put(&part.text)?,
+                kept => to.put_kept(kept)?,
+            }
             if to.state() == State::Discarding {
                 shared.discarding.store(true, Ordering::Relaxed);
             }

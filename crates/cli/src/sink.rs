@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::held::{Held, Kept, Room};
+use crate::held::{HOLD, Held, Kept, Room};
 use crate::staged::{Destination, Staged};
 
 /// How much is written at a time where output flows.
@@ -163,36 +163,36 @@ impl<'t> Sink<'t> {
 
     /// Writes a copy of these bytes.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.state == State::Holding {
-            if bytes.is_empty() || self.held.copy(bytes) {
-                return Ok(());
-            }
-            self.stop_holding()?;
+        match self.state_for(bytes.len())? {
+            State::Holding => self.held.copy(bytes),
+            State::Flowing => self.flow(bytes)?,
+            State::Discarding => {}
         }
-        if self.state == State::Flowing { self.flow(bytes) } else { Ok(()) }
+        Ok(())
     }
 
     /// Writes what is in the room already.
     pub(crate) fn put_kept(&mut self, kept: &[Kept]) -> io::Result<()> {
-        match self.state {
-            State::Holding => {
-                self.held.take(kept);
-                Ok(())
-            }
-            State::Flowing => kept.iter().try_for_each(|piece| self.flow(piece)),
-            State::Discarding => Ok(()),
+        match self.state_for(kept.iter().map(|piece| piece.len()).sum())? {
+            State::Holding => self.held.take(kept),
+            State::Flowing => kept.iter().try_for_each(|piece| self.flow(piece))?,
+            State::Discarding => {}
         }
+        Ok(())
     }
 
-    /// There is too much of it.
-    fn stop_holding(&mut self) -> io::Result<()> {
-        if self.rereadable {
-            self.state = State::Discarding;
-            self.held.clear();
-            return Ok(());
+    /// What is to be done with so much more: from when there is too much to be held on, something else.
+    fn state_for(&mut self, len: usize) -> io::Result<State> {
+        if self.state == State::Holding && self.held.len() + len > HOLD {
+            if self.rereadable {
+                self.state = State::Discarding;
+                self.held.clear();
+            } else {
+                self.state = State::Flowing;
+                self.write_through(b"")?;
+            }
         }
-        self.state = State::Flowing;
-        self.write_through(b"")
+        Ok(self.state)
     }
 
     fn flow(&mut self, bytes: &[u8]) -> io::Result<()> {
