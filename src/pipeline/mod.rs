@@ -57,7 +57,10 @@ const PACE: usize = 32 << 10;
 const MOST_THREADS: usize = 6;
 /// Bytes of a chunk on one thread of many. The shortest keeps a thread busy for longer than it takes to join its chunk.
 const SHORTEST_CHUNK: u64 = 4 * TILE_SYMBOLS as u64;
-const LONGEST_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
+/// The longest, where it matters little how many there are.
+const LONG_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
+/// The longest of all: each has an overhead of some microseconds.
+const LONGEST_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// Bytes of a chunk on a single thread.
 const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// How much of an input is scanned before it is known how dense it is.
@@ -144,7 +147,9 @@ impl Pipeline {
                 benches.resize_with(threads, Bench::default);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
                 let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
-                let round = Round { plan, input, range: at..input.len(), pace, limit, marked };
+                // Enough of them for threads to come to an end together.
+                let longest = ((input.len() - at) / (8 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST_CHUNK);
+                let round = Round { plan, input, range: at..input.len(), pace, longest, limit, marked };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
                     ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
@@ -152,6 +157,7 @@ impl Pipeline {
             };
             self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
             if end.next > at {
+                self.pace.note(end.next - at, end.boundaries);
                 self.density = Some(end.boundaries as f64 / (end.next - at) as f64);
             }
             at = end.next;

@@ -7,6 +7,7 @@ use super::chunk::ChunkEnd;
 use super::join::Joiner;
 use super::round::{Bench, Round};
 use super::shares::append_shared;
+use super::{LONG_CHUNK, LONGEST_CHUNK};
 use crate::fused::TILE_ROOM;
 use crate::source::Input;
 use crate::{Extent, Geometry, Result};
@@ -56,6 +57,9 @@ pub(crate) trait Outlet {
     /// How many boundaries a byte of input may have, on average, for several threads to be worth it.
     const MOST_DENSE: f64 = f64::INFINITY;
 
+    /// How many bytes a chunk may have on one thread of many.
+    const LONGEST_CHUNK: u64 = LONG_CHUNK;
+
     /// Takes what the list has, if it is not to stay there.
     fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<Self::Break>;
 
@@ -80,6 +84,9 @@ impl Outlet for Collect {
     type Break = Infallible;
 
     const SERIAL_LIMIT: usize = usize::MAX;
+
+    /// With one block in a hundred changed, a long list is 1.2 times as fast as with those of a visitor.
+    const LONGEST_CHUNK: u64 = LONGEST_CHUNK;
 
     fn flush(&mut self, _joiner: &mut Joiner) -> ControlFlow<Infallible> {
         ControlFlow::Continue(())

@@ -65,6 +65,8 @@ pub(crate) struct Round<'r, I> {
     /// The part of the input to be dealt with.
     pub(super) range: Range<u64>,
     pub(super) pace: &'r Pace,
+    /// How many bytes a chunk may have, unless it has to have more.
+    pub(super) longest: u64,
     /// How many boundaries a chunk may have, those of one tile aside.
     pub(super) limit: usize,
     /// Whether boundaries are better marked and written to their place than copied there.
@@ -86,8 +88,13 @@ impl Pace {
         Self { bytes: AtomicU64::new(bounds.end), bounds, boundaries }
     }
 
+    /// How long the next one is to be: no longer than `longest`, as long as there are not so many boundaries.
+    fn next(&self, longest: u64) -> u64 {
+        self.bytes.load(Ordering::Relaxed).min(longest.max(self.bounds.start))
+    }
+
     /// Takes note of how many boundaries so many bytes had.
-    fn note(&self, bytes: u64, boundaries: usize) {
+    pub(super) fn note(&self, bytes: u64, boundaries: usize) {
         if bytes > 0 {
             let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
             // Whole tiles: what is left of one takes longer than many of them.
@@ -188,7 +195,7 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
             return None;
         }
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = desk.layout.next(self.round.input, self.round.pace.bytes.load(Ordering::Relaxed))?;
+        let place = desk.layout.next(self.round.input, self.round.pace.next(self.round.longest))?;
         let number = desk.number;
         desk.number += 1;
         Some(Ticket { number, place })
