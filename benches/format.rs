@@ -1,0 +1,69 @@
+//! Extents to lines, on one thread, beside what the standard library makes of them. Each result is checked before it is
+//! timed.
+
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+use std::io::Write;
+
+use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text};
+use changed_blocks::{ByteRange, Encoding, Geometry, Scanner};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+use inputs::DENSITIES;
+
+mod inputs;
+
+/// The bitmap of a disk of 16 TiB.
+const BITMAP_BYTES: usize = 32 << 20;
+/// How many extents are formatted at a time: what a cache holds.
+const EXTENTS: usize = 2000;
+
+fn ranges() -> Vec<ByteRange> {
+    let density = DENSITIES.into_iter().find(|density| density.name == "1%-runs-of-4").expect("it is one of them");
+    let bitmap = density.bitmap(BITMAP_BYTES);
+    let raw = Encoding::Raw(changed_blocks::BitOrder::Msb0);
+    let extents = Scanner::new(raw).extents(&bitmap).expect("whole bytes");
+    let mut ranges = Vec::new();
+    // From the far end, where numbers are longest.
+    Geometry::default().byte_ranges(&extents[extents.len() - EXTENTS..], &mut ranges).expect("within any disk");
+    ranges
+}
+
+/// The oracle.
+fn by_std(ranges: &[ByteRange], to: &mut Vec<u8>) {
+    for range in ranges {
+        writeln!(to, "{} {}", range.offset_bytes, range.len_bytes).expect("a vector takes all");
+    }
+}
+
+fn format(c: &mut Criterion) {
+    let ranges = ranges();
+    let mut to = Vec::new();
+    let mut expected = Vec::new();
+    by_std(&ranges, &mut expected);
+    Text.ranges(&ranges, &mut to);
+    assert!(to == expected, "text differs from the standard library's");
+    let mut group = c.benchmark_group("format");
+    group.throughput(Throughput::Elements(ranges.len() as u64));
+    let formats: [(&str, &dyn ExtentFormat); 4] =
+        [("text", &Text), ("csv", &Csv), ("json", &Json), ("ndjson", &Ndjson)];
+    for (name, format) in formats {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                to.clear();
+                format.ranges(black_box(&ranges), &mut to);
+            });
+        });
+    }
+    group.bench_function("text-by-std", |b| {
+        b.iter(|| {
+            to.clear();
+            by_std(black_box(&ranges), &mut to);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, format);
+criterion_main!(benches);
