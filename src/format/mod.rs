@@ -38,15 +38,23 @@ pub struct Totals {
 impl Totals {
     /// Adds a range of changed bytes that touches no block which an earlier one touched.
     pub fn add(&mut self, range: ByteRange, geometry: &Geometry) {
-        if range.len_bytes == 0 {
-            return;
-        }
+        self.add_all(&[range], geometry);
+    }
+
+    /// Adds several of them: faster than one at a time.
+    pub fn add_all(&mut self, ranges: &[ByteRange], geometry: &Geometry) {
         let log2 = geometry.block_size.log2();
-        let last_block = range.end_bytes().saturating_sub(1) >> log2;
-        self.extents += 1;
-        self.changed_blocks += last_block - (range.offset_bytes >> log2) + 1;
-        self.changed_bytes += range.len_bytes;
-        self.longest_bytes = self.longest_bytes.max(range.len_bytes);
+        // Sums that stay in registers.
+        let mut sums = Self::default();
+        for range in ranges {
+            let counts = u64::from(range.len_bytes > 0);
+            let last_block = range.end_bytes().saturating_sub(counts) >> log2;
+            sums.extents += counts;
+            sums.changed_blocks += last_block - (range.offset_bytes >> log2) + counts;
+            sums.changed_bytes += range.len_bytes;
+            sums.longest_bytes = sums.longest_bytes.max(range.len_bytes);
+        }
+        self.merge(&sums);
     }
 
     /// Adds the sums over a list none of whose blocks was counted here.
@@ -136,7 +144,7 @@ mod tests {
         let expected = Totals { extents: 2, changed_blocks: 3, changed_bytes: 536 + 62_145, longest_bytes: 62_145 };
         assert_eq!(totals, expected);
         let mut both = Totals::default();
-        totals.add(ByteRange::between(0, 0), &geometry);
+        totals.add_all(&[ByteRange::between(70_000, 70_000)], &geometry);
         both.add(ByteRange::between(262_145, 262_146), &geometry);
         both.merge(&totals);
         let expected = Totals { extents: 3, changed_blocks: 4, changed_bytes: 536 + 62_146, longest_bytes: 62_145 };

@@ -85,7 +85,8 @@ impl Outlet for Collect {
 
     const SERIAL_LIMIT: usize = usize::MAX;
 
-    /// With one block in a hundred changed, a long list is 1.2 times as fast as with those of a visitor.
+    /// A long list with one block in a hundred changed is 1.2 times as fast with such chunks, and 1.1 times with one in
+    /// twenty; what a visitor gets is not.
     const LONGEST_CHUNK: u64 = LONGEST_CHUNK;
 
     fn flush(&mut self, _joiner: &mut Joiner) -> ControlFlow<Infallible> {

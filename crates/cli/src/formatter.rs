@@ -114,9 +114,7 @@ impl Formatter<'_> {
             *ranges = ranges.iter().filter_map(|range| range.clip(self.window)).collect();
         }
         let separator = if totals.extents > 0 { self.format.separator() } else { b"" };
-        for &range in &*ranges {
-            totals.add(range, &self.geometry);
-        }
+        totals.add_all(ranges, &self.geometry);
         if !ranges.is_empty() && !self.shared.discarding.load(Ordering::Relaxed) {
             text.extend_from_slice(separator);
             self.format.ranges(ranges, text);

@@ -222,6 +222,7 @@ impl Write for Sink<'_> {
         Ok(bytes.len())
     }
 
+    /// When output appears is not for who writes it to say.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
