@@ -147,8 +147,8 @@ impl Pipeline {
                 benches.resize_with(threads, Bench::default);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
                 let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
-                // Enough of them for threads to come to an end together.
-                let longest = ((input.len() - at) / (8 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST_CHUNK);
+                // So many that threads come to an end together, wherever the dense parts are.
+                let longest = ((input.len() - at) / (32 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST_CHUNK);
                 let round = Round { plan, input, range: at..input.len(), pace, longest, limit, marked };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
