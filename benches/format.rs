@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::Write;
 
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text};
-use changed_blocks::{ByteRange, Encoding, Geometry, Scanner};
+use changed_blocks::{BitOrder, ByteRange, Encoding, Geometry, Scanner};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use inputs::DENSITIES;
@@ -22,7 +22,7 @@ const EXTENTS: usize = 2000;
 fn ranges() -> Vec<ByteRange> {
     let density = DENSITIES.into_iter().find(|density| density.name == "1%-runs-of-4").expect("it is one of them");
     let bitmap = density.bitmap(BITMAP_BYTES);
-    let raw = Encoding::Raw(changed_blocks::BitOrder::Msb0);
+    let raw = Encoding::Raw(BitOrder::Msb0);
     let extents = Scanner::new(raw).extents(&bitmap).expect("whole bytes");
     let mut ranges = Vec::new();
     // From the far end, where numbers are longest.
@@ -30,7 +30,10 @@ fn ranges() -> Vec<ByteRange> {
     ranges
 }
 
-/// The oracle.
+/// The oracle for one extent.
+type Line<'a> = &'a dyn Fn(ByteRange) -> String;
+
+/// What is to be beaten.
 fn by_std(ranges: &[ByteRange], to: &mut Vec<u8>) {
     for range in ranges {
         writeln!(to, "{} {}", range.offset_bytes, range.len_bytes).expect("a vector takes all");
@@ -40,15 +43,21 @@ fn by_std(ranges: &[ByteRange], to: &mut Vec<u8>) {
 fn format(c: &mut Criterion) {
     let ranges = ranges();
     let mut to = Vec::new();
-    let mut expected = Vec::new();
-    by_std(&ranges, &mut expected);
-    Text.ranges(&ranges, &mut to);
-    assert!(to == expected, "text differs from the standard library's");
     let mut group = c.benchmark_group("format");
     group.throughput(Throughput::Elements(ranges.len() as u64));
-    let formats: [(&str, &dyn ExtentFormat); 4] =
-        [("text", &Text), ("csv", &Csv), ("json", &Json), ("ndjson", &Ndjson)];
-    for (name, format) in formats {
+    let object =
+        |ByteRange { offset_bytes, len_bytes }| format!("{{\"offset\":{offset_bytes},\"length\":{len_bytes}}}");
+    let formats: [(&str, &dyn ExtentFormat, Line<'_>); 4] = [
+        ("text", &Text, &|range| format!("{} {}\n", range.offset_bytes, range.len_bytes)),
+        ("csv", &Csv, &|range| format!("{},{}\n", range.offset_bytes, range.len_bytes)),
+        ("json", &Json, &object),
+        ("ndjson", &Ndjson, &|range| object(range) + "\n"),
+    ];
+    for (name, format, line) in formats {
+        let lines: Vec<Vec<u8>> = ranges.iter().map(|&range| line(range).into_bytes()).collect();
+        to.clear();
+        format.ranges(&ranges, &mut to);
+        assert!(to == lines.join(format.separator()), "{name} differs from the standard library's");
         group.bench_function(name, |b| {
             b.iter(|| {
                 to.clear();

@@ -190,7 +190,7 @@ impl Geometry {
     /// That of the first extent that has one; `to` is then as it was.
     pub fn byte_ranges(&self, extents: &[Extent], to: &mut Vec<ByteRange>) -> Result<()> {
         let log2 = self.block_size.log2();
-        let most = self.blocks().map_or(u64::MAX >> log2, |blocks| blocks.min(u64::MAX >> log2));
+        let most = self.blocks().unwrap_or(u64::MAX).min(u64::MAX >> log2);
         let bounds = || extents.iter().flat_map(|extent| [extent.start_block, extent.end_block]);
         // All bits of all numbers are no less than any of them, and found sooner than the largest.
         if bounds().fold(0, |all, block| all | block) <= most || bounds().all(|block| block <= most) {

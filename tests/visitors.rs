@@ -103,11 +103,10 @@ fn none_come_after_a_stop() {
 fn a_panic_ends_the_scan_for_all_threads() {
     for after in [1, 100, 5000] {
         let start = Some(extents()[after].start_block);
-        for visitor in [
+        for mut visitor in [
             Collects { panics_after: Some(after), ..Collects::default() },
             Collects { prepare_panics_at: start, ..Collects::default() },
         ] {
-            let mut visitor = visitor;
             assert!(catch_unwind(AssertUnwindSafe(|| visit(&mut visitor, 40))).is_err());
             let len = visitor.extents.len();
             assert!(len < extents().len());

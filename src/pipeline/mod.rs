@@ -141,14 +141,16 @@ impl Pipeline {
         while at < input.len() {
             let threads = self.threads::<O>(input, at);
             let end = if threads == 1 {
-                self.scan_alone(input, at, O::SERIAL_LIMIT)?
+                let end = self.scan_alone(input, at, O::SERIAL_LIMIT)?;
+                self.pace.note(end.next - at, end.boundaries);
+                end
             } else {
                 let Self { plan, joiner, benches, pace, density, done, .. } = self;
                 benches.resize_with(threads, Bench::default);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
                 let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
                 // So many that threads come to an end together, wherever the dense parts are.
-                let longest = ((input.len() - at) / (32 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST_CHUNK);
+                let longest = ((input.len() - at) / (32 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST);
                 let round = Round { plan, input, range: at..input.len(), pace, longest, limit, marked };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
@@ -157,7 +159,6 @@ impl Pipeline {
             };
             self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
             if end.next > at {
-                self.pace.note(end.next - at, end.boundaries);
                 self.density = Some(end.boundaries as f64 / (end.next - at) as f64);
             }
             at = end.next;

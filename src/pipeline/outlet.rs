@@ -58,7 +58,7 @@ pub(crate) trait Outlet {
     const MOST_DENSE: f64 = f64::INFINITY;
 
     /// How many bytes a chunk may have on one thread of many.
-    const LONGEST_CHUNK: u64 = LONG_CHUNK;
+    const LONGEST: u64 = LONG_CHUNK;
 
     /// Takes what the list has, if it is not to stay there.
     fn flush(&mut self, joiner: &mut Joiner) -> ControlFlow<Self::Break>;
@@ -87,7 +87,7 @@ impl Outlet for Collect {
 
     /// A long list with one block in a hundred changed is 1.2 times as fast with such chunks, and 1.1 times with one in
     /// twenty; what a visitor gets is not.
-    const LONGEST_CHUNK: u64 = LONGEST_CHUNK;
+    const LONGEST: u64 = LONGEST_CHUNK;
 
     fn flush(&mut self, _joiner: &mut Joiner) -> ControlFlow<Infallible> {
         ControlFlow::Continue(())

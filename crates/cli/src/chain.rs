@@ -134,14 +134,13 @@ fn look_at(log: &Log, before: Option<&Log>, last: bool, problems: &mut Vec<Strin
 /// Sums over what a log has as changed.
 fn changed(log: &Log) -> Result<Totals, ChainError> {
     let geometry = Geometry { block_size: Header::BLOCK_SIZE, virtual_size: Some(log.header.virtual_size) };
-    let mut totals = Totals::default();
+    let (mut totals, mut ranges) = (Totals::default(), Vec::new());
     let visitor = |extents: &[Extent]| {
-        for &extent in extents {
-            match geometry.byte_range(extent) {
-                Ok(range) => totals.add(range, &geometry),
-                Err(error) => return ControlFlow::Break(error),
-            }
+        ranges.clear();
+        if let Err(error) = geometry.byte_ranges(extents, &mut ranges) {
+            return ControlFlow::Break(error);
         }
+        totals.add_all(&ranges, &geometry);
         ControlFlow::Continue(())
     };
     log.scan(|scanner, file| match scanner.parallel(false).visit(file, visitor)? {

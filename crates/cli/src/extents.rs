@@ -93,7 +93,7 @@ impl<'f> Render for ExtentsRender<'f> {
         }
         self.totals.merge(&part.totals);
         if !part.is_empty() {
-            if self.begun && !format.separator().is_empty() {
+            if self.begun {
                 to.put(format.separator())?;
             }
             self.begun = true;

@@ -98,8 +98,6 @@ impl Formatter<'_> {
         }
         if slab.keep(&self.room, text, kept) {
             text.clear();
-        } else {
-            kept.clear();
         }
     }
 
@@ -113,10 +111,11 @@ impl Formatter<'_> {
         if !ranges.first().is_none_or(inside) || !ranges.last().is_none_or(inside) {
             *ranges = ranges.iter().filter_map(|range| range.clip(self.window)).collect();
         }
-        let separator = if totals.extents > 0 { self.format.separator() } else { b"" };
         totals.add_all(ranges, &self.geometry);
         if !ranges.is_empty() && !self.shared.discarding.load(Ordering::Relaxed) {
-            text.extend_from_slice(separator);
+            if !text.is_empty() {
+                text.extend_from_slice(self.format.separator());
+            }
             self.format.ranges(ranges, text);
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! room that asks for huge pages, and each thread has a slab of it of its own: nobody waits while another one copies.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use memmap2::MmapMut;
 
@@ -22,17 +22,24 @@ const SLABS_A_PAGE: usize = (2 << 20) / SLAB;
 /// What was copied into the room.
 pub(crate) type Kept = &'static [u8];
 
-/// The room for what one command holds: none by default. It is not given back before the process ends.
+/// The room for what one command holds: none by default. It is not asked for before it is needed, nor given back before
+/// the process ends.
 #[derive(Default)]
 pub(crate) struct Room {
-    /// The next comes last.
-    slabs: Mutex<Vec<&'static mut [u8]>>,
+    slabs: LazyLock<Mutex<Slabs>>,
 }
+
+/// The next comes last.
+type Slabs = Vec<&'static mut [u8]>;
 
 impl Room {
     /// Room for all that may be held, or none if there is no such memory.
     pub(crate) fn new() -> Self {
-        let Ok(map) = MmapMut::map_anon(HOLD + BEYOND) else { return Self::default() };
+        Self { slabs: LazyLock::new(|| Mutex::new(Self::map())) }
+    }
+
+    fn map() -> Slabs {
+        let Ok(map) = MmapMut::map_anon(HOLD + BEYOND) else { return Slabs::new() };
         // Advice: where it is not taken, all goes on as well as before.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
@@ -40,8 +47,7 @@ impl Room {
         let mut slabs: Vec<_> = map.chunks_exact_mut(SLAB).enumerate().collect();
         // From two pages in turn, since two threads that come upon the same fresh page would both clear one.
         slabs.sort_by_key(|(i, _)| (i / (2 * SLABS_A_PAGE), i % SLABS_A_PAGE, i / SLABS_A_PAGE));
-        let slabs = slabs.into_iter().rev().map(|(_, slab)| slab).collect();
-        Self { slabs: Mutex::new(slabs) }
+        slabs.into_iter().rev().map(|(_, slab)| slab).collect()
     }
 
     /// The next slab: empty if there is none left.
@@ -57,14 +63,17 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    /// Copies bytes into the room, in as few pieces as there are slabs. Returns whether there was place for all.
+    /// Copies bytes into the room, in as few pieces as there are slabs, which it appends. Returns whether there was place
+    /// for all; if not, it appends none.
     pub(crate) fn keep(&mut self, room: &Room, mut bytes: &[u8], to: &mut Vec<Kept>) -> bool {
+        let before = to.len();
         while !bytes.is_empty() {
             if self.rest.is_empty() {
                 self.rest = room.slab();
             }
             let len = bytes.len().min(self.rest.len());
             if len == 0 {
+                to.truncate(before);
                 return false;
             }
             let (place, rest) = std::mem::take(&mut self.rest).split_at_mut(len);
