@@ -50,8 +50,8 @@ pub(crate) struct Plan {
 /// How many boundaries all threads together may hold back, those of a few tiles aside. A chunk that has more than its
 /// share stops early.
 const HELD: usize = 256 << 10;
-/// How many boundaries a chunk is to have: what stays in a thread's own cache.
-const PACE: usize = 32 << 10;
+/// How many boundaries a chunk is to have at the most: what stays in a thread's own cache.
+const PACE: usize = 64 << 10;
 /// How many threads are given work at the most. Each has some 3 MiB of its own if the bitmap is dense, and memory is
 /// to stay bounded on any machine; as many as this read faster than most memories can be read.
 const MOST_THREADS: usize = 6;
@@ -150,7 +150,7 @@ impl Pipeline {
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
                 let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
                 // So many that threads come to an end together, wherever the dense parts are.
-                let longest = ((input.len() - at) / (32 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST);
+                let longest = ((input.len() - at) / (16 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST);
                 let round = Round { plan, input, range: at..input.len(), pace, longest, limit, marked };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,

@@ -16,6 +16,9 @@ use crate::tier::Verified;
 /// Behind the last boundary of a tile, a kernel may write that many places more.
 const BEHIND: usize = 64;
 
+/// By how many tiles, of 3 KiB each, the room for them grows at the least: each time all of them are moved.
+const GROWTH: usize = 64;
+
 /// The boundaries of a chunk.
 #[derive(Default)]
 pub(crate) struct Marks {
@@ -114,6 +117,9 @@ impl<'a> Marker<'a> {
     fn mark(&mut self, bits: u64, find: impl FnOnce(&mut Tile) -> Option<Found>) -> bool {
         let Marks { tiles, used, count, .. } = &mut *self.marks;
         if *used == tiles.len() {
+            if *used == tiles.capacity() {
+                tiles.reserve(GROWTH);
+            }
             tiles.push(Mark { tile: Tile::new(Density::default()), position: 0, count: 0 });
         }
         let mark = &mut tiles[*used];
