@@ -253,7 +253,7 @@ impl Tile {
         let spread = load(&SPREAD);
         let low_bytes = 0x0101_0101_0101_0101;
         let mut out = out;
-        for &number in queue {
+        let mut write = |number: MaybeUninit<u16>| {
             // SAFETY: the queue was written, and its words were found.
             let (number, changes) = unsafe { self.queued_word(number) };
             let base = (position + u64::from(number) * 64).cast_signed();
@@ -285,7 +285,13 @@ impl Tile {
                 }
                 out = out.add(count);
             }
+        };
+        let (pairs, rest) = queue.as_chunks::<2>();
+        for &[first, second] in pairs {
+            write(first);
+            write(second);
         }
+        rest.iter().for_each(|&number| write(number));
         out
     }
 
