@@ -13,7 +13,7 @@ use crate::source::Input;
 use crate::{Extent, Geometry, Result};
 
 /// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
-pub(super) const CACHED: usize = 32 << 10;
+pub(super) const CACHED: usize = 64 << 10;
 /// How many it gets at the most from several.
 const PARALLEL_LIMIT: usize = 256 << 10;
 /// How many bytes of input there are between two calls of a visitor, from several threads, at the most.

@@ -37,9 +37,10 @@ ours             text in memory to a reused list of extents, one thread, the tie
 /turbo           against base64-turbo, which only decodes
 /decode          against the fastest of all bare decoders
 /assembled       against the fastest decoder-and-run-finder that was assembled from peers, and which one that is
+limit            what memory allows of that: the slower of reading the text and filling the list, neither with the other
 TIER /assembled  the same for each other tier
-counting         handed to a visitor that counts: GB/s of text, and against reading
 /memset          against filling a buffer of the list's size: bytes of list in the same time
+counting         handed to a visitor that counts: GB/s of text, and against reading, and filling such a buffer
 two threads      against one
 two halves       two threads with half of the text each, and a list each, against one: what memory lets two threads do
 /processes       against the fastest of Python and Node
@@ -62,20 +63,26 @@ fn ratios(groups: &[Group<'_>]) -> Table {
         }
     }
     let mut head: Vec<String> =
-        ["input", "ours", "/reading", "/turbo", "/decode", "/assembled", ""].map(str::to_owned).to_vec();
+        ["input", "ours", "/reading", "/memset", "/turbo", "/decode", "/assembled", "limit", ""]
+            .map(str::to_owned)
+            .to_vec();
     head.extend(tiers.iter().map(|tier| format!("{} /assembled", tier_name(tier))));
     head.extend(["counting", "/reading", "/memset", "two threads", "two halves", "/processes"].map(str::to_owned));
     let mut table = vec![head];
     for group in groups {
         let ours = group.ours();
         let best = group.best(ASSEMBLED);
+        let fill = group.first(FILL);
+        let limit = group.reading().into_iter().chain(fill).min_by(|a, b| a.median.total_cmp(&b.median));
         let mut line = vec![
             group.input.to_owned(),
             ours.map_or_else(String::new, |row| rate(row.median)),
             times(ratio(ours, group.reading())),
+            times(ratio(ours, fill)),
             times(ratio(ours, group.turbo())),
             times(ratio(ours, group.best(DECODE))),
             times(ratio(ours, best)),
+            times(ratio(limit, best)),
             best.map_or_else(String::new, |row| row.candidate.clone()),
         ];
         for tier in &tiers {
@@ -85,7 +92,7 @@ fn ratios(groups: &[Group<'_>]) -> Table {
         let counting = group.first(VISIT);
         line.push(counting.map_or_else(String::new, |row| rate(row.median)));
         line.push(times(ratio(counting, group.reading())));
-        line.push(times(ratio(ours, group.first(FILL))));
+        line.push(times(ratio(counting, fill)));
         line.push(times(ratio(group.first(THREADS), ours)));
         line.push(times(ratio(group.first(APART), ours)));
         line.push(times(ratio(ours, group.best(PROCESS))));
