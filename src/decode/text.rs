@@ -23,9 +23,9 @@ pub(crate) struct TextEnd {
 /// is full.
 pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut impl Sink) -> TextEnd {
     let splitter = Splitter::new(tier, alphabet.uniform_symbols());
-    let mut emitter = Emitter { alphabet, tier, splitter, words: Aligned([0; TILE_WORDS]) };
-    let mut staged = Aligned([0; TILE_SYMBOLS]);
-    let staged = &mut staged.0;
+    let mut emitter = Emitter { alphabet, tier, splitter, words: None };
+    // Filled with zeros only once it is needed: most texts are whole tiles, and many are short.
+    let mut staged = None;
     let mut at = 0;
     let mut symbols = 0;
     let stop = loop {
@@ -42,6 +42,10 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
             break None;
         }
         // There is a line break, the end, or something else within the next tile: gather its symbols.
+        if at == text.len() {
+            break None;
+        }
+        let staged = &mut staged.get_or_insert(Aligned([0; TILE_SYMBOLS])).0;
         let (read, count, stopped) = gather(alphabet, &text[at..], staged);
         at += read;
         symbols += count;
@@ -56,9 +60,6 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
         if stopped {
             break Some(at);
         }
-        if at == text.len() {
-            break None;
-        }
     };
     let last = text[..at].iter().rposition(|&byte| alphabet.class(byte) == Class::Symbol);
     TextEnd { read: at, symbols: symbols as u64, stop, last: last.map(|place| (place, text[place])) }
@@ -69,7 +70,8 @@ struct Emitter {
     alphabet: Alphabet,
     tier: Verified,
     splitter: Splitter,
-    words: Aligned<[u64; TILE_WORDS]>,
+    /// There once they are needed.
+    words: Option<Aligned<[u64; TILE_WORDS]>>,
 }
 
 impl Emitter {
@@ -87,6 +89,7 @@ impl Emitter {
     /// bytes are symbols. Returns how many symbols that were.
     fn emit(&mut self, tile: &[u8], count: usize, sink: &mut impl Sink) -> usize {
         let Self { alphabet, tier, splitter, words } = self;
+        let words = &mut words.get_or_insert(Aligned([0; TILE_WORDS])).0;
         let per_symbol = alphabet.bits_per_symbol();
         let mut left = count;
         splitter.split(tile, sink.last_bit(), |stretch| {
@@ -97,7 +100,7 @@ impl Emitter {
                     sink.uniform((counting * per_symbol) as u64);
                 }
                 Stretch::Varied(symbols) => {
-                    let words = &mut words.0[..symbols.len() * per_symbol / 64];
+                    let words = &mut words[..symbols.len() * per_symbol / 64];
                     if !alphabet.decode(*tier, symbols, words) {
                         return None;
                     }
