@@ -38,13 +38,10 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
             at += taken;
             symbols += taken;
         }
-        if sink.is_full() {
+        if sink.is_full() || at == text.len() {
             break None;
         }
         // There is a line break, the end, or something else within the next tile: gather its symbols.
-        if at == text.len() {
-            break None;
-        }
         let staged = &mut staged.get_or_insert(Aligned([0; TILE_SYMBOLS])).0;
         let (read, count, stopped) = gather(alphabet, &text[at..], staged);
         at += read;

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 
 use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
-use crate::decode::avx512::{Decoder, STEP};
+use crate::decode::avx512::{Decoder, STEP, fetch};
 use crate::scan::Density;
 use crate::scan::avx512::{Found, QUIET, Tile, before, total};
 
@@ -64,18 +64,6 @@ pub(super) fn scan_base64(
     Reached { symbols: taken * TILE_SYMBOLS, boundaries, open: is_open(before) }
 }
 
-/// Has as much text fetched as a step has, so far ahead of it.
-#[inline]
-fn fetch(step: &[u8; STEP], ahead: usize) {
-    for line in step.as_chunks::<64>().0 {
-        // SAFETY: a hint, which reads nothing, wherever it points to.
-        #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().wrapping_add(ahead).cast());
-        }
-    }
-}
-
 /// Finds and counts the boundaries of a tile, and leaves them there: see [`crate::scan::marks`]. Nothing if some byte is
 /// no symbol.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi1,bmi2,popcnt")]
@@ -94,8 +82,9 @@ pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool,
     Some(Found { count: total(counts), open: is_open(last) })
 }
 
-/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit. `take` gets those of eight words at a
-/// time. Returns the last words, or nothing if some byte is no symbol.
+/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; the text is fetched so far `ahead`
+/// where it does not. `take` gets those of eight words at a time. Returns the last words, or nothing if some byte is no
+/// symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn first_pass<const LOOK: bool>(

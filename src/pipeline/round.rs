@@ -90,21 +90,18 @@ impl Pace {
 
     /// How long the next one is to be: no longer than `longest`, as long as there are not so many boundaries.
     fn next(&self, longest: u64) -> u64 {
-        self.bytes.load(Ordering::Relaxed).min(whole_tiles(longest).max(self.bounds.start))
+        // Whole tiles: what is left of one takes longer than many of them.
+        let bytes = self.bytes.load(Ordering::Relaxed).min(longest);
+        (bytes / TILE_SYMBOLS as u64 * TILE_SYMBOLS as u64).max(self.bounds.start)
     }
 
     /// Takes note of how many boundaries so many bytes had.
     pub(super) fn note(&self, bytes: u64, boundaries: usize) {
         if bytes > 0 {
             let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
-            self.bytes.store(whole_tiles(wanted).clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
+            self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
         }
     }
-}
-
-/// What there is of whole tiles in so many bytes: what is left of one takes longer than many of them.
-const fn whole_tiles(bytes: u64) -> u64 {
-    bytes / TILE_SYMBOLS as u64 * TILE_SYMBOLS as u64
 }
 
 /// A chunk that a thread has taken.

