@@ -7,7 +7,7 @@ use crate::cbtlog::{HEADER_BYTES, Header};
 use crate::decode::Alphabet;
 use crate::error::Unit;
 use crate::extent::{into_boundaries, into_extents};
-use crate::pipeline::{Call, Codec, Collect, Joiner, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
+use crate::pipeline::{Call, Codec, Collect, Joiner, LISTS, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
 use crate::source::{Input, Opened, Source};
 use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor};
 
@@ -15,6 +15,9 @@ use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Resu
 ///
 /// A scanner holds what is expected of the input and how to work; it can be used any number of times, from several
 /// threads. All ways give the same extents: sorted, disjoint, never adjacent, in blocks; see [`Geometry`] for bytes.
+///
+/// Working memory is bounded, but for the lists and bitmaps that are returned: some MiB for each of up to six threads.
+/// At most 14 MiB of it, in all, are kept from one call for the next; usually it is less than one.
 ///
 /// Give the virtual size wherever it is known. A base64 text that was cut short at a multiple of four characters is
 /// still good base64; only the virtual size tells that changes are missing.
@@ -173,8 +176,8 @@ impl Scanner {
         source: impl Into<Source<'a>>,
         visitor: V,
     ) -> Result<ControlFlow<V::Break, Summary>> {
-        let outcome = self.run(source.into(), Vec::new(), |geometry| Call::new(visitor, geometry))?;
-        Ok(outcome.map_continue(|(summary, _)| summary))
+        let outcome = self.run(source.into(), LISTS.take(), |geometry| Call::new(visitor, geometry))?;
+        Ok(outcome.map_continue(kept))
     }
 
     /// The same for a visitor that does part of its work on all threads. It is called by any of them, but never by two
@@ -227,8 +230,8 @@ impl Scanner {
         source: impl Into<Source<'a>>,
         visitor: V,
     ) -> Result<ControlFlow<V::Break, Summary>> {
-        let outcome = self.run(source.into(), Vec::new(), |geometry| Prepared::new(visitor, geometry))?;
-        Ok(outcome.map_continue(|(summary, _)| summary))
+        let outcome = self.run(source.into(), LISTS.take(), |geometry| Prepared::new(visitor, geometry))?;
+        Ok(outcome.map_continue(kept))
     }
 
     /// The bitmap itself, in memory.
@@ -358,4 +361,10 @@ fn check_addressable(codec: Codec, len: u64) -> Result<()> {
         Codec::Raw(_) if len > u64::MAX / 8 => Err(Error::OffsetOverflow { block: u64::MAX, block_size: 1 }),
         _ => Ok(()),
     }
+}
+
+/// The summary of a visit, of which the list that nobody got is kept for the next.
+fn kept((summary, joiner): (Summary, Joiner)) -> Summary {
+    LISTS.give(joiner.into_boundaries());
+    summary
 }

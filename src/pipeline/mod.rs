@@ -5,6 +5,7 @@
 
 mod chunk;
 mod join;
+mod kept;
 mod outlet;
 mod round;
 mod shares;
@@ -16,6 +17,7 @@ use std::ops::ControlFlow;
 
 use chunk::{Chunk, ChunkEnd, Layout};
 pub(crate) use join::Joiner;
+pub(crate) use kept::LISTS;
 pub use outlet::Visitor;
 pub(crate) use outlet::{Call, Collect, Outlet};
 use round::{Bench, Pace, Round};
@@ -146,7 +148,7 @@ impl Pipeline {
                 end
             } else {
                 let Self { plan, joiner, benches, pace, density, done, .. } = self;
-                benches.resize_with(threads, Bench::default);
+                benches.resize_with(threads, Bench::new);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
                 let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
                 // So many that threads come to an end together, wherever the dense parts are.

@@ -7,6 +7,7 @@
 //!
 //! A thread only ever waits for chunks that others have already taken and are working at, so someone always comes on.
 
+use std::mem;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +15,7 @@ use std::thread;
 
 use super::chunk::{Chunk, ChunkEnd, Layout, Place};
 use super::join::{Ends, Fit, Seam};
+use super::kept::{LISTS, MARKS};
 use super::turns::Turns;
 use super::{Codec, Plan};
 use crate::Result;
@@ -21,12 +23,24 @@ use crate::decode::TILE_SYMBOLS;
 use crate::scan::marks::Marks;
 use crate::source::{Input, Scratch};
 
-/// A thread's own buffers, used again and again.
-#[derive(Default)]
+/// A thread's own buffers, used again and again. What was read of one input is not kept for the next.
 pub(crate) struct Bench {
     scratch: Scratch,
     pub(super) boundaries: Vec<u64>,
     pub(super) marks: Marks,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        Self { scratch: Scratch::default(), boundaries: LISTS.take(), marks: MARKS.take() }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        LISTS.give(mem::take(&mut self.boundaries));
+        MARKS.give(mem::take(&mut self.marks));
+    }
 }
 
 /// What becomes of the boundaries of a chunk.

@@ -44,6 +44,11 @@ impl Marks {
         tier.tier() == Tier::Avx512
     }
 
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tiles.capacity() * size_of::<Mark>() + self.aside.capacity() * size_of::<u64>()
+    }
+
     pub(crate) fn clear(&mut self) {
         (self.used, self.count) = (0, 0);
     }

@@ -13,6 +13,10 @@ impl Marks {
         false
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        0
+    }
+
     pub(crate) fn clear(&mut self) {}
 
     pub(crate) fn len(&self) -> usize {
