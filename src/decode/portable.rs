@@ -37,16 +37,21 @@ pub(super) fn count_steps(steps: &[[u8; STEP]], values: [u8; 2], uniform: bool) 
 pub(super) fn decode_bits(symbols: &[u8], words: &mut [u64]) -> bool {
     debug_assert!(symbols.len() == words.len() * 64 && symbols.len() <= TILE_SYMBOLS);
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    // Moves the lowest bit of byte i to bit 56 + i; no two of the products meet below that.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut differing = 0;
     for (word, symbols) in words.iter_mut().zip(symbols.as_chunks::<64>().0) {
         *word = 0;
         for (i, eight) in symbols.as_chunks().0.iter().enumerate() {
             let eight = u64::from_le_bytes(*eight);
             differing |= (eight & !ONES) ^ (ONES * u64::from(b'0'));
-            *word |= ((eight & ONES).wrapping_mul(GATHER) >> 56) << (8 * i);
+            *word |= gather(eight & ONES) << (8 * i);
         }
     }
     differing == 0
+}
+
+/// The lowest bits of eight bytes, which have no others, side by side.
+#[inline]
+pub(crate) const fn gather(bytes: u64) -> u64 {
+    // Moves the lowest bit of byte i to bit 56 + i; no two of the products meet below that.
+    bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }

@@ -1,13 +1,15 @@
 //! The kernel that runs everywhere, in two passes over some words at a time.
 //!
 //! A branch on each word, whether it holds a boundary, is mispredicted about as often as the bitmap is interesting.
-//! So the first pass appends the number of every word to a queue and moves on in the queue only if the word has a
-//! boundary; the second takes words off the queue and writes four boundaries without asking whether there are four.
+//! So the first pass makes a mask of the words that hold any; the second takes them from there and writes four
+//! boundaries without asking whether there are four. Where most words hold some, all are prepared together instead.
 
 use std::mem::MaybeUninit;
 
-/// Words that the first pass takes before the second follows.
-const GROUP: usize = 128;
+use crate::decode::portable::gather;
+
+/// Words that the first pass takes before the second follows: as many as a mask has bits.
+const GROUP: usize = 64;
 
 /// See [`super::scan`] for the contract. Too little room is a panic, never a shorter list.
 pub(super) fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
@@ -27,7 +29,7 @@ pub(crate) fn scan_msb0(words: &[[u8; 8]], open: bool, position: u64, room: &mut
 }
 
 /// Both passes over words of either bit order. `changes` has a one for each bit that differs from the one before it,
-/// and `to_lsb0` is for the few words that have any.
+/// and `to_lsb0` is for the words that have any.
 #[inline]
 fn scan_words<W>(
     words: &[W],
@@ -40,26 +42,54 @@ fn scan_words<W>(
 ) -> usize {
     let (mut before, mut position, mut count) = (before, position, 0);
     let mut found = [0; GROUP];
-    let mut queue = [0u8; GROUP];
     for group in words.chunks(GROUP) {
         // Each from the words themselves, so that compilers take several at once.
         found[0] = changes(load(&group[0]), before);
         for (found, pair) in found[1..].iter_mut().zip(group.windows(2)) {
             *found = changes(load(&pair[1]), load(&pair[0]));
         }
+        found[group.len()..].fill(0);
         before = load(&group[group.len() - 1]);
-        let mut queued = 0;
-        for (number, found) in (0u8..).zip(&found[..group.len()]) {
-            queue[queued] = number;
-            queued += usize::from(*found != 0);
-        }
-        for &number in &queue[..queued] {
-            let ones = to_lsb0(found[usize::from(number)]);
-            count += write(ones, position + u64::from(number) * 64, &mut room[count..]);
+        let mut left = not_zero(&found);
+        if left.count_ones() as usize > GROUP / 2 {
+            let mut counts = [0; GROUP];
+            for (found, count) in found.iter_mut().zip(&mut counts) {
+                *found = to_lsb0(*found);
+                *count = found.count_ones();
+            }
+            for ((&ones, &ones_count), number) in found.iter().zip(&counts).zip(0..group.len() as u64) {
+                write_counted(ones, ones_count as usize, position + number * 64, &mut room[count..]);
+                count += ones_count as usize;
+            }
+        } else {
+            while left != 0 {
+                let number = left.trailing_zeros();
+                left &= left - 1;
+                let ones = to_lsb0(found[number as usize]);
+                count += write(ones, position + u64::from(number) * 64, &mut room[count..]);
+            }
         }
         position += group.len() as u64 * 64;
     }
     count
+}
+
+/// A one for each word that is not zero.
+#[inline]
+fn not_zero(words: &[u64; GROUP]) -> u64 {
+    // Halves first, and in a loop of their own: compilers take several of these at once, but not of whole words.
+    let mut halves = [0; GROUP];
+    for (half, word) in halves.iter_mut().zip(words) {
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half is in the lower, too")]
+        let both = (word | word >> 32) as u32;
+        *half = both;
+    }
+    let mut bytes = [0; GROUP];
+    for (byte, half) in bytes.iter_mut().zip(&halves) {
+        *byte = u8::from(*half != 0);
+    }
+    let eights = bytes.as_chunks().0.iter().zip(0..);
+    eights.fold(0, |ones, (eight, i)| ones | gather(u64::from_le_bytes(*eight)) << (8 * i))
 }
 
 /// The number of ones. Inlined where the compiler may use more instructions than everywhere.
@@ -68,17 +98,44 @@ pub(super) fn count_ones(words: &[u64]) -> u64 {
     words.iter().map(|word| u64::from(word.count_ones())).sum()
 }
 
-/// Writes the positions of the ones of a word, and returns how many there are.
+/// Writes the positions of the ones of a word, of which there are some, and returns how many there are.
 #[inline]
 fn write(ones: u64, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
-    let count = ones.count_ones() as usize;
-    let mut ones = ones;
-    for four in room[..64].as_chunks_mut::<4>().0.iter_mut().take(count.div_ceil(4)) {
-        for place in four {
-            // 64 once there are no more, which is written behind the count and overwritten by the next word.
-            place.write(position + u64::from(ones.trailing_zeros()));
-            ones &= ones.wrapping_sub(1);
-        }
+    let (first, behind) = room[..64].split_first_chunk_mut().expect("64 places");
+    let left = write_four(ones, position, first);
+    let rest = left[3];
+    if rest == 0 {
+        return 1 + left[..3].iter().map(|&ones| usize::from(ones != 0)).sum::<usize>();
     }
-    count
+    let count = rest.count_ones() as usize;
+    write_fours(rest, count.div_ceil(4), position, behind);
+    4 + count
+}
+
+/// Writes the positions of the ones of a word, of which there are `count`, perhaps none.
+#[inline]
+fn write_counted(ones: u64, count: usize, position: u64, room: &mut [MaybeUninit<u64>]) {
+    // At least once: few words have none, and a branch that is mispredicted takes longer.
+    write_fours(ones, count.div_ceil(4).max(1), position, &mut room[..64]);
+}
+
+/// Writes the positions of the lowest ones of a word: so many times four.
+#[inline]
+fn write_fours(ones: u64, fours: usize, position: u64, room: &mut [MaybeUninit<u64>]) {
+    let mut ones = ones;
+    for four in room.as_chunks_mut().0.iter_mut().take(fours) {
+        ones = write_four(ones, position, four)[3];
+    }
+}
+
+/// Writes the positions of the lowest four ones of a word. Returns what is left of it behind each.
+#[inline]
+fn write_four(ones: u64, position: u64, four: &mut [MaybeUninit<u64>; 4]) -> [u64; 4] {
+    let mut ones = ones;
+    four.each_mut().map(|place| {
+        // 64 once there are no more, which is written behind the count and overwritten by the next word.
+        place.write(position + u64::from(ones.trailing_zeros()));
+        ones &= ones.wrapping_sub(1);
+        ones
+    })
 }
