@@ -83,21 +83,44 @@ impl Decoder {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     pub(crate) fn decode(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 3], __m512i) {
+        let (values, bad) = self.look_up(step, bad);
+        (self.pack(self.join(values)), bad)
+    }
+
+    /// The first part of decoding: the value of each symbol.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    pub(crate) fn look_up(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 4], __m512i) {
         let mut bad = bad;
-        let mut lanes = [_mm512_setzero_si512(); 4];
-        for (lanes, symbols) in lanes.iter_mut().zip(step.as_chunks().0) {
+        let mut values = [_mm512_setzero_si512(); 4];
+        for (values, symbols) in values.iter_mut().zip(step.as_chunks().0) {
             let symbols = load(symbols);
-            let values = _mm512_permutex2var_epi8(self.low, symbols, self.high);
-            bad = _mm512_ternarylogic_epi64::<0xfe>(bad, symbols, values);
-            *lanes = _mm512_madd_epi16(_mm512_maddubs_epi16(values, self.pairs), self.fours);
+            *values = _mm512_permutex2var_epi8(self.low, symbols, self.high);
+            bad = _mm512_ternarylogic_epi64::<0xfe>(bad, symbols, *values);
         }
-        let [a, b, c, d] = lanes;
-        let words = [
+        (values, bad)
+    }
+
+    /// The second part: four values to a lane of 32 bits, of which 24 are used.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(crate) fn join(&self, values: [__m512i; 4]) -> [__m512i; 4] {
+        let mut lanes = values;
+        for lanes in &mut lanes {
+            *lanes = _mm512_madd_epi16(_mm512_maddubs_epi16(*lanes, self.pairs), self.fours);
+        }
+        lanes
+    }
+
+    /// The third part: lanes to words.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vbmi")]
+    pub(crate) fn pack(&self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 3] {
+        [
             _mm512_permutex2var_epi8(a, self.packing[0], b),
             _mm512_permutex2var_epi8(b, self.packing[1], c),
             _mm512_permutex2var_epi8(c, self.packing[2], d),
-        ];
-        (words, bad)
+        ]
     }
 
     /// Whether a step holds nothing but zeros, or nothing but ones if `ones`.
