@@ -148,34 +148,10 @@ unsafe fn scan_group<const HIGH_FIRST: bool>(
         queued += usize::from(changes != 0);
     }
 
-    // SAFETY: this much of the queue was written, and the boundaries of every word in it; the caller's promise.
-    unsafe {
-        if queued > words.len() / 4 * 3 {
-            write::<HIGH_FIRST, true>(&queue[..queued], &boundaries, position, room)
-        } else {
-            write::<HIGH_FIRST, false>(&queue[..queued], &boundaries, position, room)
-        }
-    }
-}
-
-/// Writes the boundaries of the queued words; returns how many. `EIGHT` at least for each word, if so many words have
-/// some that they will often have more than four.
-///
-/// # Safety
-///
-/// The queue is written, and the boundaries of every word in it; `room` has at least 64 places for each of them.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn write<const HIGH_FIRST: bool, const EIGHT: bool>(
-    queue: &[MaybeUninit<u16>],
-    boundaries: &[MaybeUninit<u64>; GROUP],
-    position: u64,
-    room: &mut [MaybeUninit<u64>],
-) -> usize {
     let mut out = room.as_mut_ptr().cast::<u64>();
     let start = out;
-    for number in queue {
-        // SAFETY: the caller's promise.
+    for number in &queue[..queued] {
+        // SAFETY: the first pass wrote the queue up to `queued`, and the boundaries of every word in it.
         let (number, mut changes) = unsafe {
             let number = number.assume_init();
             (number, boundaries[usize::from(number)].assume_init())
@@ -188,7 +164,8 @@ unsafe fn write<const HIGH_FIRST: bool, const EIGHT: bool>(
         unsafe {
             if count <= DENSE {
                 let mut to = out;
-                let mut four = || {
+                let mut left = count.cast_signed();
+                loop {
                     for i in 0..4 {
                         // What is found where there are no more is written behind the last, and of no use.
                         if HIGH_FIRST {
@@ -201,14 +178,6 @@ unsafe fn write<const HIGH_FIRST: bool, const EIGHT: bool>(
                         }
                     }
                     to = to.add(4);
-                };
-                let mut left = count.cast_signed();
-                if EIGHT {
-                    four();
-                    left -= 4;
-                }
-                loop {
-                    four();
                     left -= 4;
                     if left <= 0 {
                         break;
