@@ -1,5 +1,5 @@
 //! The kernel that runs everywhere: base64-simd's decoder, and a scan of its `Msb0` bytes that reverses only the words
-//! that hold boundaries. Reversing all of them took longer than decoding them.
+//! that hold boundaries, unless most do. Reversing all of them took longer than decoding them.
 
 use std::mem::MaybeUninit;
 
