@@ -36,7 +36,7 @@ pub(super) fn scan_base64(
     let mut out = start;
     let mut taken = 0;
     let mut quiet = true;
-    let ahead = (cached == Cached::Yes).then_some(AHEAD);
+    let ahead = cached == Cached::Yes;
     for tile in tiles {
         // SAFETY: both point into the room.
         if unsafe { end.offset_from_unsigned(out) } < TILE_ROOM {
@@ -72,17 +72,16 @@ pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool,
     let before = before(open);
     let mut counts = _mm512_setzero_si512();
     let count = |changes| counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(changes));
-    let ahead = Some(AHEAD);
     let last = if quiet {
-        first_pass::<true>(&decoder, symbols, before, tile, ahead, count)?
+        first_pass::<true>(&decoder, symbols, before, tile, true, count)?
     } else {
-        first_pass::<false>(&decoder, symbols, before, tile, ahead, count)?
+        first_pass::<false>(&decoder, symbols, before, tile, true, count)?
     };
     Some(Found { count: total(counts), open: is_open(last) })
 }
 
-/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; the text is fetched so far `ahead`
-/// where it does not. `take` gets those of eight words at a time. Returns the last words, or nothing if some byte is no
+/// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; where it does not, the text is
+/// fetched [`AHEAD`] if `ahead`. `take` gets those of eight words at a time. Returns the last words, or nothing if some byte is no
 /// symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
@@ -91,7 +90,7 @@ fn first_pass<const LOOK: bool>(
     tile: &[u8; TILE_SYMBOLS],
     before: __m512i,
     found: &mut Tile,
-    ahead: Option<usize>,
+    ahead: bool,
     mut take: impl FnMut(__m512i),
 ) -> Option<__m512i> {
     let steps = tile.as_chunks::<STEP>().0;
@@ -114,8 +113,8 @@ fn first_pass<const LOOK: bool>(
         lanes = decoder.join(values);
         (values, bad) = decoder.look_up(second, bad);
         for (i, step) in steps.iter().enumerate() {
-            if let Some(ahead) = ahead {
-                fetch(step, ahead);
+            if ahead {
+                fetch(step, AHEAD);
             }
             // Of three steps at once, a part of each. One step after the other, the processor waits: each instruction
             // needs the result of the one before, and more than two steps do not fit into its queues (Zen 4).
