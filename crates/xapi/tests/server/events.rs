@@ -95,15 +95,21 @@ fn not_all_connections_can_be_spent_on_waiting() {
     let served = Served::limited(|limits| limits.connections = 4);
     let session = served.login();
     let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
-    let wait = || session.get("event.from", &[&json!(["pool"]), &token, &json!(3)]);
+    let pools = session.get("pool.get_all", &[]);
+    let wait = || session.get("event.from", &[&json!(["pool"]), &token, &json!(60)])["events"].take();
+    let (tell, told) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
-        let waiting: Vec<_> = (0..2).map(|_| scope.spawn(wait)).collect();
-        std::thread::sleep(Duration::from_millis(500));
-        let start = Instant::now();
-        assert_eq!(wait()["events"], json!([]));
-        assert!(start.elapsed() < Duration::from_secs(1), "there is no place to wait");
-        for waiting in waiting {
-            assert_eq!(waiting.join().expect("it ends well")["events"], json!([]));
+        for _ in 0..3 {
+            let tell = tell.clone();
+            scope.spawn(move || tell.send(wait()));
+        }
+        // Two of them wait. For the third there is no place, and nothing to tell.
+        let limit = Duration::from_secs(20);
+        let first = told.recv_timeout(limit);
+        session.get("event.inject", &[&json!("pool"), &pools[0]]);
+        assert_eq!(first, Ok(json!([])));
+        for _ in 0..2 {
+            assert_eq!(told.recv_timeout(limit).expect("it waited")[0]["ref"], pools[0]);
         }
     });
 }

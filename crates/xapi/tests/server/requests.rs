@@ -193,17 +193,16 @@ fn connections_beyond_the_limit_wait_for_their_turn() {
         limits.connections = 2;
         limits.request_time = Duration::from_millis(500);
     });
-    let idle: Vec<_> = (0..2).map(|_| served.connect()).collect();
-    std::thread::sleep(Duration::from_millis(50));
     let start = Instant::now();
+    let idle: Vec<_> = (0..2).map(|_| served.connect()).collect();
     served.login();
-    assert!(start.elapsed() > Duration::from_millis(200), "it had to wait for one of the idle ones to be cut off");
+    assert!(start.elapsed() >= Duration::from_millis(500), "it had to wait for one of the idle ones to be cut off");
     drop(idle);
 }
 
 #[test]
 fn a_server_that_stops_answers_what_is_under_way() {
-    let mut served = Served::new();
+    let mut served = Served::limited(|limits| limits.stop_time = Duration::from_secs(60));
     let session = served.login();
     let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
     let request = json!({
@@ -221,5 +220,5 @@ fn a_server_that_stops_answers_what_is_under_way() {
     assert!(all.contains(&format!("\"token\":{token}")), "{all}");
     assert_eq!(idle.read(&mut [0]).expect("closed in good order"), 0);
     drop(served.stop());
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
