@@ -11,7 +11,7 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
-mod neon;
+pub(crate) mod neon;
 pub(crate) mod portable;
 pub(crate) mod raw;
 pub(crate) mod steps;

@@ -38,7 +38,7 @@ fn load_table(table: &[u8; 64]) -> uint8x16x4_t {
 
 /// See [`super::decode_base64`] for the contract.
 #[target_feature(enable = "neon")]
-pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+pub(crate) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     let (lower, upper) = (load_table(&LOWER), load_table(&UPPER));
     let (steps, rest) = symbols.as_chunks::<STEP>();
     let (step_words, rest_words) = words.as_chunks_mut::<STEP_WORDS>();
@@ -83,10 +83,6 @@ fn decode_step(
     );
     // SAFETY: six words are the 48 bytes that are stored.
     unsafe { vst3q_u8(words.as_mut_ptr().cast(), bytes) };
-    #[cfg(target_endian = "big")]
-    for word in words {
-        *word = u64::from_le(*word);
-    }
     vorrq_u8(bad, vorrq_u8(vorrq_u8(bad_a, bad_b), vorrq_u8(bad_c, bad_d)))
 }
 

@@ -5,6 +5,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 use std::mem::MaybeUninit;
@@ -63,6 +65,10 @@ pub(crate) fn scan_base64(
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
         Tier::Avx2 => Some(unsafe { avx2::scan_base64(tier, tiles, open, position, room) }),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Neon => Some(unsafe { neon::scan_base64(tier, tiles, open, position, room) }),
         Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
         _ => None,
     }

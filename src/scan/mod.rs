@@ -14,6 +14,8 @@ pub(crate) mod marks;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_marks.rs"]
 pub(crate) mod marks;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 pub(crate) mod portable;
 
 use std::mem::MaybeUninit;
@@ -160,7 +162,10 @@ fn scan(
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
         crate::Tier::Avx2 => unsafe { avx2::scan::<false>(words, open, position, room) },
-        // Compilers find what there is to gain from NEON by themselves.
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
+        #[expect(unsafe_code)]
+        crate::Tier::Neon => unsafe { neon::scan(words, open, position, room) },
         _ => portable::scan(words, open, position, room),
     }
 }
