@@ -6,8 +6,8 @@ use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::{Sink, raw, text};
-use crate::scan::Scanner;
 use crate::scan::marks::{Marker, Marks};
+use crate::scan::{Places, Scanner};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -44,6 +44,8 @@ pub(super) struct Chunk<'a> {
     pub(super) range: Range<u64>,
     /// How many boundaries there may be, those of one tile aside.
     pub(super) limit: usize,
+    /// Whether boundaries go where others were not long ago.
+    pub(super) reused: bool,
 }
 
 impl Chunk<'_> {
@@ -53,14 +55,16 @@ impl Chunk<'_> {
         input: &impl Input,
         scratch: &mut Scratch,
         seam: Seam,
-        to: &mut Vec<u64>,
+        to: &mut impl Places,
     ) -> Result<ChunkEnd> {
-        let before = to.len();
-        let mut scanner = Scanner::new(self.plan.tier, to, seam.position, seam.open).limit(self.limit);
+        let before = to.filled();
+        let mut scanner =
+            Scanner::new(self.plan.tier, to, seam.position, seam.open).limit(self.limit).reused(self.reused);
         let mut end = self.decode(input, scratch, &mut scanner)?;
         let (position, open) = scanner.end();
-        end.seam = Seam { position, open, ..seam };
-        end.boundaries = to.len() - before;
+        end.boundaries = to.filled() - before;
+        let since = to.last().filter(|_| end.boundaries > 0).unwrap_or(seam.since);
+        end.seam = Seam { position, open, since };
         Ok(end)
     }
 
@@ -135,6 +139,11 @@ impl Layout {
             Codec::Raw(_) => range.start..range.start,
         };
         Self { at: range.start, end: range.end, data }
+    }
+
+    /// How many bytes are left.
+    pub(super) const fn left(&self) -> u64 {
+        self.end - self.at
     }
 
     /// The next chunk, of so many bytes at the most. A hole at the end comes with a chunk of none.

@@ -152,11 +152,7 @@ impl Joiner {
 
     /// Lets someone append to the list, who moves the seam as well.
     pub(super) fn append<R>(&mut self, append: impl FnOnce(&mut Vec<u64>, &mut Seam) -> R) -> R {
-        let result = append(&mut self.boundaries, &mut self.seam);
-        if self.seam.open {
-            self.seam.since = self.boundaries.last().copied().unwrap_or(self.seam.since);
-        }
-        result
+        append(&mut self.boundaries, &mut self.seam)
     }
 
     /// Lets someone give out what follows without appending it to the list, of which all was given out that could be.

@@ -27,7 +27,6 @@ pub use visit::{ParallelVisitor, Prepare};
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::fused::TILE_ROOM;
-use crate::scan::marks::Marks;
 use crate::source::{Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Error, Result};
@@ -59,6 +58,8 @@ const PACE: usize = 64 << 10;
 const MOST_THREADS: usize = 6;
 /// Bytes of a chunk on one thread of many. The shortest keeps a thread busy for longer than it takes to join its chunk.
 const SHORTEST_CHUNK: u64 = 4 * TILE_SYMBOLS as u64;
+/// The shortest of those near the end, if they are not dense.
+const SHORT_CHUNK: u64 = 16 * TILE_SYMBOLS as u64;
 /// The longest, where it matters little how many there are.
 const LONG_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
 /// The longest of all: each has an overhead of some microseconds.
@@ -66,13 +67,15 @@ const LONGEST_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// Bytes of a chunk on a single thread.
 const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// How much of an input is scanned before it is known how dense it is.
-const FIRST_GLANCE: u64 = 16 * TILE_SYMBOLS as u64;
+const FIRST_GLANCE: u64 = 4 * TILE_SYMBOLS as u64;
+/// How many boundaries one thread finds before it asks itself again whether others should help.
+const SOON: usize = 4 << 10;
 /// How much work, in nanoseconds of one thread, makes it worth waking another: some ten times what that takes.
 const WORTH_SHARING: f64 = 100_000.0;
-/// How many boundaries for each byte of input make it worth marking them first and writing them to their place then,
+/// How few bytes of input for each boundary make it worth marking boundaries first and writing them to their place then,
 /// instead of copying them there: 1.1 times as fast with one block in twenty changed in runs of 8, 1.4 times with one in
 /// ten in runs of 4, but 0.9 times with one in a hundred.
-const WORTH_MARKING: f64 = 0.05;
+const WORTH_MARKING: u64 = 20;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
 /// How much of a stream is read before it is scanned.
@@ -141,19 +144,22 @@ impl Pipeline {
             at = input.len();
         }
         while at < input.len() {
-            let threads = self.threads::<O>(input, at);
+            let worth_sharing = self.plan.parallel && self.is_worth_sharing::<O>(input, at);
+            let threads = if worth_sharing { rayon::current_num_threads().min(MOST_THREADS) } else { 1 };
             let end = if threads == 1 {
-                let end = self.scan_alone(input, at, O::SERIAL_LIMIT)?;
+                let limit = match O::SERIAL_LIMIT {
+                    // It may be worth it once it gets denser.
+                    None if self.plan.parallel && !worth_sharing => SOON,
+                    limit => limit.unwrap_or(usize::MAX),
+                };
+                let end = self.scan_alone(input, at, limit, O::SERIAL_LIMIT.is_some())?;
                 self.pace.note(end.next - at, end.boundaries);
                 end
             } else {
-                let Self { plan, joiner, benches, pace, density, done, .. } = self;
+                let Self { plan, joiner, benches, pace, done, .. } = self;
                 benches.resize_with(threads, Bench::new);
                 let limit = (HELD / threads).max(4 * TILE_ROOM);
-                let marked = Marks::are_for(plan.tier) && density.is_none_or(|density| density >= WORTH_MARKING);
-                // So many that threads come to an end together, wherever the dense parts are.
-                let longest = ((input.len() - at) / (16 * threads as u64)).clamp(LONG_CHUNK, O::LONGEST);
-                let round = Round { plan, input, range: at..input.len(), pace, longest, limit, marked };
+                let round = Round { plan, input, range: at..input.len(), pace, longest: O::LONGEST, limit };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,
                     ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
@@ -177,17 +183,16 @@ impl Pipeline {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// How many threads the rest of an input is worth, as far as is known.
-    fn threads<O: Outlet>(&self, input: &impl Input, at: u64) -> usize {
-        let worth = match (self.plan.chunk_bytes, self.density) {
+    /// Whether the rest of an input is worth several threads, as far as is known.
+    fn is_worth_sharing<O: Outlet>(&self, input: &impl Input, at: u64) -> bool {
+        match (self.plan.chunk_bytes, self.density) {
             (Some(bytes), _) => input.len() > bytes as u64,
             (None, None) => false,
             (None, Some(density)) => {
                 let each = input.ns_per_byte() + density * O::NS_PER_BOUNDARY;
                 density <= O::MOST_DENSE && (input.len() - at) as f64 * each > WORTH_SHARING
             }
-        };
-        if self.plan.parallel && worth { rayon::current_num_threads().min(MOST_THREADS) } else { 1 }
+        }
     }
 
     /// Judges the whole, at its end. Returns the number of bits.
@@ -218,7 +223,7 @@ impl Pipeline {
     }
 
     /// Scans a chunk from `at` straight onto the joined list, or as much of it as has so many boundaries, or so.
-    fn scan_alone(&mut self, input: &impl Input, at: u64, limit: usize) -> Result<ChunkEnd> {
+    fn scan_alone(&mut self, input: &impl Input, at: u64, limit: usize, reused: bool) -> Result<ChunkEnd> {
         let bytes = match self.plan.chunk_bytes {
             Some(bytes) => bytes as u64,
             None if self.plan.parallel && self.density.is_none() => FIRST_GLANCE,
@@ -228,7 +233,7 @@ impl Pipeline {
             return Ok(ChunkEnd { next: at, ..ChunkEnd::default() });
         };
         self.joiner.skip_zeros(place.hole * 8);
-        let chunk = Chunk { plan: &self.plan, range: place.range, limit };
+        let chunk = Chunk { plan: &self.plan, range: place.range, limit, reused };
         self.joiner.append(|list, seam| {
             let end = chunk.scan(input, &mut self.scratch, *seam, list)?;
             *seam = end.seam;

@@ -48,8 +48,8 @@ pub(crate) trait Outlet {
     /// What is said to stop early.
     type Break;
 
-    /// How many boundaries are to be found at a time, on one thread.
-    const SERIAL_LIMIT: usize;
+    /// How many boundaries are to be found at a time on one thread, if they do not stay on the list.
+    const SERIAL_LIMIT: Option<usize>;
 
     /// How long a boundary takes, in nanoseconds or so, from finding it to having done with it.
     const NS_PER_BOUNDARY: f64 = 1.0;
@@ -83,10 +83,10 @@ pub(crate) struct Collect;
 impl Outlet for Collect {
     type Break = Infallible;
 
-    const SERIAL_LIMIT: usize = usize::MAX;
+    const SERIAL_LIMIT: Option<usize> = None;
 
-    /// A long list with one block in a hundred or in a thousand changed is 1.1 times as fast with such chunks; what a
-    /// visitor gets is not.
+    /// A list with one block in a hundred or in a thousand changed is 1.1 times as fast with such chunks; what a visitor
+    /// gets is not.
     const LONGEST: u64 = LONGEST_CHUNK;
 
     fn flush(&mut self, _joiner: &mut Joiner) -> ControlFlow<Infallible> {
@@ -119,7 +119,7 @@ impl<V: Visitor> Call<V> {
 impl<V: Visitor> Outlet for Call<V> {
     type Break = V::Break;
 
-    const SERIAL_LIMIT: usize = CACHED;
+    const SERIAL_LIMIT: Option<usize> = Some(CACHED);
 
     /// What several threads find is put together for the visitor first, while one alone finds it where the visitor sees
     /// it. With one block in ten changed, two threads are 1.5 times as fast as one where boundaries are marked, and as
@@ -157,6 +157,6 @@ fn append(
     joiner.append(|list, seam| {
         list.reserve_exact(wanted);
         list.reserve(round.limit + TILE_ROOM + 1);
-        append_shared(list, round.marked, |shares| round.run(seam, &shares, benches))
+        append_shared(list, |shares| round.run(seam, &shares, benches))
     })
 }

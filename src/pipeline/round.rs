@@ -5,6 +5,9 @@
 //! found its place; finds its own; and lets the next one have its turn. What remains to be done with its boundaries, now
 //! that it is known where they belong, it does while others go on. So nobody waits for the slowest of a group.
 //!
+//! A chunk that is taken when all before it have found their places is scanned straight to its own. With long chunks on
+//! two threads that is every other one, and half of the copying.
+//!
 //! A thread only ever waits for chunks that others have already taken and are working at, so someone always comes on.
 
 use std::mem;
@@ -17,9 +20,10 @@ use super::chunk::{Chunk, ChunkEnd, Layout, Place};
 use super::join::{Ends, Fit, Seam};
 use super::kept::{LISTS, MARKS};
 use super::turns::Turns;
-use super::{Codec, Plan};
+use super::{Codec, Plan, SHORT_CHUNK, WORTH_MARKING};
 use crate::Result;
 use crate::decode::TILE_SYMBOLS;
+use crate::scan::Places;
 use crate::scan::marks::Marks;
 use crate::source::{Input, Scratch};
 
@@ -28,11 +32,13 @@ pub(crate) struct Bench {
     scratch: Scratch,
     pub(super) boundaries: Vec<u64>,
     pub(super) marks: Marks,
+    /// Whether the boundaries of the chunk are the marks.
+    pub(super) marked: bool,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        Self { scratch: Scratch::default(), boundaries: LISTS.take(), marks: MARKS.take() }
+        Self { scratch: Scratch::default(), boundaries: LISTS.take(), marks: MARKS.take(), marked: false }
     }
 }
 
@@ -48,17 +54,27 @@ pub(super) trait Finish: Sync {
     /// What a chunk gets when it has found its place.
     type Joined;
 
+    /// Where a chunk puts its boundaries that has its turn before it is scanned.
+    type Front: Places;
+
     /// How many places are left free before the boundaries of a chunk.
     const FREE: usize;
 
-    /// Whether it takes marks, in a round where chunks are marked.
+    /// Whether it takes marks.
     const TAKES_MARKS: bool;
+
+    /// In turn: all the room that is left, and how many boundaries a chunk may have there, those of one tile aside.
+    /// Nothing if chunks are better scanned apart.
+    fn front(&self) -> Option<(Self::Front, usize)>;
+
+    /// Still in the same turn: takes the room back, and what was put there.
+    fn take_back(&self, front: Self::Front);
 
     /// In turn: makes room for what a chunk adds. Nothing if there is none left in this round.
     fn join(&self, added: usize) -> Option<Self::Joined>;
 
-    /// Out of turn: deals with the boundaries of the chunk of that number, which are the bench's marks, or its boundaries
-    /// behind the free places. Breaks if the round is to end.
+    /// Out of turn: deals with the boundaries of the chunk of that number, which are the bench's marks if it is marked,
+    /// or its boundaries behind the free places. Breaks if the round is to end.
     fn finish(
         &self,
         number: usize,
@@ -81,15 +97,15 @@ pub(crate) struct Round<'r, I> {
     pub(super) pace: &'r Pace,
     /// How many bytes a chunk may have, unless it has to have more.
     pub(super) longest: u64,
-    /// How many boundaries a chunk may have, those of one tile aside.
+    /// How many boundaries a chunk may have that is scanned apart, those of one tile aside.
     pub(super) limit: usize,
-    /// Whether boundaries are better marked and written to their place than copied there.
-    pub(super) marked: bool,
 }
 
-/// How long chunks are: as long as suits one as dense as the last.
+/// How chunks are dealt with: as suits one as dense as the last.
 pub(crate) struct Pace {
     bytes: AtomicU64,
+    /// Whether boundaries are better marked and written to their place than copied there.
+    marks: AtomicBool,
     /// The shortest and the longest.
     bounds: Range<u64>,
     /// How many boundaries a chunk is to have at the most, or so.
@@ -99,7 +115,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// Begins with the longest.
     pub(super) const fn new(bounds: Range<u64>, boundaries: usize) -> Self {
-        Self { bytes: AtomicU64::new(bounds.end), bounds, boundaries }
+        Self { bytes: AtomicU64::new(bounds.end), marks: AtomicBool::new(true), bounds, boundaries }
     }
 
     /// How long the next one is to be: no longer than `longest`, as long as there are not so many boundaries.
@@ -114,6 +130,7 @@ impl Pace {
         if bytes > 0 {
             let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
             self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
+            self.marks.store(boundaries as u64 * WORTH_MARKING >= bytes, Ordering::Relaxed);
         }
     }
 }
@@ -128,6 +145,8 @@ struct Ticket {
 struct Desk {
     layout: Layout,
     number: usize,
+    /// How long chunks may be until each thread has taken one more.
+    longest: u64,
 }
 
 /// What is known in order.
@@ -140,6 +159,7 @@ struct Order<'r> {
 struct Running<'r, I, F> {
     round: &'r Round<'r, I>,
     finish: &'r F,
+    threads: u64,
     /// The position of the first bit of the round, holes aside.
     position: u64,
     desk: Mutex<Desk>,
@@ -149,6 +169,11 @@ struct Running<'r, I, F> {
 }
 
 impl<I: Input> Round<'_, I> {
+    /// Whether the next chunk is better marked.
+    fn marks(&self) -> bool {
+        Marks::are_for(self.plan.tier) && self.pace.marks.load(Ordering::Relaxed)
+    }
+
     /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
     /// were one chunk.
     pub(super) fn run<F: Finish>(&self, seam: &mut Seam, finish: &F, benches: &mut [Bench]) -> Result<ChunkEnd> {
@@ -157,8 +182,9 @@ impl<I: Input> Round<'_, I> {
         let running = Running {
             round: self,
             finish,
+            threads: benches.len() as u64,
             position,
-            desk: Mutex::new(Desk { layout: Layout::new(self.plan.codec, self.range.clone()), number: 0 }),
+            desk: Mutex::new(Desk { layout: Layout::new(self.plan.codec, self.range.clone()), number: 0, longest: 0 }),
             order: Turns::new(Order { seam, total }),
             closed: AtomicBool::new(false),
         };
@@ -182,24 +208,13 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
     /// Takes one chunk after the other.
     fn work(&self, bench: &mut Bench) {
         let _guard = Abandon(self);
-        let round = self.round;
         while let Some(ticket) = self.take_ticket() {
-            let guess = self.guess(&ticket.place);
-            let start = Seam { position: guess, ..Seam::default() };
-            let chunk = |limit| Chunk { plan: round.plan, range: ticket.place.range.clone(), limit };
-            let Bench { scratch, boundaries, marks } = &mut *bench;
-            let (end, ends) = if F::TAKES_MARKS && round.marked {
-                let end = chunk(round.limit).mark(round.input, scratch, start, marks);
-                (end, Ends { count: marks.len(), ends: marks.ends() })
-            } else {
-                boundaries.clear();
-                boundaries.resize(F::FREE, 0);
-                let end = chunk(round.limit + F::FREE).scan(round.input, scratch, start, boundaries);
-                (end, Ends::of(&boundaries[F::FREE..]))
+            let dealt_with = match self.front(&ticket) {
+                Some((seam, front, limit)) => self.scan_in_place(&ticket, bench, seam, front, limit),
+                None => self.scan_apart(&ticket, bench),
             };
-            let Some((fit, end, joined)) = self.join(&ticket, ends, guess, end) else { return };
-            if self.finish.finish(ticket.number, &fit, bench, &end, joined).is_break() {
-                self.close();
+            if dealt_with.is_none() {
+                return;
             }
         }
     }
@@ -209,10 +224,72 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
             return None;
         }
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = desk.layout.next(self.round.input, self.round.pace.next(self.round.longest))?;
         let number = desk.number;
+        if (number as u64).is_multiple_of(self.threads) {
+            let share = desk.layout.left() * 4 / (5 * self.threads);
+            desk.longest = share.max(SHORT_CHUNK).min(self.round.longest);
+        }
+        let bytes = self.round.pace.next(desk.longest);
+        let place = desk.layout.next(self.round.input, bytes)?;
         desk.number += 1;
         Some(Ticket { number, place })
+    }
+
+    /// Where a chunk begins and puts its boundaries, if all before it have found their places.
+    fn front(&self, ticket: &Ticket) -> Option<(Seam, F::Front, usize)> {
+        if ticket.place.hole > 0 || F::TAKES_MARKS && self.round.marks() {
+            return None;
+        }
+        let seam = self.order.look(ticket.number, |order| *order.seam)?;
+        // Whoever ended the round did so in turn.
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (front, limit) = self.finish.front()?;
+        Some((seam, front, limit))
+    }
+
+    /// Scans a chunk straight to its place. Nothing if the round is over.
+    fn scan_in_place(
+        &self,
+        ticket: &Ticket,
+        bench: &mut Bench,
+        seam: Seam,
+        mut front: F::Front,
+        limit: usize,
+    ) -> Option<()> {
+        let Round { plan, input, .. } = self.round;
+        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit, reused: false };
+        let end = chunk.scan(*input, &mut bench.scratch, seam, &mut front);
+        let mut order = self.order.wait_for(ticket.number)?;
+        self.finish.take_back(front);
+        let end = self.judge(&mut order, end)?;
+        self.advance(&mut order, ticket, end.seam, &end);
+        Some(())
+    }
+
+    /// Scans a chunk into the bench, and deals with it when it has found its place. Nothing if the round is over.
+    fn scan_apart(&self, ticket: &Ticket, bench: &mut Bench) -> Option<()> {
+        let Round { plan, input, limit, .. } = self.round;
+        let guess = self.guess(&ticket.place);
+        let start = Seam { position: guess, ..Seam::default() };
+        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit: *limit, reused: true };
+        let Bench { scratch, boundaries, marks, marked } = &mut *bench;
+        *marked = F::TAKES_MARKS && self.round.marks();
+        let (end, ends) = if *marked {
+            let end = chunk.mark(*input, scratch, start, marks);
+            (end, Ends { count: marks.len(), ends: marks.ends() })
+        } else {
+            boundaries.clear();
+            boundaries.resize(F::FREE, 0);
+            let end = chunk.scan(*input, scratch, start, boundaries);
+            (end, Ends::of(&boundaries[F::FREE..]))
+        };
+        let (fit, end, joined) = self.join(ticket, ends, guess, end)?;
+        if self.finish.finish(ticket.number, &fit, bench, &end, joined).is_break() {
+            self.close();
+        }
+        Some(())
     }
 
     /// Where the first bit of a chunk is, unless there are line breaks or holes before it in this round.
@@ -236,29 +313,36 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         if self.closed.load(Ordering::Relaxed) {
             return None;
         }
-        let end = match end {
-            Ok(end) => end,
-            Err(error) => {
-                order.total = Err(error);
-                self.close();
-                return None;
-            }
-        };
-        let place = &ticket.place;
-        self.round.pace.note(end.next - place.range.start, chunk.count);
-        let (fit, seam) = order.seam.fit(place.hole * 8, chunk, guess, &end.seam);
+        let end = self.judge(&mut order, end)?;
+        let (fit, seam) = order.seam.fit(ticket.place.hole * 8, chunk, guess, &end.seam);
         let Some(joined) = self.finish.join(fit.added(chunk.count)) else {
             self.close();
             return None;
         };
+        self.advance(&mut order, ticket, seam, &end);
+        Some((fit, end, joined))
+    }
+
+    /// The first error, in order, is that of the round.
+    fn judge(&self, order: &mut Order<'_>, end: Result<ChunkEnd>) -> Option<ChunkEnd> {
+        end.map_err(|error| {
+            order.total = Err(error);
+            self.close();
+        })
+        .ok()
+    }
+
+    /// Takes note of where things stand behind a chunk that has found its place.
+    fn advance(&self, order: &mut Order<'_>, ticket: &Ticket, seam: Seam, end: &ChunkEnd) {
+        let Range { start, end: whole } = ticket.place.range;
+        self.round.pace.note(end.next - start, end.boundaries);
         *order.seam = seam;
         if let Ok(total) = &mut order.total {
-            total.add(&end);
+            total.add(end);
         }
-        if end.stopped || end.next < place.range.end {
+        if end.stopped || end.next < whole {
             self.close();
         }
-        Some((fit, end, joined))
     }
 
     fn close(&self) {

@@ -56,7 +56,7 @@ impl<V: ParallelVisitor> Prepared<V> {
 impl<V: ParallelVisitor> Outlet for Prepared<V> {
     type Break = V::Break;
 
-    const SERIAL_LIMIT: usize = CACHED;
+    const SERIAL_LIMIT: Option<usize> = Some(CACHED);
 
     /// Who prepares has more to do than to count.
     const NS_PER_BOUNDARY: f64 = 8.0;
@@ -102,12 +102,19 @@ struct Given<'v, V: ParallelVisitor> {
 
 impl<V: ParallelVisitor> Finish for InTurn<'_, V> {
     type Joined = ();
+    type Front = Vec<u64>;
 
     /// For the start of a run that is open where the chunk begins, and the end of it.
     const FREE: usize = 2;
 
     /// Extents have to be seen to be prepared.
     const TAKES_MARKS: bool = false;
+
+    fn front(&self) -> Option<(Vec<u64>, usize)> {
+        None
+    }
+
+    fn take_back(&self, _front: Vec<u64>) {}
 
     fn join(&self, _added: usize) -> Option<()> {
         Some(())

@@ -53,25 +53,83 @@ impl Density {
     }
 }
 
+/// Where a scanner puts boundaries.
+pub(crate) trait Places {
+    /// How many have been put there.
+    fn filled(&self) -> usize;
+
+    /// The free places behind those: as many as are wanted at the least.
+    fn free(&mut self, wanted: usize) -> &mut [MaybeUninit<u64>];
+
+    /// Counts the first so many free places as filled.
+    ///
+    /// # Safety
+    ///
+    /// They were written.
+    #[expect(unsafe_code)]
+    unsafe fn fill(&mut self, count: usize);
+
+    /// What was put there last.
+    fn last(&self) -> Option<u64>;
+
+    /// Whether a cache holds the free places, and how many are filled when that is no longer so.
+    fn cached(&self) -> (Cached, usize);
+}
+
+impl Places for Vec<u64> {
+    fn filled(&self) -> usize {
+        self.len()
+    }
+
+    fn free(&mut self, wanted: usize) -> &mut [MaybeUninit<u64>] {
+        self.reserve(wanted);
+        self.spare_capacity_mut()
+    }
+
+    #[expect(unsafe_code)]
+    unsafe fn fill(&mut self, count: usize) {
+        let len = self.len() + count;
+        // SAFETY: they were written, and so are spare capacity.
+        unsafe { self.set_len(len) };
+    }
+
+    fn last(&self) -> Option<u64> {
+        <[u64]>::last(self).copied()
+    }
+
+    fn cached(&self) -> (Cached, usize) {
+        if self.len() < CACHED { (Cached::Maybe, CACHED) } else { (Cached::No, usize::MAX) }
+    }
+}
+
 /// Appends the boundaries of the bits that it takes.
-pub(crate) struct Scanner<'a> {
+pub(crate) struct Scanner<'a, P> {
     tier: Verified,
-    boundaries: &'a mut Vec<u64>,
+    places: &'a mut P,
     position: u64,
     open: bool,
+    /// How many places are filled when it is full, those of one tile aside.
     limit: usize,
+    /// Whether the places were filled before, not long ago.
+    reused: bool,
     density: Density,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a, P: Places> Scanner<'a, P> {
     /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
-    pub(crate) const fn new(tier: Verified, boundaries: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
-        Self { tier, boundaries, position, open, limit: usize::MAX, density: Density::Sparse }
+    pub(crate) const fn new(tier: Verified, places: &'a mut P, position: u64, open: bool) -> Self {
+        Self { tier, places, position, open, limit: usize::MAX, reused: false, density: Density::Sparse }
     }
 
-    /// The same, full once there are that many boundaries, those of one more tile aside.
-    pub(crate) const fn limit(mut self, boundaries: usize) -> Self {
-        self.limit = boundaries;
+    /// The same, full once it has that many boundaries, those of one more tile aside.
+    pub(crate) fn limit(mut self, boundaries: usize) -> Self {
+        self.limit = self.places.filled().saturating_add(boundaries);
+        self
+    }
+
+    /// The same, for places that are filled again and again, so that a cache holds them.
+    pub(crate) const fn reused(mut self, reused: bool) -> Self {
+        self.reused = reused;
         self
     }
 
@@ -81,37 +139,27 @@ impl<'a> Scanner<'a> {
     }
 }
 
-impl Sink for Scanner<'_> {
+impl<P: Places> Sink for Scanner<'_, P> {
     fn last_bit(&self) -> bool {
         self.open
     }
 
     fn is_full(&self) -> bool {
-        self.boundaries.len() >= self.limit
+        self.places.filled() >= self.limit
     }
 
     fn base64(&mut self, text: &[u8]) -> usize {
-        self.boundaries.reserve(TILE_ROOM);
-        let len = self.boundaries.len();
-        let (cached, limit) = match self.limit {
-            usize::MAX if len < CACHED => (Cached::Maybe, CACHED),
-            usize::MAX => (Cached::No, usize::MAX),
-            // Whoever takes no more than so many takes them out of the same room again and again.
-            limit => (Cached::Yes, limit),
-        };
+        let (cached, until) = if self.reused { (Cached::Yes, usize::MAX) } else { self.places.cached() };
         // A kernel stops where a tile might not fit, so this much room lets it come just beyond the limit.
-        let wanted = limit.saturating_sub(len).saturating_add(TILE_ROOM);
-        let room = self.boundaries.spare_capacity_mut();
+        let wanted = until.min(self.limit).saturating_sub(self.places.filled()).saturating_add(TILE_ROOM);
+        let room = self.places.free(TILE_ROOM);
         let wanted = wanted.min(room.len());
-        let room = &mut room[..wanted];
-        let reached = scan_base64(self.tier, text, self.open, self.position, cached, room);
+        let reached = scan_base64(self.tier, text, self.open, self.position, cached, &mut room[..wanted]);
         let Some(reached) = reached else { return 0 };
-        let len = len + reached.boundaries;
-        // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written, which is
-        // the start of the spare capacity.
+        // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written.
         #[expect(unsafe_code)]
         unsafe {
-            self.boundaries.set_len(len);
+            self.places.fill(reached.boundaries);
         }
         self.open = reached.open;
         self.position += reached.symbols as u64 * 6;
@@ -123,15 +171,12 @@ impl Sink for Scanner<'_> {
     }
 
     fn words(&mut self, words: &[u64], bits: u64) {
-        self.boundaries.reserve(words.len() * 64);
-        let room = self.boundaries.spare_capacity_mut();
+        let room = self.places.free(words.len() * 64);
         let count = scan(self.tier, words, self.open, self.position, &mut self.density, room);
-        let len = self.boundaries.len() + count;
-        // SAFETY: by the contract of `scan`, the first `count` places of the room were written, which is the start of
-        // the spare capacity.
+        // SAFETY: by the contract of `scan`, the first `count` places of the room were written.
         #[expect(unsafe_code)]
         unsafe {
-            self.boundaries.set_len(len);
+            self.places.fill(count);
         }
         self.open = words.last().map_or(self.open, |word| word >> 63 == 1);
         self.position += bits;
