@@ -261,8 +261,8 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         let Round { plan, input, .. } = self.round;
         let chunk = Chunk { plan, range: ticket.place.range.clone(), limit, reused: false };
         let end = chunk.scan(*input, &mut bench.scratch, seam, &mut front);
-        let mut order = self.order.wait_for(ticket.number)?;
         self.finish.take_back(front);
+        let mut order = self.order.wait_for(ticket.number)?;
         let end = self.judge(&mut order, end)?;
         self.advance(&mut order, ticket, end.seam, &end);
         Some(())
