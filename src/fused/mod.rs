@@ -47,6 +47,7 @@ pub(crate) enum Cached {
 ///
 /// The first bit is at `position`; `open` is the bit before it. Exactly the first places, as many as are said to be, hold
 /// boundaries afterwards.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
 pub(crate) fn scan_base64(
     tier: Verified,
     text: &[u8],

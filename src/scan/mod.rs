@@ -40,6 +40,7 @@ pub(crate) enum Density {
     Dense,
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only avx512 takes the hint"))]
 impl Density {
     /// That of so many boundaries in so many words.
     pub(crate) const fn of(boundaries: usize, words: usize) -> Self {
@@ -189,6 +190,7 @@ impl<P: Places> Sink for Scanner<'_, P> {
 /// `room` has at least 64 places for each word. Bit 0 of the first word is at `position`; `open` is the bit before
 /// it. `density` is what is expected, and then what was found. Exactly the first places, as many as are returned, hold
 /// boundaries afterwards.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
 fn scan(
     tier: Verified,
     words: &[u64],
