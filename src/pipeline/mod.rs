@@ -66,10 +66,12 @@ const LONG_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
 const LONGEST_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// Bytes of a chunk on a single thread.
 const SERIAL_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
-/// How much of an input is scanned before it is known how dense it is.
+/// What one thread deals with in one go, whatever it finds.
+const SMALL: u64 = 16 * TILE_SYMBOLS as u64;
+/// How much of an input that is not small is scanned before it is known how dense it is.
 const FIRST_GLANCE: u64 = 4 * TILE_SYMBOLS as u64;
 /// How many boundaries one thread finds before it asks itself again whether others should help.
-const SOON: usize = 4 << 10;
+const SOON: usize = 16 << 10;
 /// How much work, in nanoseconds of one thread, makes it worth waking another: some ten times what that takes.
 const WORTH_SHARING: f64 = 100_000.0;
 /// How few bytes of input for each boundary make it worth marking boundaries first and writing them to their place then,
@@ -149,7 +151,7 @@ impl Pipeline {
             let end = if threads == 1 {
                 let limit = match O::SERIAL_LIMIT {
                     // It may be worth it once it gets denser.
-                    None if self.plan.parallel && !worth_sharing => SOON,
+                    None if self.plan.parallel && !worth_sharing && input.len() - at > SMALL => SOON,
                     limit => limit.unwrap_or(usize::MAX),
                 };
                 let end = self.scan_alone(input, at, limit, O::SERIAL_LIMIT.is_some())?;
@@ -226,7 +228,7 @@ impl Pipeline {
     fn scan_alone(&mut self, input: &impl Input, at: u64, limit: usize, reused: bool) -> Result<ChunkEnd> {
         let bytes = match self.plan.chunk_bytes {
             Some(bytes) => bytes as u64,
-            None if self.plan.parallel && self.density.is_none() => FIRST_GLANCE,
+            None if self.plan.parallel && self.density.is_none() && input.len() - at > SMALL => FIRST_GLANCE,
             None => SERIAL_CHUNK,
         };
         let Some(place) = Layout::new(self.plan.codec, at..input.len()).next(input, bytes) else {
