@@ -25,17 +25,18 @@ pub(super) fn scan_base64(
     open: bool,
     position: u64,
     cached: Cached,
+    density: &mut Density,
     room: &mut [MaybeUninit<u64>],
 ) -> Reached {
     let decoder = Decoder::new();
-    let mut found = Tile::new(Density::default());
+    let mut found = Tile::new(*density);
     let mut before = before(open);
     let start = room.as_mut_ptr().cast::<u64>();
     // SAFETY: the end of the room.
     let end = unsafe { start.add(room.len()) };
     let mut out = start;
     let mut taken = 0;
-    let mut quiet = true;
+    let mut quiet = *density == Density::Sparse;
     let ahead = cached == Cached::Yes;
     for tile in tiles {
         // SAFETY: both point into the room.
@@ -59,6 +60,7 @@ pub(super) fn scan_base64(
         // What was written past the caches is ordered by nothing else.
         _mm_sfence();
     }
+    *density = found.density();
     // SAFETY: both point into the room.
     let boundaries = unsafe { out.offset_from_unsigned(start) };
     Reached { symbols: taken * TILE_SYMBOLS, boundaries, open: is_open(before) }

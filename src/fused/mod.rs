@@ -14,6 +14,7 @@ use std::mem::MaybeUninit;
 use crate::Tier;
 use crate::decode::steps::{Splitter, Stretch};
 use crate::decode::{Alphabet, TILE_SYMBOLS, TILE_WORDS};
+use crate::scan::Density;
 use crate::tier::Verified;
 
 /// The most boundaries that a tile can have.
@@ -45,7 +46,7 @@ pub(crate) enum Cached {
 /// Writes the boundaries of base64 symbols to the start of `room`, as far as there are whole tiles of symbols and
 /// room for [`TILE_ROOM`] boundaries. Nothing if the tier has no such kernel.
 ///
-/// The first bit is at `position`; `open` is the bit before it. Exactly the first places, as many as are said to be, hold
+/// The first bit is at `position`; `open` is the bit before it. `density` is what is expected, and then what was found. Exactly the first places, as many as are said to be, hold
 /// boundaries afterwards.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
 pub(crate) fn scan_base64(
@@ -54,6 +55,7 @@ pub(crate) fn scan_base64(
     open: bool,
     position: u64,
     cached: Cached,
+    density: &mut Density,
     room: &mut [MaybeUninit<u64>],
 ) -> Option<Reached> {
     let tiles = text.as_chunks::<TILE_SYMBOLS>().0;
@@ -61,7 +63,7 @@ pub(crate) fn scan_base64(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, cached, room) }),
+        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, cached, density, room) }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
@@ -154,7 +156,9 @@ mod tests {
                 {
                     let range = line + behind..line + behind + TILES * TILE_ROOM;
                     all.fill(MaybeUninit::new(CANARY));
-                    let Some(reached) = scan_base64(tier, &text, false, 0, cached, &mut all[range.clone()]) else {
+                    let Some(reached) =
+                        scan_base64(tier, &text, false, 0, cached, &mut Density::default(), &mut all[range.clone()])
+                    else {
                         continue;
                     };
                     // SAFETY: all were initialised.

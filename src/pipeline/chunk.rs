@@ -7,7 +7,7 @@ use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::{Sink, raw, text};
 use crate::scan::marks::{Marker, Marks};
-use crate::scan::{Places, Scanner};
+use crate::scan::{Density, Places, Scanner};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -17,6 +17,8 @@ pub(crate) struct ChunkEnd {
     pub(super) seam: Seam,
     /// How many boundaries were found in it.
     pub(super) boundaries: usize,
+    /// How dense its last bits are.
+    pub(super) density: Density,
     /// How many symbols it has, if it is text.
     pub(super) symbols: u64,
     /// The place and value of the last of them.
@@ -46,6 +48,8 @@ pub(super) struct Chunk<'a> {
     pub(super) limit: usize,
     /// Whether boundaries go where others were not long ago.
     pub(super) reused: bool,
+    /// How dense it is expected to be.
+    pub(super) density: Density,
 }
 
 impl Chunk<'_> {
@@ -58,10 +62,13 @@ impl Chunk<'_> {
         to: &mut impl Places,
     ) -> Result<ChunkEnd> {
         let before = to.filled();
-        let mut scanner =
-            Scanner::new(self.plan.tier, to, seam.position, seam.open).limit(self.limit).reused(self.reused);
+        let mut scanner = Scanner::new(self.plan.tier, to, seam.position, seam.open)
+            .limit(self.limit)
+            .reused(self.reused)
+            .density(self.density);
         let mut end = self.decode(input, scratch, &mut scanner)?;
-        let (position, open) = scanner.end();
+        let (position, open, density) = scanner.end();
+        end.density = density;
         end.boundaries = to.filled() - before;
         let since = to.last().filter(|_| end.boundaries > 0).unwrap_or(seam.since);
         end.seam = Seam { position, open, since };

@@ -27,6 +27,7 @@ pub use visit::{ParallelVisitor, Prepare};
 use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::fused::TILE_ROOM;
+use crate::scan::Density;
 use crate::source::{Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Error, Result};
@@ -95,6 +96,8 @@ pub(crate) struct Pipeline {
     pace: Pace,
     /// Boundaries for each byte of input, where it was looked at last.
     density: Option<f64>,
+    /// The same, as far as kernels mind.
+    expected: Density,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
     done: u64,
 }
@@ -116,6 +119,7 @@ impl Pipeline {
             benches: Vec::new(),
             pace,
             density: None,
+            expected: Density::default(),
             done,
         }
     }
@@ -168,6 +172,7 @@ impl Pipeline {
                 }
             };
             self.tail.count(end.symbols, end.last_symbol.map(|(place, symbol)| (self.done + place, symbol)));
+            self.expected = end.density;
             if end.next > at {
                 self.density = Some(end.boundaries as f64 / (end.next - at) as f64);
             }
@@ -235,7 +240,7 @@ impl Pipeline {
             return Ok(ChunkEnd { next: at, ..ChunkEnd::default() });
         };
         self.joiner.skip_zeros(place.hole * 8);
-        let chunk = Chunk { plan: &self.plan, range: place.range, limit, reused };
+        let chunk = Chunk { plan: &self.plan, range: place.range, limit, reused, density: self.expected };
         self.joiner.append(|list, seam| {
             let end = chunk.scan(input, &mut self.scratch, *seam, list)?;
             *seam = end.seam;

@@ -23,8 +23,8 @@ use super::turns::Turns;
 use super::{Codec, Plan, SHORT_CHUNK, WORTH_MARKING};
 use crate::Result;
 use crate::decode::TILE_SYMBOLS;
-use crate::scan::Places;
 use crate::scan::marks::Marks;
+use crate::scan::{Density, Places};
 use crate::source::{Input, Scratch};
 
 /// A thread's own buffers, used again and again. What was read of one input is not kept for the next.
@@ -34,11 +34,19 @@ pub(crate) struct Bench {
     pub(super) marks: Marks,
     /// Whether the boundaries of the chunk are the marks.
     pub(super) marked: bool,
+    /// How dense the last chunk was.
+    density: Density,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        Self { scratch: Scratch::default(), boundaries: LISTS.take(), marks: MARKS.take(), marked: false }
+        Self {
+            scratch: Scratch::default(),
+            boundaries: LISTS.take(),
+            marks: MARKS.take(),
+            marked: false,
+            density: Density::default(),
+        }
     }
 }
 
@@ -259,11 +267,12 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         limit: usize,
     ) -> Option<()> {
         let Round { plan, input, .. } = self.round;
-        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit, reused: false };
+        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit, reused: false, density: bench.density };
         let end = chunk.scan(*input, &mut bench.scratch, seam, &mut front);
         self.finish.take_back(front);
         let mut order = self.order.wait_for(ticket.number)?;
         let end = self.judge(&mut order, end)?;
+        bench.density = end.density;
         self.advance(&mut order, ticket, end.seam, &end);
         Some(())
     }
@@ -273,8 +282,9 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         let Round { plan, input, limit, .. } = self.round;
         let guess = self.guess(&ticket.place);
         let start = Seam { position: guess, ..Seam::default() };
-        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit: *limit, reused: true };
-        let Bench { scratch, boundaries, marks, marked } = &mut *bench;
+        let chunk =
+            Chunk { plan, range: ticket.place.range.clone(), limit: *limit, reused: true, density: bench.density };
+        let Bench { scratch, boundaries, marks, marked, .. } = &mut *bench;
         *marked = F::TAKES_MARKS && self.round.marks();
         let (end, ends) = if *marked {
             let end = chunk.mark(*input, scratch, start, marks);
@@ -286,6 +296,7 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
             (end, Ends::of(&boundaries[F::FREE..]))
         };
         let (fit, end, joined) = self.join(ticket, ends, guess, end)?;
+        bench.density = end.density;
         if self.finish.finish(ticket.number, &fit, bench, &end, joined).is_break() {
             self.close();
         }

@@ -128,15 +128,21 @@ impl<'a, P: Places> Scanner<'a, P> {
         self
     }
 
+    /// The same, where bits as dense are expected.
+    pub(crate) const fn density(mut self, density: Density) -> Self {
+        self.density = density;
+        self
+    }
+
     /// The same, for places that are filled again and again, so that a cache holds them.
     pub(crate) const fn reused(mut self, reused: bool) -> Self {
         self.reused = reused;
         self
     }
 
-    /// The position of the next bit, and whether a run is open.
-    pub(crate) const fn end(&self) -> (u64, bool) {
-        (self.position, self.open)
+    /// The position of the next bit, whether a run is open, and how dense the last bits were.
+    pub(crate) const fn end(&self) -> (u64, bool, Density) {
+        (self.position, self.open, self.density)
     }
 }
 
@@ -155,7 +161,8 @@ impl<P: Places> Sink for Scanner<'_, P> {
         let wanted = until.min(self.limit).saturating_sub(self.places.filled()).saturating_add(TILE_ROOM);
         let room = self.places.free(TILE_ROOM);
         let wanted = wanted.min(room.len());
-        let reached = scan_base64(self.tier, text, self.open, self.position, cached, &mut room[..wanted]);
+        let reached =
+            scan_base64(self.tier, text, self.open, self.position, cached, &mut self.density, &mut room[..wanted]);
         let Some(reached) = reached else { return 0 };
         // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written.
         #[expect(unsafe_code)]

@@ -102,7 +102,7 @@ pub(super) unsafe fn scan(
         out = unsafe { tile.write::<1>(position, false, out) };
         position += words.len() as u64 * 64;
     }
-    *density = tile.density;
+    *density = tile.density();
     // SAFETY: both point into the room.
     unsafe { out.offset_from_unsigned(start) }
 }
@@ -123,6 +123,11 @@ pub(crate) struct Tile {
 impl Tile {
     pub(crate) const fn new(density: Density) -> Self {
         Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], density, queued: 0 }
+    }
+
+    /// What was found last, for what comes next.
+    pub(crate) const fn density(&self) -> Density {
+        self.density
     }
 
     /// Finds the boundaries of the `i`-th eight words, and returns them. `before` holds the word before them in its last
