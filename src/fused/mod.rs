@@ -46,8 +46,8 @@ pub(crate) enum Cached {
 /// Writes the boundaries of base64 symbols to the start of `room`, as far as there are whole tiles of symbols and
 /// room for [`TILE_ROOM`] boundaries. Nothing if the tier has no such kernel.
 ///
-/// The first bit is at `position`; `open` is the bit before it. `density` is what is expected, and then what was found. Exactly the first places, as many as are said to be, hold
-/// boundaries afterwards.
+/// The first bit is at `position`; `open` is the bit before it. `density` is what is expected, and then what was
+/// found. Exactly the first places, as many as are said to be, hold boundaries afterwards.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
 pub(crate) fn scan_base64(
     tier: Verified,
