@@ -140,8 +140,7 @@ fn two_tebibytes_of_holes_take_no_time() {
                 let extents = from_file(setup, &expect.scanner(), &file).expect("a good bitmap");
                 let took = started.elapsed();
                 assert_eq!(pairs(&extents), expected, "{setup:?}");
-                // Reading them would take more than a minute.
-                assert!(took < Duration::from_secs(10), "{setup:?} took {took:?}");
+                assert!(took < Duration::from_secs(1), "{setup:?} took {took:?}");
             }
         }
     }

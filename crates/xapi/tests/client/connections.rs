@@ -205,7 +205,7 @@ async fn a_silent_pool_is_not_waited_for_for_ever() {
         let mut client = Client::login(mock.options().answer_timeout(Duration::from_millis(300))).await.unwrap();
         let start = Instant::now();
         let error = answered(&mut client).await.unwrap_err();
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < Duration::from_secs(3));
         assert!(matches!(error, Error::Timeout { waited_for: found, .. } if found == waited_for), "{error:?}");
         assert!(error.to_string().ends_with(&format!("{waited_for} took longer than 0.3 s")), "{error}");
         client.close().await.unwrap();
