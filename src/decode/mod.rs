@@ -11,7 +11,7 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
+mod neon;
 pub(crate) mod portable;
 pub(crate) mod raw;
 pub(crate) mod steps;
@@ -62,7 +62,7 @@ pub(crate) trait Sink {
 ///
 /// `symbols.len()` is a multiple of 32 and at most [`TILE_SYMBOLS`]; `words` has exactly 3 words for every 32
 /// symbols. Returns whether all bytes were symbols; if not, the words hold anything.
-fn decode_base64(tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
+pub(crate) fn decode_base64(tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
     debug_assert!(symbols.len().is_multiple_of(32) && words.len() == symbols.len() / 32 * 3);
     match tier.tier() {
         #[cfg(target_arch = "x86_64")]

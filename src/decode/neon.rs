@@ -38,7 +38,7 @@ fn load_table(table: &[u8; 64]) -> uint8x16x4_t {
 
 /// See [`super::decode_base64`] for the contract.
 #[target_feature(enable = "neon")]
-pub(crate) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     let (lower, upper) = (load_table(&LOWER), load_table(&UPPER));
     let (steps, rest) = symbols.as_chunks::<STEP>();
     let (step_words, rest_words) = words.as_chunks_mut::<STEP_WORDS>();

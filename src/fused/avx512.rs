@@ -83,8 +83,8 @@ pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool,
 }
 
 /// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; where it does not, the text is
-/// fetched [`AHEAD`] if `ahead`. `take` gets those of eight words at a time. Returns the last words, or nothing if some byte is no
-/// symbol.
+/// fetched [`AHEAD`] if `ahead`. `take` gets those of eight words at a time. Returns the last words, or nothing if some
+/// byte is no symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn first_pass<const LOOK: bool>(

@@ -1,12 +1,10 @@
-//! Symbols to boundaries in one go, where a tier has a kernel for that: the words between the two never leave the
-//! registers.
+//! Symbols to boundaries in one go: the words between the two never leave the L1 cache, nor the registers where a tier
+//! has a kernel for that.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-#[cfg(target_arch = "aarch64")]
-mod neon;
 mod portable;
 
 use std::mem::MaybeUninit;
@@ -44,7 +42,7 @@ pub(crate) enum Cached {
 }
 
 /// Writes the boundaries of base64 symbols to the start of `room`, as far as there are whole tiles of symbols and
-/// room for [`TILE_ROOM`] boundaries. Nothing if the tier has no such kernel.
+/// room for [`TILE_ROOM`] boundaries.
 ///
 /// The first bit is at `position`; `open` is the bit before it. `density` is what is expected, and then what was
 /// found. Exactly the first places, as many as are said to be, hold boundaries afterwards.
@@ -57,24 +55,42 @@ pub(crate) fn scan_base64(
     cached: Cached,
     density: &mut Density,
     room: &mut [MaybeUninit<u64>],
-) -> Option<Reached> {
+) -> Reached {
     let tiles = text.as_chunks::<TILE_SYMBOLS>().0;
     match tier.tier() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx512 => Some(unsafe { avx512::scan_base64(tiles, open, position, cached, density, room) }),
+        Tier::Avx512 => unsafe { avx512::scan_base64(tiles, open, position, cached, density, room) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx2 => Some(unsafe { avx2::scan_base64(tier, tiles, open, position, room) }),
+        Tier::Avx2 => unsafe { avx2::scan_base64(tier, tiles, open, position, room) },
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: a verified tier's instructions are there.
-        #[expect(unsafe_code)]
-        Tier::Neon => Some(unsafe { neon::scan_base64(tier, tiles, open, position, room) }),
-        Tier::Portable => Some(portable::scan_base64(tiles, open, position, room)),
-        _ => None,
+        Tier::Neon => by_words(tier, tiles, open, position, density, room),
+        _ => portable::scan_base64(tiles, open, position, room),
     }
+}
+
+/// For a tier whose kernels have nothing in common: words are decoded to an L1 cache, and scanned from there.
+#[cfg(target_arch = "aarch64")]
+fn by_words(
+    tier: Verified,
+    tiles: &[[u8; TILE_SYMBOLS]],
+    open: bool,
+    position: u64,
+    density: &mut Density,
+    room: &mut [MaybeUninit<u64>],
+) -> Reached {
+    use crate::decode::{Aligned, decode_base64};
+    use crate::scan::scan;
+
+    let mut words = Aligned([0; TILE_WORDS]);
+    by_steps(tier, tiles, open, position, room, |symbols, open, position, room| {
+        let words = &mut words.0[..symbols.len() / 32 * 3];
+        decode_base64(tier, symbols, words)
+            .then(|| (scan(tier, words, open, position, density, room), words[words.len() - 1] >> 63 == 1))
+    })
 }
 
 /// The driver of kernels that decode and then scan, over the stretches of tiles that do not only repeat the last bit.
@@ -156,11 +172,8 @@ mod tests {
                 {
                     let range = line + behind..line + behind + TILES * TILE_ROOM;
                     all.fill(MaybeUninit::new(CANARY));
-                    let Some(reached) =
-                        scan_base64(tier, &text, false, 0, cached, &mut Density::default(), &mut all[range.clone()])
-                    else {
-                        continue;
-                    };
+                    let reached =
+                        scan_base64(tier, &text, false, 0, cached, &mut Density::default(), &mut all[range.clone()]);
                     // SAFETY: all were initialised.
                     #[expect(unsafe_code)]
                     let values: Vec<u64> = all.iter().map(|place| unsafe { place.assume_init() }).collect();

@@ -17,7 +17,7 @@ pub(crate) struct ChunkEnd {
     pub(super) seam: Seam,
     /// How many boundaries were found in it.
     pub(super) boundaries: usize,
-    /// How dense its last bits are.
+    /// How dense its last bits are, if it was scanned and not marked.
     pub(super) density: Density,
     /// How many symbols it has, if it is text.
     pub(super) symbols: u64,

@@ -153,7 +153,6 @@ impl<'s, 'l> Finish for &'s Shares<'l> {
     const TAKES_MARKS: bool = true;
 
     fn front(&self) -> Option<(Front<'l>, usize)> {
-        // Nothing below can panic while the room is taken out.
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         // A chunk may have those of one more tile, and a scanner asks for room for a whole one.
         let limit = rest.len().checked_sub(2 * TILE_ROOM)?;

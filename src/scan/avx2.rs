@@ -9,6 +9,8 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
+use super::places::places;
+
 /// Words that the first pass takes before the second follows.
 const GROUP: usize = 384;
 
@@ -30,26 +32,8 @@ const NUMBERS: [[u16; 4]; 16] = {
     table
 };
 
-/// For each byte, the places of its ones, to the front, counted from either end.
+/// The places of each byte's ones, counted from either end.
 static PLACES: [[[u8; 8]; 256]; 2] = [places(false), places(true)];
-
-const fn places(high_first: bool) -> [[u8; 8]; 256] {
-    let mut table = [[0; 8]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut place, mut used) = (0u8, 0);
-        while place < 8 {
-            let shift = if high_first { 7 - place } else { place };
-            if byte >> shift & 1 == 1 {
-                table[byte][used] = place;
-                used += 1;
-            }
-            place += 1;
-        }
-        byte += 1;
-    }
-    table
-}
 
 /// More than this in a word, and going by bytes is faster than going by ones.
 const DENSE: u32 = 12;

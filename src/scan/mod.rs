@@ -15,7 +15,9 @@ pub(crate) mod marks;
 #[path = "no_marks.rs"]
 pub(crate) mod marks;
 #[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
+mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod places;
 pub(crate) mod portable;
 
 use std::mem::MaybeUninit;
@@ -163,7 +165,6 @@ impl<P: Places> Sink for Scanner<'_, P> {
         let wanted = wanted.min(room.len());
         let reached =
             scan_base64(self.tier, text, self.open, self.position, cached, &mut self.density, &mut room[..wanted]);
-        let Some(reached) = reached else { return 0 };
         // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written.
         #[expect(unsafe_code)]
         unsafe {
@@ -198,7 +199,7 @@ impl<P: Places> Sink for Scanner<'_, P> {
 /// it. `density` is what is expected, and then what was found. Exactly the first places, as many as are returned, hold
 /// boundaries afterwards.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
-fn scan(
+pub(crate) fn scan(
     tier: Verified,
     words: &[u64],
     open: bool,

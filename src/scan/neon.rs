@@ -7,6 +7,8 @@
 use std::arch::aarch64::*;
 use std::mem::MaybeUninit;
 
+use super::places::places;
+
 /// Words that are counted together: as many as a vector has bytes.
 const PART: usize = 16;
 
@@ -17,22 +19,16 @@ const GROUP: usize = 4 * PART;
 /// on, and no branch.
 const DENSE: u8 = 12;
 
-/// For each byte, the places of its ones, to the front.
+/// The places of each byte's ones, as wide as one instruction less takes them.
 static PLACES: [[u16; 8]; 256] = {
-    let mut table = [[0; 8]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut place, mut used) = (0u16, 0);
-        while place < 8 {
-            if byte >> place & 1 == 1 {
-                table[byte][used] = place;
-                used += 1;
-            }
-            place += 1;
-        }
-        byte += 1;
+    let narrow = places(false);
+    let mut wide = [[0; 8]; 256];
+    let mut i = 0;
+    while i < 256 * 8 {
+        wide[i / 8][i % 8] = narrow[i / 8][i % 8] as u16;
+        i += 1;
     }
-    table
+    wide
 };
 
 /// What the first pass finds in a group of words.
@@ -51,7 +47,7 @@ struct Found {
 ///
 /// `room` has at least 64 places for each word.
 #[target_feature(enable = "neon")]
-pub(crate) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+pub(super) unsafe fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
     let mut found = Found { changes: [0; GROUP], counts: [0; GROUP], any: 0 };
     let mut before = if open { u64::MAX } else { 0 };
     let mut position = position;
