@@ -216,7 +216,7 @@ pub(crate) fn scan(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        crate::Tier::Avx2 => unsafe { avx2::scan::<false>(words, open, position, room) },
+        crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
