@@ -21,18 +21,21 @@ fn both(table: [u8; 16]) -> __m256i {
     unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())) }
 }
 
-/// Half of what [`bucket`] adds to the high nibble of a symbol with this low nibble: 1, but 8 where the low nibble is
-/// that of `/`, whose high nibble is that of `+`.
+/// What is averaged with an eighth of a byte for its bucket, by its low nibble. The buckets are such that the symbols in
+/// each have the same difference to their values, and that no other byte comes between them: `+` and `/` are apart, and
+/// so are `:`, `[` and `{`, which follow digits and letters.
 const ASIDE: [u8; 16] = {
-    let mut table = [1; 16];
-    table[0xf] = 14;
+    let mut table = [11; 16];
+    table[0xa] = 1;
+    table[0xb] = 1;
+    table[0xf] = 3;
     table
 };
 
-/// The high nibble of ASCII with this low nibble, plus what sets symbols with other differences apart.
-const fn bucket(high: u8, low: u8) -> usize {
-    // What an average of `ASIDE` and an eighth of the symbol comes to.
-    (ASIDE[low as usize] + (high << 4 | low) / 8).div_ceil(2) as usize
+/// What the instructions make of a byte: a shuffle takes a zero for what is beyond ASCII.
+const fn bucket(byte: u8) -> usize {
+    let aside = if byte < 0x80 { ASIDE[(byte & 0xf) as usize] } else { 0 };
+    ((aside + byte / 8).div_ceil(2) & 0xf) as usize
 }
 
 /// What to add to a symbol for its value, by its bucket.
@@ -41,39 +44,46 @@ const TO_VALUE: [u8; 16] = {
     let mut value = 0u8;
     while value < 64 {
         let symbol = BASE64_SYMBOLS[value as usize];
-        table[bucket(symbol >> 4, symbol & 0xf)] = value.wrapping_sub(symbol);
+        let difference = value.wrapping_sub(symbol);
+        let known = &mut table[bucket(symbol)];
+        assert!(*known == 0 || *known == difference, "two differences in a bucket");
+        *known = difference;
         value += 1;
     }
     table
 };
 
-/// Bits that stand for kinds of high nibbles, see [`kind`]. A byte is a symbol if that with its low nibble and that with
-/// its bucket have one in common.
-const ALLOWED_LOW: [u8; 16] = allowed().0;
-const ALLOWED_BUCKET: [u8; 16] = allowed().1;
-
-/// One bit for each kind of high nibble: 0x2 has only `+` and `/`, 0x3 the digits, 0x4 and 0x6 letters from 1 on, 0x5 and
-/// 0x7 letters up to 0xa, and all others nothing.
-const fn kind(high: u8) -> u8 {
-    match high {
-        0x2 => 1,
-        0x3 => 2,
-        0x4 | 0x6 => 4,
-        0x5 | 0x7 => 8,
-        _ => 0,
-    }
-}
-
-const fn allowed() -> ([u8; 16], [u8; 16]) {
-    let (mut by_low, mut by_bucket) = ([0; 16], [0; 16]);
+/// What to add to a byte, by its bucket, so that symbols come below 64, and nothing else does.
+const CHECK: [u8; 16] = {
+    let mut is_symbol = [false; 256];
     let mut value = 0;
     while value < 64 {
-        let symbol = BASE64_SYMBOLS[value];
-        by_low[(symbol & 0xf) as usize] |= kind(symbol >> 4);
-        by_bucket[bucket(symbol >> 4, symbol & 0xf)] |= kind(symbol >> 4);
+        is_symbol[BASE64_SYMBOLS[value] as usize] = true;
         value += 1;
     }
-    (by_low, by_bucket)
+    let mut table = [0; 16];
+    let mut number = 0;
+    while number < 16 {
+        while !tells_apart(table[number], number, &is_symbol) {
+            table[number] = table[number].checked_add(1).expect("no number tells symbols from others");
+        }
+        number += 1;
+    }
+    table
+};
+
+/// Whether of the bytes in a bucket the symbols are below 64 with that added, and the others are not.
+const fn tells_apart(added: u8, number: usize, is_symbol: &[bool; 256]) -> bool {
+    let mut byte = 0u8;
+    loop {
+        if bucket(byte) == number && (byte.wrapping_add(added) < 64) != is_symbol[byte as usize] {
+            return false;
+        }
+        byte = match byte.checked_add(1) {
+            Some(next) => next,
+            None => return true,
+        };
+    }
 }
 
 /// Three bytes of every four, the first of them in the highest place, as three numbers of 32 bits whose highest byte is the
@@ -101,20 +111,17 @@ pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
     let steps = symbols.as_chunks::<STEP>().0;
     assert!(numbers.len() >= steps.len() * STEP_NUMBERS + SPARE, "too little room for bits");
     let (aside, to_value, packing) = (both(ASIDE), both(TO_VALUE), both(PACKING));
-    let (allowed_low, allowed_bucket) = (both(ALLOWED_LOW), both(ALLOWED_BUCKET));
+    let check = both(CHECK);
     let (pairs, fours) = (_mm256_set1_epi16(0x0140), _mm256_set1_epi32(0x0001_1000));
-    // For each place in a step the least that was found to be allowed.
-    let mut least = _mm256_set1_epi8(-1);
-    for (i, symbols) in steps.iter().enumerate() {
+    let mut checked = _mm256_setzero_si256();
+    let mut step = |i: usize, symbols: &[u8; STEP]| {
         // SAFETY: the array has the 32 bytes that are loaded.
         let symbols = unsafe { _mm256_loadu_si256(symbols.as_ptr().cast()) };
-        // The lowest bits of each byte end up in the highest of the one before, and then in no bit that a shuffle looks
-        // at: 14, 31 and 1 have no carry into those.
+        // The lowest bits of each byte end up in the highest of the one before. From there they carry into nothing but the
+        // highest bit of the average, and only where both that and an eighth of the byte are 31: a byte beyond ASCII, for
+        // which both shuffles then take a zero, so that it is not below 64 either.
         let bucket = _mm256_avg_epu8(_mm256_shuffle_epi8(aside, symbols), _mm256_srli_epi16::<3>(symbols));
-        // Bytes beyond ASCII take a zero from the first table, and are not allowed whatever their bucket.
-        let allowed =
-            _mm256_and_si256(_mm256_shuffle_epi8(allowed_low, symbols), _mm256_shuffle_epi8(allowed_bucket, bucket));
-        least = _mm256_min_epu8(least, allowed);
+        checked = _mm256_or_si256(checked, _mm256_add_epi8(symbols, _mm256_shuffle_epi8(check, bucket)));
         let values = _mm256_add_epi8(symbols, _mm256_shuffle_epi8(to_value, bucket));
         // First times 2^6 plus second, then pair times 2^12 plus pair.
         let lanes = _mm256_madd_epi16(_mm256_maddubs_epi16(values, pairs), fours);
@@ -125,8 +132,16 @@ pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
             _mm_storeu_si128(place.cast(), _mm256_castsi256_si128(packed));
             _mm_storeu_si128(place.add(STEP_NUMBERS / 2).cast(), _mm256_extracti128_si256::<1>(packed));
         }
+    };
+    let (pairs, rest) = steps.as_chunks::<2>();
+    for (i, [first, second]) in pairs.iter().enumerate() {
+        step(2 * i, first);
+        step(2 * i + 1, second);
     }
-    _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, _mm256_setzero_si256())) == 0
+    if let [last] = rest {
+        step(2 * pairs.len(), last);
+    }
+    _mm256_testz_si256(checked, _mm256_set1_epi8(!63)) == 1
 }
 
 /// `Msb0` bytes to `Lsb0` words, as many: the portable code, for which the compiler finds shuffles here.

@@ -91,3 +91,36 @@ fn load_msb0(tier: Verified, bytes: &[[u8; 8]], words: &mut [u64]) {
         _ => portable::load_msb0(bytes, words),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::alphabet::BASE64_SYMBOLS;
+    use super::*;
+
+    /// The value of a symbol, by the definition.
+    fn value(byte: u8) -> Option<u64> {
+        (0..).zip(BASE64_SYMBOLS).find(|(_, symbol)| **symbol == byte).map(|(value, _)| value)
+    }
+
+    /// Vector code looks at bytes in pairs and more, and not always at eight bits of each.
+    #[test]
+    fn bytes_are_told_apart_whatever_is_beside_them() {
+        for tier in Tier::available().map(|tier| tier.verify().expect("available")) {
+            for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
+                let at = usize::from(first ^ second) % 63;
+                let mut symbols = [b'A'; 64];
+                symbols[at..at + 2].copy_from_slice(&[first, second]);
+                let mut words = [0; 6];
+                let good = decode_base64(tier, &symbols, &mut words);
+                let values = symbols.map(value);
+                assert_eq!(good, values.iter().all(Option::is_some), "{first:#x} {second:#x} at {at}, {tier:?}");
+                if good {
+                    let bit = |i: usize| values[i / 6].map_or(0, |value| value >> (5 - i % 6) & 1);
+                    let expected: Vec<u64> =
+                        (0..6).map(|word| (0..64).map(|i| bit(word * 64 + i) << i).sum()).collect();
+                    assert_eq!(words[..], expected, "{first:#x} {second:#x} at {at}, {tier:?}");
+                }
+            }
+        }
+    }
+}

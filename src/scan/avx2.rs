@@ -85,30 +85,31 @@ impl Changes {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn find(&mut self, words: &[u64], before: u64) {
-        let (blocks, rest) = words.as_chunks();
+        assert!(words.len() <= GROUP, "more than a group");
+        self.words = words.len();
         let mut before = before;
-        self.put(words.len(), |i| {
+        let mut changes = |four: &[u64; 4]| {
+            // SAFETY: four words are the 32 bytes that are loaded.
+            let these = unsafe { _mm256_loadu_si256(four.as_ptr().cast()) };
+            let rotated = _mm256_permute4x64_epi64::<0b10_01_00_11>(these);
+            let shifted = _mm256_blend_epi32::<3>(rotated, _mm256_set1_epi64x(before.cast_signed()));
+            before = four[3];
+            let bits_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
+            _mm256_xor_si256(these, bits_before)
+        };
+        let (blocks, rest) = words.as_chunks::<BLOCK>();
+        let mut places = self.blocks();
+        for (block, place) in blocks.iter().zip(&mut places) {
+            let [low, high] = block.as_chunks().0 else { unreachable!("eight words are twice four") };
+            put([changes(low), changes(high)], place);
+        }
+        if let (Some(last), Some(place)) = (rest.last(), places.next()) {
             // Repeating the last bit is no change.
-            let mut padded = [0; BLOCK];
-            let block = blocks.get(i).unwrap_or_else(|| {
-                padded.fill((rest[rest.len() - 1].cast_signed() >> 63).cast_unsigned());
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            });
-            let [low, high] = [0, 4].map(|at| {
-                // SAFETY: four words are the 32 bytes that are loaded.
-                unsafe { _mm256_loadu_si256(block[at..at + 4].as_ptr().cast()) }
-            });
-            let changes = |these, before: u64| {
-                let rotated = _mm256_permute4x64_epi64::<0b10_01_00_11>(these);
-                let shifted = _mm256_blend_epi32::<3>(rotated, _mm256_set1_epi64x(before.cast_signed()));
-                let bits_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
-                _mm256_xor_si256(these, bits_before)
-            };
-            let found = [changes(low, before), changes(high, block[3])];
-            before = block[BLOCK - 1];
-            found
-        });
+            let mut block = [(last.cast_signed() >> 63).cast_unsigned(); BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            let [low, high] = block.as_chunks().0 else { unreachable!("eight words are twice four") };
+            put([changes(low), changes(high)], place);
+        }
     }
 
     /// Finds the changes of at most `GROUP` words, in whole blocks, as numbers of 32 bits that hold the first block in the
@@ -116,41 +117,26 @@ impl Changes {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn find_high_first(&mut self, numbers: &[u32]) {
+        let (these, rest) = numbers[1..].as_chunks::<{ BLOCK * 2 }>();
+        assert!(these.len() <= GROUP / BLOCK && rest.is_empty(), "no whole blocks, or more than a group");
+        self.words = these.len() * BLOCK;
+        let before = numbers.as_chunks::<{ BLOCK * 2 }>().0;
         let swap = _mm256_broadcastsi128_si256(_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
-        let words = numbers.len() / 2;
-        assert!(words.is_multiple_of(BLOCK) && numbers.len() == words * 2 + 1, "no whole blocks behind a number");
-        self.put(words, |i| {
-            [0, 8].map(|at| {
-                let numbers = &numbers[2 * BLOCK * i + at..][..9];
-                // SAFETY: nine numbers are the 32 bytes from the first on, and those from the second on.
-                let (before, these) = unsafe {
-                    (_mm256_loadu_si256(numbers.as_ptr().cast()), _mm256_loadu_si256(numbers[1..].as_ptr().cast()))
-                };
+        for ((these, before), place) in these.iter().zip(before).zip(self.blocks()) {
+            let bytes = [0, 8].map(|at| {
+                // SAFETY: eight numbers from there on are the 32 bytes that are loaded.
+                let [these, before] =
+                    [these, before].map(|numbers| unsafe { _mm256_loadu_si256(numbers[at..at + 8].as_ptr().cast()) });
                 let bits_before = _mm256_or_si256(_mm256_srli_epi32::<1>(these), _mm256_slli_epi32::<31>(before));
                 _mm256_shuffle_epi8(_mm256_xor_si256(these, bits_before), swap)
-            })
-        });
+            });
+            put(bytes, place);
+        }
     }
 
-    /// Puts the changes of so many words; `block` makes those of eight.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn put(&mut self, words: usize, mut block: impl FnMut(usize) -> [__m256i; 2]) {
-        assert!(words <= GROUP, "more than a group");
-        let zero = _mm256_setzero_si256();
-        for (i, loud) in self.loud[..words.div_ceil(BLOCK)].iter_mut().enumerate() {
-            let bytes = block(i);
-            // SAFETY: there are 64 bytes for each mask, and the first is aligned.
-            unsafe {
-                let place = self.bytes.as_mut_ptr().add(BLOCK_BYTES * i).cast::<__m256i>();
-                _mm256_store_si256(place, bytes[0]);
-                _mm256_store_si256(place.add(1), bytes[1]);
-            }
-            let quiet =
-                bytes.map(|bytes| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, zero)).cast_unsigned()));
-            *loud = !(quiet[0] | quiet[1] << 32);
-        }
-        self.words = words;
+    /// For each block the place of its bytes, and of its mask.
+    fn blocks(&mut self) -> impl Iterator<Item = (&mut [MaybeUninit<u8>; BLOCK_BYTES], &mut u64)> {
+        self.bytes.as_chunks_mut().0.iter_mut().zip(&mut self.loud)
     }
 
     /// Writes the positions of the changes to the start of `room`, which has 64 places for each word, and returns how many
@@ -272,4 +258,15 @@ impl Changes {
         // SAFETY: both point into the room.
         unsafe { out.offset_from_unsigned(start) }
     }
+}
+
+/// Puts the changes of a block, and a mask of the bytes that are not zero, to their places.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn put(changes: [__m256i; 2], (bytes, loud): (&mut [MaybeUninit<u8>; BLOCK_BYTES], &mut u64)) {
+    // SAFETY: the place has 64 bytes.
+    unsafe { bytes.as_mut_ptr().cast::<[__m256i; 2]>().write_unaligned(changes) };
+    let zero = _mm256_setzero_si256();
+    let quiet = changes.map(|bytes| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, zero)).cast_unsigned()));
+    *loud = !(quiet[0] | quiet[1] << 32);
 }
