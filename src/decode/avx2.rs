@@ -1,8 +1,8 @@
 //! Kernels for x86-64 with AVX2.
 //!
 //! Symbols are told apart by their two nibbles (W. Muła and D. Lemire, "Faster Base64 Encoding and Decoding Using AVX2
-//! Instructions", 2018), of which the high one is looked up under a number that also tells `+` from `/`. Four values are
-//! joined with the first in the highest bits, which is the order of blocks seen from the highest bit.
+//! Instructions", 2018), averaged as base64-simd does it, but once for both what a byte is and whether it is allowed. Four
+//! values are joined with the first in the highest bits, which is the order of blocks seen from the highest bit.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;

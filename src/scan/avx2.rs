@@ -11,7 +11,9 @@
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
+use std::iter::Zip;
 use std::mem::MaybeUninit;
+use std::slice::IterMut;
 
 use super::places::places;
 use crate::decode::TILE_WORDS;
@@ -86,30 +88,30 @@ impl Changes {
     #[target_feature(enable = "avx2")]
     fn find(&mut self, words: &[u64], before: u64) {
         assert!(words.len() <= GROUP, "more than a group");
-        self.words = words.len();
         let mut before = before;
-        let mut changes = |four: &[u64; 4]| {
-            // SAFETY: four words are the 32 bytes that are loaded.
-            let these = unsafe { _mm256_loadu_si256(four.as_ptr().cast()) };
-            let rotated = _mm256_permute4x64_epi64::<0b10_01_00_11>(these);
-            let shifted = _mm256_blend_epi32::<3>(rotated, _mm256_set1_epi64x(before.cast_signed()));
-            before = four[3];
-            let bits_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
-            _mm256_xor_si256(these, bits_before)
+        let mut changes = |block: &[u64; BLOCK]| {
+            [0, 4].map(|at| {
+                // SAFETY: four words from there on are the 32 bytes that are loaded.
+                let these = unsafe { _mm256_loadu_si256(block[at..at + 4].as_ptr().cast()) };
+                let rotated = _mm256_permute4x64_epi64::<0b10_01_00_11>(these);
+                let shifted = _mm256_blend_epi32::<3>(rotated, _mm256_set1_epi64x(before.cast_signed()));
+                before = block[at + 3];
+                let bits_before = _mm256_or_si256(_mm256_slli_epi64::<1>(these), _mm256_srli_epi64::<63>(shifted));
+                _mm256_xor_si256(these, bits_before)
+            })
         };
-        let (blocks, rest) = words.as_chunks::<BLOCK>();
+        let (blocks, rest) = words.as_chunks();
         let mut places = self.blocks();
         for (block, place) in blocks.iter().zip(&mut places) {
-            let [low, high] = block.as_chunks().0 else { unreachable!("eight words are twice four") };
-            put([changes(low), changes(high)], place);
+            put(changes(block), place);
         }
         if let (Some(last), Some(place)) = (rest.last(), places.next()) {
             // Repeating the last bit is no change.
             let mut block = [(last.cast_signed() >> 63).cast_unsigned(); BLOCK];
             block[..rest.len()].copy_from_slice(rest);
-            let [low, high] = block.as_chunks().0 else { unreachable!("eight words are twice four") };
-            put([changes(low), changes(high)], place);
+            put(changes(&block), place);
         }
+        self.words = words.len();
     }
 
     /// Finds the changes of at most `GROUP` words, in whole blocks, as numbers of 32 bits that hold the first block in the
@@ -119,7 +121,6 @@ impl Changes {
     pub(crate) fn find_high_first(&mut self, numbers: &[u32]) {
         let (these, rest) = numbers[1..].as_chunks::<{ BLOCK * 2 }>();
         assert!(these.len() <= GROUP / BLOCK && rest.is_empty(), "no whole blocks, or more than a group");
-        self.words = these.len() * BLOCK;
         let before = numbers.as_chunks::<{ BLOCK * 2 }>().0;
         let swap = _mm256_broadcastsi128_si256(_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
         for ((these, before), place) in these.iter().zip(before).zip(self.blocks()) {
@@ -132,10 +133,12 @@ impl Changes {
             });
             put(bytes, place);
         }
+        self.words = these.len() * BLOCK;
     }
 
     /// For each block the place of its bytes, and of its mask.
-    fn blocks(&mut self) -> impl Iterator<Item = (&mut [MaybeUninit<u8>; BLOCK_BYTES], &mut u64)> {
+    #[inline]
+    fn blocks(&mut self) -> Zip<IterMut<'_, [MaybeUninit<u8>; BLOCK_BYTES]>, IterMut<'_, u64>> {
         self.bytes.as_chunks_mut().0.iter_mut().zip(&mut self.loud)
     }
 
