@@ -46,7 +46,7 @@ pub(crate) enum Cached {
 ///
 /// The first bit is at `position`; `open` is the bit before it. `density` is what is expected, and then what was
 /// found. Exactly the first places, as many as are said to be, hold boundaries afterwards.
-#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only tiers of x86-64 take the hint"))]
 pub(crate) fn scan_base64(
     tier: Verified,
     text: &[u8],
@@ -65,7 +65,7 @@ pub(crate) fn scan_base64(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
-        Tier::Avx2 => unsafe { avx2::scan_base64(tier, tiles, open, position, room) },
+        Tier::Avx2 => unsafe { avx2::scan_base64(tier, tiles, open, position, density, room) },
         #[cfg(target_arch = "aarch64")]
         Tier::Neon => by_words(tier, tiles, open, position, density, room),
         _ => portable::scan_base64(tiles, open, position, room),
@@ -159,21 +159,25 @@ mod tests {
 
     /// Every kernel, wherever the room is, writes nothing but boundaries before the end of them, and nothing outside.
     #[test]
-    fn the_room_may_begin_anywhere_and_be_cached_or_not() {
+    fn the_room_may_begin_anywhere_and_anything_be_expected_of_it() {
         const CANARY: u64 = 0xdead_beef_dead_beef;
         let mut all = vec![MaybeUninit::new(CANARY); TILES * TILE_ROOM + 32];
         let line = all.as_ptr().align_offset(64);
         for odds in [0, 1, 8, 60, 90, 128, 200, 255, 256] {
             let (text, boundaries) = text(odds);
             for tier in Tier::available().map(|tier| tier.verify().expect("available")) {
-                for (cached, behind) in [(Cached::Yes, 3), (Cached::Maybe, 3), (Cached::No, 0)]
-                    .into_iter()
-                    .chain((1..8).map(|behind| (Cached::No, behind)))
+                for (cached, behind, mut density) in [
+                    (Cached::Yes, 3, Density::Sparse),
+                    (Cached::Yes, 3, Density::Dense),
+                    (Cached::Maybe, 3, Density::Middling),
+                    (Cached::No, 0, Density::Dense),
+                ]
+                .into_iter()
+                .chain((1..8).map(|behind| (Cached::No, behind, Density::Sparse)))
                 {
                     let range = line + behind..line + behind + TILES * TILE_ROOM;
                     all.fill(MaybeUninit::new(CANARY));
-                    let reached =
-                        scan_base64(tier, &text, false, 0, cached, &mut Density::default(), &mut all[range.clone()]);
+                    let reached = scan_base64(tier, &text, false, 0, cached, &mut density, &mut all[range.clone()]);
                     // SAFETY: all were initialised.
                     #[expect(unsafe_code)]
                     let values: Vec<u64> = all.iter().map(|place| unsafe { place.assume_init() }).collect();

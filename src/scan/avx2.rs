@@ -15,6 +15,7 @@ use std::iter::Zip;
 use std::mem::MaybeUninit;
 use std::slice::IterMut;
 
+use super::Density;
 use super::places::places;
 use crate::decode::TILE_WORDS;
 
@@ -43,17 +44,24 @@ pub(super) fn count_ones(words: &[u64]) -> u64 {
 
 /// See [`super::scan`] for the contract.
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-pub(super) fn scan(words: &[u64], open: bool, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
+pub(super) fn scan(
+    words: &[u64],
+    open: bool,
+    position: u64,
+    density: &mut Density,
+    room: &mut [MaybeUninit<u64>],
+) -> usize {
     let mut before = if open { u64::MAX } else { 0 };
     let mut position = position;
     let mut count = 0;
-    let mut changes = Changes::new();
+    let mut changes = Changes::new(*density);
     for group in words.chunks(GROUP) {
         changes.find(group, before);
         count += changes.write::<false>(position, &mut room[count..]);
         before = group[group.len() - 1];
         position += group.len() as u64 * 64;
     }
+    *density = changes.density();
     count
 }
 
@@ -72,15 +80,21 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// None yet, of words as dense as that.
     #[inline]
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new(density: Density) -> Self {
         Self {
             bytes: [const { MaybeUninit::uninit() }; _],
             loud: [0; _],
             list: [const { MaybeUninit::uninit() }; _],
             words: 0,
-            dense: false,
+            dense: density == Density::Dense,
         }
+    }
+
+    /// How dense the last words were.
+    pub(crate) const fn density(&self) -> Density {
+        if self.dense { Density::Dense } else { Density::Sparse }
     }
 
     /// Finds the changes of at most `GROUP` words; `before` is the word before them.

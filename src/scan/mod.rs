@@ -42,7 +42,7 @@ pub(crate) enum Density {
     Dense,
 }
 
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only avx512 takes the hint"))]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only tiers of x86-64 take the hint"))]
 impl Density {
     /// That of so many boundaries in so many words.
     pub(crate) const fn of(boundaries: usize, words: usize) -> Self {
@@ -198,7 +198,7 @@ impl<P: Places> Sink for Scanner<'_, P> {
 /// `room` has at least 64 places for each word. Bit 0 of the first word is at `position`; `open` is the bit before
 /// it. `density` is what is expected, and then what was found. Exactly the first places, as many as are returned, hold
 /// boundaries afterwards.
-#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only avx512 takes the hint"))]
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only tiers of x86-64 take the hint"))]
 pub(crate) fn scan(
     tier: Verified,
     words: &[u64],
@@ -216,7 +216,7 @@ pub(crate) fn scan(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
-        crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, room) },
+        crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, density, room) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
         #[expect(unsafe_code)]
