@@ -75,7 +75,7 @@ pub(crate) struct Changes {
     list: [MaybeUninit<u16>; GROUP * 8 + 4],
     /// How many words were put.
     words: usize,
-    /// Whether most bytes of the words before these were not zero.
+    /// Whether too many bytes of the last words were not zero for a list to pay.
     dense: bool,
 }
 
@@ -163,29 +163,39 @@ impl Changes {
     pub(crate) fn write<const HIGH_FIRST: bool>(&mut self, position: u64, room: &mut [MaybeUninit<u64>]) -> usize {
         assert!(room.len() >= self.words * 64, "too little room for boundaries");
         let places = &PLACES[usize::from(HIGH_FIRST)].0;
-        if self.dense {
-            // SAFETY: by the assertion.
-            let count = unsafe { self.write_all(places, position, room) };
-            self.dense = count > self.words * 8;
-            count
-        } else {
-            let listed = self.list();
-            self.dense = listed * 2 > self.words * LISTED;
-            // SAFETY: by the assertion; the list was just made.
-            unsafe { self.write_listed(listed, places, position, room) }
+        let most = self.words * LISTED / 2;
+        // Where the words before were dense, nothing is listed in vain.
+        let listed = if self.dense && self.loud() > most { None } else { self.list(most) };
+        self.dense = listed.is_none();
+        // SAFETY: by the assertion; what is listed was listed just now.
+        unsafe {
+            match listed {
+                Some(listed) => self.write_listed(listed, places, position, room),
+                None => self.write_all(places, position, room),
+            }
         }
     }
 
-    /// Lists the bytes that are not zero, and returns how many there are.
+    /// How many bytes are not zero.
+    #[inline]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn loud(&self) -> usize {
+        self.loud[..self.words.div_ceil(BLOCK)].iter().map(|loud| loud.count_ones() as usize).sum()
+    }
+
+    /// Lists the bytes that are not zero, and returns how many there are. Nothing if there are more than `most`.
     #[inline]
     #[target_feature(enable = "bmi1,popcnt")]
-    fn list(&mut self) -> usize {
+    fn list(&mut self, most: usize) -> Option<usize> {
         let mut listed = 0;
         let blocks = &self.loud[..self.words.div_ceil(BLOCK)];
         for (&loud, first) in blocks.iter().zip((0u16..).step_by(BLOCK_BYTES)) {
             let mut loud = loud;
             let mut at = listed;
             listed += loud.count_ones() as usize;
+            if listed > most {
+                return None;
+            }
             while at < listed {
                 for i in 0..4 {
                     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
@@ -198,7 +208,7 @@ impl Changes {
                 at += 4;
             }
         }
-        listed
+        Some(listed)
     }
 
     /// Writes the changes of the first so many bytes on the list.
