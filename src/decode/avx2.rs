@@ -7,8 +7,8 @@
 
 use std::arch::x86_64::*;
 
-use super::alphabet::BASE64_SYMBOLS;
-use super::{Aligned, TILE_WORDS, steps};
+use super::alphabet::{BASE64_SYMBOLS, Class};
+use super::{Aligned, Alphabet, TILE_WORDS, steps};
 
 /// Symbols of one step, which are 24 bytes of bits.
 const STEP: usize = 32;
@@ -55,16 +55,10 @@ const TO_VALUE: [u8; 16] = {
 
 /// What to add to a byte, by its bucket, so that symbols come below 64, and nothing else does.
 const CHECK: [u8; 16] = {
-    let mut is_symbol = [false; 256];
-    let mut value = 0;
-    while value < 64 {
-        is_symbol[BASE64_SYMBOLS[value] as usize] = true;
-        value += 1;
-    }
     let mut table = [0; 16];
     let mut number = 0;
     while number < 16 {
-        while !tells_apart(table[number], number, &is_symbol) {
+        while !tells_apart(table[number], number) {
             table[number] = table[number].checked_add(1).expect("no number tells symbols from others");
         }
         number += 1;
@@ -73,10 +67,11 @@ const CHECK: [u8; 16] = {
 };
 
 /// Whether of the bytes in a bucket the symbols are below 64 with that added, and the others are not.
-const fn tells_apart(added: u8, number: usize, is_symbol: &[bool; 256]) -> bool {
+const fn tells_apart(added: u8, number: usize) -> bool {
     let mut byte = 0u8;
     loop {
-        if bucket(byte) == number && (byte.wrapping_add(added) < 64) != is_symbol[byte as usize] {
+        let is_symbol = matches!(Alphabet::Base64.classes()[byte as usize], Class::Symbol);
+        if bucket(byte) == number && (byte.wrapping_add(added) < 64) != is_symbol {
             return false;
         }
         byte = match byte.checked_add(1) {
@@ -110,8 +105,7 @@ pub(crate) const SPARE: usize = 1;
 pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
     let steps = symbols.as_chunks::<STEP>().0;
     assert!(numbers.len() >= steps.len() * STEP_NUMBERS + SPARE, "too little room for bits");
-    let (aside, to_value, packing) = (both(ASIDE), both(TO_VALUE), both(PACKING));
-    let check = both(CHECK);
+    let (aside, check, to_value, packing) = (both(ASIDE), both(CHECK), both(TO_VALUE), both(PACKING));
     let (pairs, fours) = (_mm256_set1_epi16(0x0140), _mm256_set1_epi32(0x0001_1000));
     let mut checked = _mm256_setzero_si256();
     let mut step = |i: usize, symbols: &[u8; STEP]| {
@@ -133,13 +127,13 @@ pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
             _mm_storeu_si128(place.add(STEP_NUMBERS / 2).cast(), _mm256_extracti128_si256::<1>(packed));
         }
     };
-    let (pairs, rest) = steps.as_chunks::<2>();
-    for (i, [first, second]) in pairs.iter().enumerate() {
+    let (twos, rest) = steps.as_chunks::<2>();
+    for (i, [first, second]) in twos.iter().enumerate() {
         step(2 * i, first);
         step(2 * i + 1, second);
     }
     if let [last] = rest {
-        step(2 * pairs.len(), last);
+        step(2 * twos.len(), last);
     }
     _mm256_testz_si256(checked, _mm256_set1_epi8(!63)) == 1
 }

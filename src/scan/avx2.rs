@@ -17,7 +17,7 @@ use std::slice::IterMut;
 
 use super::Density;
 use super::places::places;
-use crate::decode::TILE_WORDS;
+use crate::decode::{Aligned, TILE_WORDS};
 
 /// Words that are taken together: as many as decoding makes at once.
 const GROUP: usize = TILE_WORDS;
@@ -29,12 +29,8 @@ const BLOCK_BYTES: usize = BLOCK * 8;
 /// If more than this many bytes of sixteen hold boundaries, a list of them does not pay.
 const LISTED: usize = 10;
 
-/// The places of each byte's ones, counted from either end.
-static PLACES: [Places; 2] = [Places(places(false)), Places(places(true))];
-
-/// Begins with a cache line, so that no entry lies in two.
-#[repr(align(64))]
-struct Places([[u8; 8]; 256]);
+/// The places of each byte's ones, counted from either end. No entry lies in two cache lines.
+static PLACES: [Aligned<[[u8; 8]; 256]>; 2] = [Aligned(places(false)), Aligned(places(true))];
 
 /// The number of ones: the portable code, for which the compiler finds shuffles here.
 #[target_feature(enable = "avx2")]
@@ -66,9 +62,8 @@ pub(super) fn scan(
 }
 
 /// The bits of some words that differ from the bit before them, as bytes in block order.
-#[repr(C, align(64))]
 pub(crate) struct Changes {
-    bytes: [MaybeUninit<u8>; GROUP * 8],
+    bytes: Aligned<[MaybeUninit<u8>; GROUP * 8]>,
     /// For each block a mask of the bytes that are not zero.
     loud: [u64; GROUP / BLOCK],
     /// Their numbers.
@@ -84,7 +79,7 @@ impl Changes {
     #[inline]
     pub(crate) fn new(density: Density) -> Self {
         Self {
-            bytes: [const { MaybeUninit::uninit() }; _],
+            bytes: Aligned([const { MaybeUninit::uninit() }; _]),
             loud: [0; _],
             list: [const { MaybeUninit::uninit() }; _],
             words: 0,
@@ -153,7 +148,7 @@ impl Changes {
     /// For each block the place of its bytes, and of its mask.
     #[inline]
     fn blocks(&mut self) -> Zip<IterMut<'_, [MaybeUninit<u8>; BLOCK_BYTES]>, IterMut<'_, u64>> {
-        self.bytes.as_chunks_mut().0.iter_mut().zip(&mut self.loud)
+        self.bytes.0.as_chunks_mut().0.iter_mut().zip(&mut self.loud)
     }
 
     /// Writes the positions of the changes to the start of `room`, which has 64 places for each word, and returns how many
@@ -232,7 +227,7 @@ impl Changes {
             // which there are as many for each byte.
             unsafe {
                 let number = usize::from(number.assume_init());
-                let byte = self.bytes.get_unchecked(number).assume_init();
+                let byte = self.bytes.0.get_unchecked(number).assume_init();
                 let bases = _mm256_set1_epi64x((position + number as u64 * 8).cast_signed());
                 let places = &places[usize::from(byte)];
                 let low = _mm_loadu_si32(places.as_ptr().cast());
@@ -267,7 +262,7 @@ impl Changes {
         let start = room.as_mut_ptr().cast::<u64>();
         let mut out = start;
         let mut bases = _mm256_set1_epi64x(position.cast_signed());
-        for byte in &self.bytes[..self.words * 8] {
+        for byte in &self.bytes.0[..self.words * 8] {
             // SAFETY: the byte was put, and its eight places are loaded. Those before it have taken at most eight each, of
             // which there are as many for each byte.
             unsafe {

@@ -214,7 +214,7 @@ pub(crate) fn scan(
         #[expect(unsafe_code)]
         crate::Tier::Avx512 => unsafe { avx512::scan(words, open, position, density, room) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a verified tier's instructions are there; the room is what the contract asks for.
+        // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
         crate::Tier::Avx2 => unsafe { avx2::scan(words, open, position, density, room) },
         #[cfg(target_arch = "aarch64")]

@@ -1,4 +1,4 @@
-//! Where the ones of a byte are, for kernels that write the positions of a dense word byte by byte.
+//! Where the ones of a byte are, for kernels that write positions byte by byte.
 
 /// For each byte, the places of its ones, to the front, counted from the highest bit or from the lowest.
 pub(super) const fn places(high_first: bool) -> [[u8; 8]; 256] {
