@@ -20,7 +20,7 @@ pub use csv::Csv;
 pub use json::{Json, Ndjson};
 pub use text::Text;
 
-use crate::{ByteRange, Geometry};
+use crate::{BlockSize, ByteRange, Extent, Geometry};
 
 /// Sums over a list of extents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,23 @@ impl Totals {
         self.merge(&sums);
     }
 
+    /// Adds extents, none of them empty, that touch no block which earlier ones touched, nor a last block that is partial:
+    /// the same as [`add_all`](Self::add_all) of their ranges, at a fraction of the cost.
+    pub fn add_whole(&mut self, extents: &[Extent], block_size: BlockSize) {
+        let (mut changed_blocks, mut longest_blocks) = (0, 0);
+        for extent in extents {
+            changed_blocks += extent.len_blocks();
+            longest_blocks = extent.len_blocks().max(longest_blocks);
+        }
+        let log2 = block_size.log2();
+        self.merge(&Self {
+            extents: extents.len() as u64,
+            changed_blocks,
+            changed_bytes: changed_blocks << log2,
+            longest_bytes: longest_blocks << log2,
+        });
+    }
+
     /// Adds the sums over a list none of whose blocks was counted here.
     pub fn merge(&mut self, other: &Self) {
         self.extents += other.extents;
@@ -91,7 +108,7 @@ pub trait ExtentFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BlockSize, VirtualSize};
+    use crate::VirtualSize;
 
     fn write(format: &dyn ExtentFormat, early: bool) -> String {
         let virtual_size = Some(VirtualSize::new(300_000).expect("not 0"));
@@ -109,6 +126,22 @@ mod tests {
         }
         format.foot(&geometry, &totals, early, &mut to);
         String::from_utf8(to).expect("text")
+    }
+
+    #[test]
+    fn whole_extents_count_as_their_ranges_do() {
+        let extents: Vec<Extent> = (0..1000).map(|i| Extent::new(i * 9 + i % 3, i * 9 + 4 + i % 5)).collect();
+        for log2 in [9, 16, 30] {
+            let geometry = Geometry { block_size: BlockSize::new(1 << log2).expect("a size"), virtual_size: None };
+            let mut ranges = Vec::new();
+            geometry.byte_ranges(&extents, &mut ranges).expect("inside");
+            let [mut expected, mut found] = [Totals::default(); 2];
+            for (ranges, extents) in ranges.chunks(300).zip(extents.chunks(300)) {
+                expected.add_all(ranges, &geometry);
+                found.add_whole(extents, geometry.block_size);
+                assert_eq!(found, expected);
+            }
+        }
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! `cbt encode` and `cbt bits`: the bitmap written down again.
 
-use std::sync::Arc;
-
 use changed_blocks::{BitmapWriter, Encoding, Extent, Geometry, Prepare, Summary};
 
 use crate::args::{BitsArgs, EncodeArgs};
 use crate::failure::Failure;
-use crate::held::Room;
 use crate::input::Input;
 use crate::plan::scanner;
 use crate::run::{Render, RenderError, run};
-use crate::sink::{Sink, Target};
+use crate::sink::{Sink, State, Target};
 
 pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
     let scanner = scanner(&args.input)?;
@@ -66,7 +63,7 @@ impl Render for BitmapRender {
     type Prepare = Nothing;
     type Digest = Seen;
 
-    fn begin(&mut self, _geometry: &Geometry, _room: &Arc<Room>) -> Nothing {
+    fn begin(&mut self, _geometry: &Geometry, _state: State) -> Nothing {
         Nothing
     }
 

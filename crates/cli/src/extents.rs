@@ -1,18 +1,17 @@
 //! `cbt extents`: the byte ranges that changed.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
 use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Scanner, Summary, VirtualSize};
 
 use crate::args::{ExtentsArgs, Format, WindowArgs};
 use crate::failure::Failure;
-use crate::formatter::{Formatted, Formatter};
-use crate::held::Room;
+use crate::formatter::Formatter;
 use crate::human::Human;
 use crate::input::Input;
+use crate::ordered::in_order;
+use crate::packed::{HeldRanges, Packed, Part};
 use crate::plan::scanner;
+use crate::prepare::{Desk, Prepared, Preparer};
 use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
 
@@ -54,30 +53,72 @@ impl Listing {
 
     /// Writes the list of what changed in the input.
     pub(crate) fn run(&self, scanner: &Scanner, input: &mut Input, target: Target) -> Result<(), Failure> {
+        let desk = Desk::new();
         run(scanner, input, target, || {
-            let (format, window) = (&*self.format, self.window);
-            let geometry = Geometry::default();
-            let formatter = Formatter { format, geometry, window, shared: Arc::default(), room: Arc::default() };
-            ExtentsRender { formatter, totals: Totals::default(), begun: false }
+            let formatter = Formatter { format: &*self.format, geometry: Geometry::default(), window: self.window };
+            ExtentsRender { formatter, desk: &desk, held: HeldRanges::new(), totals: Totals::default(), begun: false }
         })
     }
 }
 
 struct ExtentsRender<'f> {
     formatter: Formatter<'f>,
+    desk: &'f Desk,
+    /// Those that cannot be written yet.
+    held: HeldRanges,
     totals: Totals,
     /// Whether anything was written, so that a separator comes first.
     begun: bool,
 }
 
+impl ExtentsRender<'_> {
+    /// Takes extents that were to be held: most likely, they still are.
+    fn hold(&mut self, packed: &Packed, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        if packed.is_empty() {
+            return Ok(());
+        }
+        self.held.append(packed);
+        if to.state() == State::Holding {
+            if !self.held.are_too_many() {
+                return Ok(());
+            }
+            self.desk.set(to.overflow()?);
+        }
+        let held = self.take_held();
+        if to.state() == State::Flowing {
+            // On this thread alone: the others may be waiting for it.
+            let mut text = Vec::new();
+            for part in held.parts() {
+                self.formatter.lines(&part, &mut text);
+                self.write(&text, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_held(&mut self) -> HeldRanges {
+        std::mem::replace(&mut self.held, HeldRanges::new())
+    }
+
+    /// Writes some lines, with a separator between them and those before.
+    fn write(&mut self, text: &[u8], to: &mut Sink<'_>) -> Result<(), RenderError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let separator = if self.begun { self.formatter.format.separator() } else { b"" };
+        self.begun = true;
+        Ok(to.put(&[separator, text])?)
+    }
+}
+
 impl<'f> Render for ExtentsRender<'f> {
-    type Prepare = Formatter<'f>;
+    type Prepare = Preparer<'f>;
     type Digest = Totals;
 
-    fn begin(&mut self, geometry: &Geometry, room: &Arc<Room>) -> Formatter<'f> {
+    fn begin(&mut self, geometry: &Geometry, state: State) -> Preparer<'f> {
         self.formatter.geometry = *geometry;
-        self.formatter.room = room.clone();
-        self.formatter.clone()
+        self.desk.set(state);
+        Preparer { formatter: self.formatter, desk: self.desk }
     }
 
     fn head(&self, totals: Option<&Totals>) -> Vec<u8> {
@@ -86,27 +127,22 @@ impl<'f> Render for ExtentsRender<'f> {
         head
     }
 
-    fn extents(&mut self, _extents: &[Extent], part: Formatted, to: &mut Sink<'_>) -> Result<(), RenderError> {
-        let Formatter { format, shared, .. } = &self.formatter;
-        if let Some(error) = part.failed {
+    fn extents(&mut self, _extents: &[Extent], mut part: Prepared, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        if let Some(error) = part.failed.take() {
             return Err(error.into());
         }
         self.totals.merge(&part.totals);
-        if !part.is_empty() {
-            if self.begun {
-                to.put(format.separator())?;
-            }
-            self.begun = true;
-            match &*part.kept {
-                [] => to.put(&part.text)?,
-                kept => to.put_kept(kept)?,
-            }
-            if to.state() == State::Discarding {
-                shared.discarding.store(true, Ordering::Relaxed);
-            }
-        }
-        shared.give_back(part);
+        self.hold(&part.packed, to)?;
+        self.write(&part.text, to)?;
+        self.desk.give_back(part);
         Ok(())
+    }
+
+    fn write_held(&mut self, to: &mut Sink<'_>) -> Result<(), RenderError> {
+        let held = self.take_held();
+        let formatter = self.formatter;
+        let lines = |part: &Part<'_>, text: &mut Vec<u8>| formatter.lines(part, text);
+        in_order(&held.parts(), lines, |text| self.write(text, to))
     }
 
     fn end(&mut self, summary: &Summary, _to: &mut Sink<'_>) -> Result<(), RenderError> {

@@ -2,12 +2,10 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use changed_blocks::{Error, Extent, Geometry, ParallelVisitor, Prepare, Scanner, Summary};
 
 use crate::failure::Failure;
-use crate::held::Room;
 use crate::input::Input;
 use crate::progress::Progress;
 use crate::sink::{Sink, State, Target};
@@ -19,8 +17,8 @@ pub(crate) trait Render: Send {
     /// What two passes over the same input must agree on.
     type Digest: PartialEq + Sync;
 
-    /// Is told what turns blocks into bytes, and where output can be kept, before the first extents.
-    fn begin(&mut self, geometry: &Geometry, room: &Arc<Room>) -> Self::Prepare;
+    /// Is told what turns blocks into bytes, and what becomes of output at first, before the first extents.
+    fn begin(&mut self, geometry: &Geometry, state: State) -> Self::Prepare;
 
     /// What comes first. An earlier pass's digest is given where there was one.
     fn head(&self, _digest: Option<&Self::Digest>) -> Vec<u8> {
@@ -37,6 +35,11 @@ pub(crate) trait Render: Send {
 
     /// What remains once all extents were seen.
     fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError>;
+
+    /// Writes what was held elsewhere than by the sink, if it still is.
+    fn write_held(&mut self, _to: &mut Sink<'_>) -> Result<(), RenderError> {
+        Ok(())
+    }
 
     /// What comes last. `head_knew` tells whether the head was given a digest.
     fn foot(&self, _head_knew: bool) -> Vec<u8> {
@@ -73,7 +76,7 @@ pub(crate) fn run<R: Render>(
     mut target: Target,
     make: impl Fn() -> R,
 ) -> Result<(), Failure> {
-    let mut sink = Sink::holding(&mut target, Room::new(), input.is_rereadable());
+    let mut sink = Sink::holding(&mut target, input.is_rereadable());
     let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
     if sink.state() == State::Discarding {
         let digest = first.digest();
@@ -103,13 +106,7 @@ fn pass<R: Render>(
     let refuse = |error| Failure::Bitmap { input: name.clone(), error };
     let finished = match outcome.map_err(refuse)? {
         ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(summary) => {
-            let end = render.end(&summary, sink);
-            let held = sink.state() == State::Holding;
-            let head = if held { render.head(Some(&render.digest())) } else { Vec::new() };
-            let foot = render.foot(held || earlier.is_some());
-            end.and_then(|()| Ok(sink.finish(&head, &foot)?)).map(|()| summary)
-        }
+        ControlFlow::Continue(summary) => finish(&mut render, &summary, sink, earlier.is_some()).map(|()| summary),
     };
     match finished {
         Ok(summary) => Ok((render, summary)),
@@ -117,6 +114,22 @@ fn pass<R: Render>(
         Err(RenderError::Bitmap(error)) => Err(refuse(error)),
         Err(RenderError::Usage { message, hint }) => Err(Failure::Usage { message, hint }),
     }
+}
+
+/// What is done when all extents have been seen. `head_knew` tells whether an earlier pass's digest was known.
+fn finish<R: Render>(
+    render: &mut R,
+    summary: &Summary,
+    sink: &mut Sink<'_>,
+    head_knew: bool,
+) -> Result<(), RenderError> {
+    render.end(summary, sink)?;
+    let held = sink.state() == State::Holding;
+    if held {
+        sink.release(render.head(Some(&render.digest())));
+        render.write_held(sink)?;
+    }
+    Ok(sink.finish(&render.foot(held || head_knew))?)
 }
 
 struct Pass<'p, 's, 't, R: Render> {
@@ -131,7 +144,7 @@ impl<R: Render> ParallelVisitor for &mut Pass<'_, '_, '_, R> {
     type Break = RenderError;
 
     fn begin(&mut self, geometry: &Geometry) -> R::Prepare {
-        let prepare = self.render.begin(geometry, self.sink.room());
+        let prepare = self.render.begin(geometry, self.sink.state());
         self.sink.begin(self.render.head(self.earlier));
         prepare
     }

@@ -8,14 +8,15 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::held::{HOLD, Held, Kept, Room};
+use crate::held::{Held, SMALL_BYTES};
 use crate::staged::{Destination, Staged};
 
+/// How many bytes of output are held at the most.
+const HOLD: usize = 32 << 20;
 /// How much is written at a time where output flows.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = SMALL_BYTES;
 
 /// Where output goes to.
 pub(crate) struct Target {
@@ -105,31 +106,20 @@ pub(crate) struct Sink<'t> {
     state: State,
     rereadable: bool,
     /// What comes first, until it is written or something better is known.
-    early_head: Vec<u8>,
-    held: Held,
-    /// What is to be written at once, when output flows.
-    gathered: Vec<u8>,
+    head: Vec<u8>,
+    /// What is to be written in one go: all of it while output is held back, some of it when output flows.
+    gathered: Held<u8>,
 }
 
 impl<'t> Sink<'t> {
     /// A sink that holds back, for a first run.
-    pub(crate) fn holding(target: &'t mut Target, room: Room, rereadable: bool) -> Self {
-        Self { rereadable, ..Self::new(target, room, State::Holding) }
+    pub(crate) const fn holding(target: &'t mut Target, rereadable: bool) -> Self {
+        Self { target, state: State::Holding, rereadable, head: Vec::new(), gathered: Held::new(HOLD) }
     }
 
     /// A sink that writes as it goes, for a second run.
-    pub(crate) fn flowing(target: &'t mut Target) -> Self {
-        Self::new(target, Room::default(), State::Flowing)
-    }
-
-    fn new(target: &'t mut Target, room: Room, state: State) -> Self {
-        let held = Held::new(room);
-        Self { target, state, rereadable: false, early_head: Vec::new(), held, gathered: Vec::new() }
-    }
-
-    /// Where what will be put here can be kept.
-    pub(crate) const fn room(&self) -> &Arc<Room> {
-        self.held.room()
+    pub(crate) const fn flowing(target: &'t mut Target) -> Self {
+        Self { target, state: State::Flowing, rereadable: false, head: Vec::new(), gathered: Held::new(HOLD) }
     }
 
     /// What a failed write means.
@@ -143,7 +133,7 @@ impl<'t> Sink<'t> {
 
     /// Says what comes first if output flows before all is known.
     pub(crate) fn begin(&mut self, head: Vec<u8>) {
-        self.early_head = head;
+        self.head = head;
     }
 
     /// Whether what is written now can be seen at once.
@@ -151,74 +141,64 @@ impl<'t> Sink<'t> {
         self.state == State::Flowing && self.target.is_terminal()
     }
 
-    /// Writes what is held, with the head before it if nothing was written so far, and the foot after it.
-    pub(crate) fn finish(&mut self, head: &[u8], foot: &[u8]) -> io::Result<()> {
+    /// Lets what was held back flow, since the run has succeeded. This comes first.
+    pub(crate) fn release(&mut self, head: Vec<u8>) {
+        self.head = head;
+        self.state = State::Flowing;
+    }
+
+    /// Writes what was not written so far, and the foot after it.
+    pub(crate) fn finish(&mut self, foot: &[u8]) -> io::Result<()> {
+        match self.state {
+            State::Discarding => Ok(()),
+            State::Holding | State::Flowing => self.write_through(&[foot]),
+        }
+    }
+
+    /// Writes a copy of these bytes, one behind the other.
+    pub(crate) fn put(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let len = self.gathered.all().len() + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        if self.state == State::Holding && len > HOLD {
+            self.overflow()?;
+        }
         match self.state {
             State::Discarding => return Ok(()),
-            State::Holding => self.early_head = head.to_vec(),
-            State::Flowing => {}
+            State::Flowing if len > PIECE => return self.write_through(pieces),
+            State::Holding | State::Flowing => {}
         }
-        self.write_through(foot)
-    }
-
-    /// Writes a copy of these bytes.
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.state_for(bytes.len())? {
-            State::Holding => self.held.copy(bytes),
-            State::Flowing => self.flow(bytes)?,
-            State::Discarding => {}
-        }
+        pieces.iter().for_each(|piece| self.gathered.push(piece));
         Ok(())
     }
 
-    /// Writes what is in the room already.
-    pub(crate) fn put_kept(&mut self, kept: &[Kept]) -> io::Result<()> {
-        match self.state_for(kept.iter().map(|piece| piece.len()).sum())? {
-            State::Holding => self.held.take(kept),
-            State::Flowing => kept.iter().try_for_each(|piece| self.flow(piece))?,
-            State::Discarding => {}
-        }
-        Ok(())
-    }
-
-    /// What is to be done with so much more: from when there is too much to be held on, something else.
-    fn state_for(&mut self, len: usize) -> io::Result<State> {
-        if self.state == State::Holding && self.held.len() + len > HOLD {
+    /// Says that there is more than can be held, here or elsewhere. Returns what is to be done with all of it.
+    pub(crate) fn overflow(&mut self) -> io::Result<State> {
+        if self.state == State::Holding {
             if self.rereadable {
                 self.state = State::Discarding;
-                self.held.clear();
+                self.gathered.clear();
             } else {
                 self.state = State::Flowing;
-                self.write_through(b"")?;
+                self.write_through(&[])?;
             }
         }
         Ok(self.state)
     }
 
-    fn flow(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.gathered.len() + bytes.len() > PIECE {
-            return self.write_through(bytes);
-        }
-        self.gathered.extend_from_slice(bytes);
-        Ok(())
-    }
-
     /// Writes all that was not written so far, and these bytes behind it.
-    fn write_through(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let head = [&*self.early_head, &*self.gathered].into_iter();
-        let mut slices: Vec<IoSlice<'_>> =
-            head.chain(self.held.pieces()).chain([bytes]).filter(|bytes| !bytes.is_empty()).map(IoSlice::new).collect();
+    fn write_through(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let before = [&*self.head, self.gathered.all()];
+        let all = before.iter().chain(pieces).filter(|piece| !piece.is_empty());
+        let mut slices: Vec<IoSlice<'_>> = all.map(|piece| IoSlice::new(piece)).collect();
         self.target.write_all_of(&mut slices)?;
-        self.early_head.clear();
+        self.head.clear();
         self.gathered.clear();
-        self.held.clear();
         Ok(())
     }
 }
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.put(bytes)?;
+        self.put(&[bytes])?;
         Ok(bytes.len())
     }
 

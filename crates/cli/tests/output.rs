@@ -277,7 +277,7 @@ fn the_name_of_standard_output_is_standard_output() {
     }
 }
 
-/// A run to `target` that has been given enough for a list of more than 32 MiB, and waits for the rest.
+/// A run to `target` that has been given enough for a list of more than is held back, and waits for the rest.
 fn run_in_its_middle(target: &Path) -> Child {
     let mut child = cbt(["extents", "-o", text(target)]).stdin(Stdio::piped()).spawn().expect("starts");
     let pipe = child.stdin.as_mut().expect("piped");

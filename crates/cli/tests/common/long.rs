@@ -13,7 +13,7 @@ impl LongList {
     pub(crate) const HUGE: Self = Self { bytes: 3_000_001 };
     /// 2 MB of base64 text, a list of 6,000,004 lines, 113 MB: from a stream, more than is read before output flows.
     pub(crate) const MIDDLE: Self = Self { bytes: 1_500_001 };
-    /// 1 MB of base64 text, a list of 3,000,004 lines, 56 MB: also more than the 32 MiB that are held back.
+    /// 1 MB of base64 text, a list of 3,000,004 lines, 56 MB: also more than the two million lines that are held back.
     pub(crate) const LARGE: Self = Self { bytes: 750_001 };
     /// A list of 1,600,000 lines, 29 MB: less than what is held back.
     pub(crate) const HELD: Self = Self { bytes: 400_000 };
