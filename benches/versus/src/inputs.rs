@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use changed_blocks::Extent;
 
-use densities::DENSITIES;
+use densities::{DENSITIES, Density};
 
 use crate::options::Options;
 
@@ -14,6 +14,12 @@ mod densities;
 /// What the size of the real bitmaps is called: 2.67 MiB each, a disk of 1 TiB.
 pub(crate) const REAL: &str = "real";
 const REAL_BITMAPS: [&str; 3] = ["database-hour", "development-day", "file-server-day"];
+
+/// What the size of the largest disk of XCP-ng, 16,381 GiB, is called.
+pub(crate) const LARGEST: &str = "largest disk";
+/// Bytes of the text of it, but for a few: none of them padding.
+const LARGEST_BYTES: usize = 44_731_040;
+const LARGEST_INPUT: &str = "1%-runs-of-4";
 
 /// One text, and what it says.
 pub(crate) struct Cell {
@@ -84,6 +90,12 @@ impl Cell {
         Self { size, input: input.to_owned(), text, bitmap, truth }
     }
 
+    fn made(bytes: usize, size: String, density: Density) -> Self {
+        let bitmap = density.bitmap(bytes / 4 * 3);
+        let text = base64_simd::STANDARD.encode_type::<Vec<u8>>(&bitmap);
+        Self::new(size, density.name, text, bitmap)
+    }
+
     /// The bytes of the list of extents.
     pub(crate) fn output_bytes(&self) -> usize {
         self.truth.runs as usize * size_of::<Extent>()
@@ -99,14 +111,17 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn cells(options: &Options) -> impl Iterator<Item = Result<Cell, String>> {
     let made = options.sizes.iter().flat_map(move |&bytes| {
         let wanted = DENSITIES.iter().filter(|density| options.wants_input(density.name));
-        wanted.map(move |density| {
-            let bitmap = density.bitmap(bytes / 4 * 3);
-            let text = base64_simd::STANDARD.encode_type::<Vec<u8>>(&bitmap);
-            Ok(Cell::new(size_name(bytes), density.name, text, bitmap))
-        })
+        wanted.map(move |&density| Ok(Cell::made(bytes, size_name(bytes), density)))
     });
     let real = REAL_BITMAPS.iter().filter(move |name| options.real && options.wants_input(name));
     made.chain(real.map(|name| real_bitmap(name)))
+}
+
+/// The cell for whole commands, if it is asked for.
+pub(crate) fn largest_disk(options: &Options) -> Option<Cell> {
+    let mut wanted = DENSITIES.into_iter().filter(|density| density.name == LARGEST_INPUT);
+    let density = wanted.find(|density| options.largest && options.wants_input(density.name))?;
+    Some(Cell::made(LARGEST_BYTES, LARGEST.to_owned(), density))
 }
 
 fn real_bitmap(name: &str) -> Result<Cell, String> {

@@ -8,6 +8,7 @@
 //! that has it, and is measured with run finders, from using it: `RUSTFLAGS='--cfg base64_turbo_backend="avx2"'`.
 
 mod ceiling;
+mod commands;
 mod inputs;
 mod machine;
 mod measure;
@@ -22,6 +23,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use commands::{CBT, COMMAND};
 use inputs::Cell;
 use measure::{Buffers, Candidate};
 use options::{Options, USAGE};
@@ -85,6 +87,9 @@ fn run(options: &Options) -> Result<(), String> {
             write(path, &results.to_csv())?;
         }
     }
+    if let Some(cell) = options.processes.then(|| inputs::largest_disk(options)).flatten() {
+        measure_commands(options, &cell, &mut results)?;
+    }
     let meanwhile = watch.stop();
     print!("{meanwhile}");
     machine.push_str(&meanwhile);
@@ -122,6 +127,19 @@ fn measure_cell(options: &Options, cell: &Cell, processes: &[Process], results: 
         }
     }
     Ok(())
+}
+
+fn measure_commands(options: &Options, cell: &Cell, results: &mut Results) -> Result<(), String> {
+    if !options.wants_candidate(COMMAND, CBT) {
+        return Ok(());
+    }
+    eprintln!("{} {}: {} runs", cell.size, cell.input, cell.truth.runs);
+    let file = TextFile::new(cell)?;
+    for (name, spread) in commands::measure(&commands::build()?, cell, file.path(), &options.effort)? {
+        results.0.push(Row::new(cell, COMMAND, name, spread));
+    }
+    let Some(path) = &options.csv else { return Ok(()) };
+    write(path, &results.to_csv())
 }
 
 fn candidates(options: &Options, cell: &Cell) -> Result<Vec<Candidate>, String> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::inputs::{self, REAL};
+use crate::inputs::{self, LARGEST, REAL};
 use crate::measure::Effort;
 
 pub(crate) const USAGE: &str = "\
@@ -11,13 +11,14 @@ Measures changed-blocks and its peers on the same inputs, checks that all agree,
 Usage: changed-blocks-versus [OPTIONS]
 
   --quick           few samples of a few inputs: shows that everything works; no figures to quote
-  --sizes LIST      lengths of the base64 text, for example 32k,2M,128M; the real bitmaps are the size \"real\"
+  --sizes LIST      lengths of the base64 text, for example 32k,2M,128M; the real bitmaps are the size \"real\", and
+                    \"largest disk\" is the one on which `cbt extents` is set against `cat`
   --inputs LIST     names of inputs, for example no-change,database-hour
   --only LIST       only candidates whose name or kind holds one of these, for example read,decode,ours
   --csv FILE        write the figures there, and beside it the machine (.machine.txt), a picture (.svg) and a
                     table for the README (.md)
   --from FILE       measure nothing: print, draw and tabulate an earlier --csv FILE again
-  --no-processes    leave out Python and Node";
+  --no-processes    leave out Python and Node, and whole commands";
 
 /// The sizes of the text that a full run measures: within L1, within L2, and in memory.
 const SIZES: [usize; 3] = [32 << 10, 2 << 20, 128 << 20];
@@ -29,6 +30,7 @@ const QUICK: [&str; 6] =
 pub(crate) struct Options {
     pub(crate) sizes: Vec<usize>,
     pub(crate) real: bool,
+    pub(crate) largest: bool,
     pub(crate) inputs: Vec<String>,
     pub(crate) only: Vec<String>,
     pub(crate) effort: Effort,
@@ -44,6 +46,7 @@ impl Options {
         let mut options = Self {
             sizes: SIZES.to_vec(),
             real: true,
+            largest: true,
             inputs: Vec::new(),
             only: Vec::new(),
             effort: Effort::FULL,
@@ -56,7 +59,13 @@ impl Options {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--quick" => quick = true,
-                "--sizes" => (options.sizes, options.real) = sizes(&value()?)?,
+                "--sizes" => {
+                    let (named, sizes): (Vec<String>, Vec<String>) =
+                        list(&value()?).into_iter().partition(|part| [REAL, LARGEST].contains(&part.as_str()));
+                    options.real = named.iter().any(|part| part == REAL);
+                    options.largest = named.iter().any(|part| part == LARGEST);
+                    options.sizes = sizes.iter().map(|part| size(part)).collect::<Result<_, _>>()?;
+                }
                 "--inputs" => options.inputs = list(&value()?),
                 "--only" => options.only = list(&value()?),
                 "--csv" => options.csv = Some(value()?.into()),
@@ -96,13 +105,6 @@ impl Options {
 
 fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-/// The sizes of a list, and whether the real bitmaps are among them.
-fn sizes(text: &str) -> Result<(Vec<usize>, bool), String> {
-    let (real, sizes): (Vec<String>, Vec<String>) = list(text).into_iter().partition(|part| part == REAL);
-    let sizes = sizes.iter().map(|part| size(part)).collect::<Result<Vec<usize>, String>>()?;
-    Ok((sizes, !real.is_empty()))
 }
 
 fn size(text: &str) -> Result<usize, String> {

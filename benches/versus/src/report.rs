@@ -1,9 +1,11 @@
 //! What is printed: ratios, rates, and where this library loses.
 
 use std::fmt::Write as _;
+use std::slice;
 
 use crate::ceiling::{COPY, FILL, READ};
-use crate::inputs::REAL;
+use crate::commands::{CAT, CBT, COMMAND};
+use crate::inputs::{LARGEST, REAL};
 use crate::ours::{APART, OURS, THREADS, VISIT};
 use crate::peers::decode::DECODE;
 use crate::peers::processes::PROCESS;
@@ -11,7 +13,7 @@ use crate::peers::runs::ASSEMBLED;
 use crate::results::{Group, Results, Row, ratio};
 
 /// The order in which kinds are listed.
-const KINDS: [&str; 10] = [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, PROCESS];
+const KINDS: [&str; 11] = [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, PROCESS, COMMAND];
 
 /// Cells of text, the first row being the head.
 type Table = Vec<Vec<String>>;
@@ -26,6 +28,12 @@ pub(crate) fn text(results: &Results) -> String {
     for size in results.sizes() {
         let _ = write!(text, "\n== {}: GB/s of text, median ± half the interquartile range\n\n", title(size));
         text.push_str(&aligned(&rates(&results.groups(size))));
+    }
+    for group in results.groups(LARGEST) {
+        text.push_str("\n== Whole commands: GB/s of text, from the page cache to /dev/null, on all threads\n\n");
+        text.push_str(&aligned(&rates(slice::from_ref(&group))));
+        let ratio = ratio(group.named(CBT), group.named(CAT));
+        let _ = writeln!(text, "\n{CBT} against {CAT}: {}", times(ratio));
     }
     let _ = write!(text, "\n== Where this library is behind\n\n{}", losses(results));
     text

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::ceiling::READ;
-use crate::inputs::Cell;
+use crate::inputs::{Cell, LARGEST};
 use crate::measure::Spread;
 use crate::ours::OURS;
 use crate::peers::decode::{DECODE, TURBO};
@@ -91,11 +91,11 @@ impl Results {
         rows.collect::<Result<Vec<Row>, String>>().map(Self)
     }
 
-    /// The sizes, in order.
+    /// The sizes, in order, but for that of whole commands.
     pub(crate) fn sizes(&self) -> Vec<&str> {
         let mut sizes: Vec<&str> = Vec::new();
         for row in &self.0 {
-            if !sizes.contains(&row.size.as_str()) {
+            if row.size != LARGEST && !sizes.contains(&row.size.as_str()) {
                 sizes.push(&row.size);
             }
         }
@@ -126,6 +126,10 @@ impl<'a> Group<'a> {
 
     pub(crate) fn first(&self, kind: &str) -> Option<&'a Row> {
         self.of_kind(kind).next()
+    }
+
+    pub(crate) fn named(&self, candidate: &str) -> Option<&'a Row> {
+        self.rows.iter().copied().find(|row| row.candidate == candidate)
     }
 
     pub(crate) fn best(&self, kind: &str) -> Option<&'a Row> {
