@@ -7,6 +7,7 @@ mod chunk;
 mod join;
 mod kept;
 mod outlet;
+mod pace;
 mod round;
 mod shares;
 mod turns;
@@ -20,7 +21,8 @@ pub(crate) use join::Joiner;
 pub(crate) use kept::LISTS;
 pub use outlet::Visitor;
 pub(crate) use outlet::{Call, Collect, Outlet};
-use round::{Bench, Pace, Round};
+use pace::Pace;
+use round::{Bench, Round};
 pub(crate) use visit::Prepared;
 pub use visit::{ParallelVisitor, Prepare};
 

@@ -12,17 +12,17 @@
 
 use std::mem;
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::chunk::{Chunk, ChunkEnd, Layout, Place};
 use super::join::{Ends, Fit, Seam};
 use super::kept::{LISTS, MARKS};
+use super::pace::Pace;
 use super::turns::Turns;
-use super::{Codec, Plan, SHORT_CHUNK, WORTH_MARKING};
+use super::{Codec, Plan, SHORT_CHUNK};
 use crate::Result;
-use crate::decode::TILE_SYMBOLS;
 use crate::scan::marks::Marks;
 use crate::scan::{Density, Places};
 use crate::source::{Input, Scratch};
@@ -109,40 +109,6 @@ pub(crate) struct Round<'r, I> {
     pub(super) limit: usize,
 }
 
-/// How chunks are dealt with: as suits one as dense as the last.
-pub(crate) struct Pace {
-    bytes: AtomicU64,
-    /// Whether boundaries are better marked and written to their place than copied there.
-    marks: AtomicBool,
-    /// The shortest and the longest.
-    bounds: Range<u64>,
-    /// How many boundaries a chunk is to have at the most, or so.
-    boundaries: usize,
-}
-
-impl Pace {
-    /// Begins with the longest.
-    pub(super) const fn new(bounds: Range<u64>, boundaries: usize) -> Self {
-        Self { bytes: AtomicU64::new(bounds.end), marks: AtomicBool::new(true), bounds, boundaries }
-    }
-
-    /// How long the next one is to be: no longer than `longest`, as long as there are not so many boundaries.
-    fn next(&self, longest: u64) -> u64 {
-        // Whole tiles: what is left of one takes longer than many of them.
-        let bytes = self.bytes.load(Ordering::Relaxed).min(longest);
-        (bytes / TILE_SYMBOLS as u64 * TILE_SYMBOLS as u64).max(self.bounds.start)
-    }
-
-    /// Takes note of how many boundaries so many bytes had.
-    pub(super) fn note(&self, bytes: u64, boundaries: usize) {
-        if bytes > 0 {
-            let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
-            self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
-            self.marks.store(boundaries as u64 * WORTH_MARKING >= bytes, Ordering::Relaxed);
-        }
-    }
-}
-
 /// A chunk that a thread has taken.
 struct Ticket {
     number: usize,
@@ -179,7 +145,7 @@ struct Running<'r, I, F> {
 impl<I: Input> Round<'_, I> {
     /// Whether the next chunk is better marked.
     fn marks(&self) -> bool {
-        Marks::are_for(self.plan.tier) && self.pace.marks.load(Ordering::Relaxed)
+        Marks::are_for(self.plan.tier) && self.pace.marks()
     }
 
     /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
