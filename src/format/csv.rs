@@ -14,6 +14,6 @@ impl ExtentFormat for Csv {
     }
 
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_pairs(ranges, b",", to);
+        push_pairs(ranges, b',', to);
     }
 }

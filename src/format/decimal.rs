@@ -27,16 +27,41 @@ static MULTIPLES: [u64; 256] = {
 };
 const MULTIPLE: u64 = 64 << 10;
 
+/// The digits of the first multiples and a line break, in the highest of eight bytes, and how many of these remain below
+/// one more that may come before.
+static LINE_ENDS: [(u64, u32); 16] = {
+    let mut table = [(0, 0); 16];
+    let mut times = 0;
+    while times < table.len() {
+        let digits = eight_digits(times as u64 * MULTIPLE);
+        let zeros = leading_zeros(digits);
+        let end = digits >> 8 | (b'\n' as u64) << 56;
+        table[times] = (end >> (8 * (zeros - 1)) << (8 * (zeros - 1)), zeros - 2);
+        times += 1;
+    }
+    table
+};
+
 const EIGHT_ZEROS: u64 = u64::from_ne_bytes(*b"00000000");
 /// The first number of nine digits.
 const NINE_DIGITS: u64 = 100_000_000;
 
 /// The eight digits of a number below 10^8, the first in the lowest byte.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "both halves are below 10^4")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it is below 10^8, and 32 bits are divided with fewer instructions"
+)]
 const fn eight_digits(number: u64) -> u64 {
-    let (first, last) = (number / 10_000, number % 10_000);
+    let (first, last) = (number as u32 / 10_000, number as u32 % 10_000);
     FOUR_DIGITS[first as usize] as u64 | (FOUR_DIGITS[last as usize] as u64) << 32
+}
+
+/// How many of eight digits are zeros before the number, which has one digit at the least.
+#[inline(always)]
+const fn leading_zeros(digits: u64) -> u32 {
+    // The highest bit is one of the last digit, which is no such zero in any case.
+    (digits ^ EIGHT_ZEROS | 1 << 63).trailing_zeros() / 8
 }
 
 /// Room that is filled from its end to its start.
@@ -60,9 +85,7 @@ impl<'a> Room<'a> {
     /// Writes text before what was written last. There has to be room for it.
     #[inline(always)]
     pub(super) fn text<const N: usize>(&mut self, text: &[u8; N]) {
-        let (free, place) = std::mem::take(&mut self.free).split_last_chunk_mut().expect("room for the text");
-        *place = *text;
-        self.free = free;
+        self.put(text, 0);
     }
 
     /// Writes a number. Inlined in any case: a call costs a fifth of the whole line.
@@ -71,11 +94,13 @@ impl<'a> Room<'a> {
         if number < NINE_DIGITS {
             return self.leading(eight_digits(number));
         }
-        let (number, last) = (number / NINE_DIGITS, number % NINE_DIGITS);
-        self.text(&eight_digits(last).to_le_bytes());
+        let (number, last) = (number / NINE_DIGITS, eight_digits(number % NINE_DIGITS));
         if number < NINE_DIGITS {
-            return self.leading(eight_digits(number));
+            let first = eight_digits(number);
+            let both = u128::from(first) | u128::from(last) << 64;
+            return self.put(&both.to_le_bytes(), leading_zeros(first));
         }
+        self.text(&last.to_le_bytes());
         self.text(&eight_digits(number % NINE_DIGITS).to_le_bytes());
         self.leading(eight_digits(number / NINE_DIGITS));
     }
@@ -89,13 +114,33 @@ impl<'a> Room<'a> {
         }
     }
 
+    /// Writes a byte, a number that is likely to be a small multiple of 64 KiB, and a line break: all at once if it is.
+    #[inline(always)]
+    pub(super) fn line_end(&mut self, before: u8, number: u64) {
+        match LINE_ENDS.get(usize::try_from(number / MULTIPLE).unwrap_or(usize::MAX)) {
+            Some(&(end, unused)) if number.is_multiple_of(MULTIPLE) => {
+                let bytes = end | u64::from(before) << (8 * unused);
+                self.put(&bytes.to_le_bytes(), unused);
+            }
+            _ => {
+                self.text(b"\n");
+                self.decimal(number);
+                self.text(&[before]);
+            }
+        }
+    }
+
     /// Writes eight digits, and leaves free what the zeros before them take.
     #[inline(always)]
     fn leading(&mut self, digits: u64) {
-        *self.free.last_chunk_mut().expect("room for eight digits") = digits.to_le_bytes();
-        // The highest bit is one of the last digit, which is no such zero in any case.
-        let zeros = (digits ^ EIGHT_ZEROS | 1 << 63).trailing_zeros() / 8;
-        let free = self.free.len() - 8 + zeros as usize;
+        self.put(&digits.to_le_bytes(), leading_zeros(digits));
+    }
+
+    /// Writes bytes, and leaves free the first so many of them. There has to be room for all.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: &[u8; N], unused: u32) {
+        *self.free.last_chunk_mut().expect("room for the bytes") = *bytes;
+        let free = self.free.len() - N + unused as usize;
         self.free = &mut std::mem::take(&mut self.free)[..free];
     }
 }
@@ -106,7 +151,7 @@ mod tests {
 
     fn check(number: u64) {
         let text = |write: fn(&mut Room<'_>, u64)| {
-            let mut text = [b'-'; 20 + Room::SPARE + 1];
+            let mut text = [b'-'; 20 + Room::SPARE + 4];
             let mut room = Room::new(&mut text);
             room.text(b";");
             write(&mut room, number);
@@ -117,6 +162,7 @@ mod tests {
         let expected = format!(":{number};");
         assert_eq!(text(|room, number| room.decimal(number)), expected);
         assert_eq!(text(|room, number| room.length(number)), expected);
+        assert_eq!(text(|room, number| room.line_end(b'=', number)), format!(":={number}\n;"));
     }
 
     #[test]

@@ -28,11 +28,9 @@ pub(super) fn push_lines(ranges: &[ByteRange], to: &mut Vec<u8>, mut write: impl
 }
 
 /// Appends a line for each range: offset and length, and what stands between them.
-pub(super) fn push_pairs(ranges: &[ByteRange], between: &[u8; 1], to: &mut Vec<u8>) {
+pub(super) fn push_pairs(ranges: &[ByteRange], between: u8, to: &mut Vec<u8>) {
     push_lines(ranges, to, |range, room| {
-        room.text(b"\n");
-        room.length(range.len_bytes);
-        room.text(between);
+        room.line_end(between, range.len_bytes);
         room.decimal(range.offset_bytes);
     });
 }

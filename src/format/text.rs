@@ -11,6 +11,6 @@ pub struct Text;
 
 impl ExtentFormat for Text {
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_pairs(ranges, b" ", to);
+        push_pairs(ranges, b' ', to);
     }
 }

@@ -11,7 +11,7 @@ use crate::held::Held;
 /// Says that the next four words are a distance in bytes, the lowest first.
 const FAR: u16 = u16::MAX;
 /// How many ranges are dealt with at a time: what the first cache holds with ease.
-pub(crate) const BATCH: usize = 128;
+pub(crate) const BATCH: usize = 512;
 /// From how many words on a segment is long enough.
 const SEGMENT: usize = 8 << 10;
 
