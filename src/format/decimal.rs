@@ -33,7 +33,7 @@ static LINE_ENDS: [(u64, u32); 16] = {
     let mut table = [(0, 0); 16];
     let mut times = 0;
     while times < table.len() {
-        let digits = eight_digits(times as u64 * MULTIPLE);
+        let digits = MULTIPLES[times];
         let zeros = leading_zeros(digits);
         let end = digits >> 8 | (b'\n' as u64) << 56;
         table[times] = (end >> (8 * (zeros - 1)) << (8 * (zeros - 1)), zeros - 2);
@@ -62,6 +62,13 @@ const fn eight_digits(number: u64) -> u64 {
 const fn leading_zeros(digits: u64) -> u32 {
     // The highest bit is one of the last digit, which is no such zero in any case.
     (digits ^ EIGHT_ZEROS | 1 << 63).trailing_zeros() / 8
+}
+
+/// What a table of multiples has for a number, if that is one of them.
+#[inline(always)]
+fn of_multiple<T: Copy>(table: &[T], number: u64) -> Option<T> {
+    let entry = table.get(usize::try_from(number / MULTIPLE).ok()?)?;
+    number.is_multiple_of(MULTIPLE).then_some(*entry)
 }
 
 /// Room that is filled from its end to its start.
@@ -108,21 +115,21 @@ impl<'a> Room<'a> {
     /// Writes a number that is likely to be a small multiple of 64 KiB.
     #[inline(always)]
     pub(super) fn length(&mut self, number: u64) {
-        match MULTIPLES.get(usize::try_from(number / MULTIPLE).unwrap_or(usize::MAX)) {
-            Some(&digits) if number.is_multiple_of(MULTIPLE) => self.leading(digits),
-            _ => self.decimal(number),
+        match of_multiple(&MULTIPLES, number) {
+            Some(digits) => self.leading(digits),
+            None => self.decimal(number),
         }
     }
 
     /// Writes a byte, a number that is likely to be a small multiple of 64 KiB, and a line break: all at once if it is.
     #[inline(always)]
     pub(super) fn line_end(&mut self, before: u8, number: u64) {
-        match LINE_ENDS.get(usize::try_from(number / MULTIPLE).unwrap_or(usize::MAX)) {
-            Some(&(end, unused)) if number.is_multiple_of(MULTIPLE) => {
+        match of_multiple(&LINE_ENDS, number) {
+            Some((end, unused)) => {
                 let bytes = end | u64::from(before) << (8 * unused);
                 self.put(&bytes.to_le_bytes(), unused);
             }
-            _ => {
+            None => {
                 self.text(b"\n");
                 self.decimal(number);
                 self.text(&[before]);

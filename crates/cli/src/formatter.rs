@@ -34,11 +34,13 @@ impl Formatter<'_> {
     pub(crate) fn ranges(&self, extents: &[Extent], ranges: &mut Vec<ByteRange>) -> Result<(), Error> {
         ranges.clear();
         self.geometry.byte_ranges(extents, ranges)?;
-        ranges.retain_mut(|range| {
-            let part = range.clip(self.window);
-            *range = part.unwrap_or(*range);
-            part.is_some()
-        });
+        if !self.are_whole(extents) {
+            ranges.retain_mut(|range| {
+                let part = range.clip(self.window);
+                *range = part.unwrap_or(*range);
+                part.is_some()
+            });
+        }
         Ok(())
     }
 

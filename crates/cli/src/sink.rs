@@ -15,7 +15,7 @@ use crate::staged::{Destination, Staged};
 
 /// How many bytes of output are held at the most.
 const HOLD: usize = 32 << 20;
-/// How much is written at a time where output flows.
+/// How much is written at a time where output flows: what is held without a map, which would be made each time.
 const PIECE: usize = SMALL_BYTES;
 
 /// Where output goes to.
@@ -118,8 +118,8 @@ impl<'t> Sink<'t> {
     }
 
     /// A sink that writes as it goes, for a second run.
-    pub(crate) const fn flowing(target: &'t mut Target) -> Self {
-        Self { target, state: State::Flowing, rereadable: false, head: Vec::new(), gathered: Held::new(HOLD) }
+    pub(crate) fn flowing(target: &'t mut Target) -> Self {
+        Self { state: State::Flowing, ..Self::holding(target, false) }
     }
 
     /// What a failed write means.
