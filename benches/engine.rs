@@ -14,8 +14,10 @@ use changed_blocks::{Encoding, Extent, Scanner, Tier, internals};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use inputs::{DENSITIES, Density};
+use oracle::boundaries_bit_by_bit;
 
 mod inputs;
+mod oracle;
 
 /// Text of 16 MiB: more than the caches of most machines hold for one core. A multiple of 32 symbols, no padding.
 const BITMAP_BYTES: usize = 12 << 20;
@@ -39,22 +41,6 @@ impl Case {
         let chunks = self.bitmap.chunks_exact(8).map(|c| c.try_into().expect("eight bytes"));
         chunks.map(|bytes| u64::from_be_bytes(bytes).reverse_bits()).collect()
     }
-}
-
-/// The oracle: one bit after the other.
-fn boundaries_bit_by_bit(bitmap: &[u8]) -> Vec<u64> {
-    let mut boundaries = Vec::new();
-    let mut before = false;
-    for (byte, place) in bitmap.iter().zip(0u64..) {
-        for i in 0..8 {
-            let bit = byte >> (7 - i) & 1 == 1;
-            if bit != before {
-                boundaries.push(place * 8 + i);
-            }
-            before = bit;
-        }
-    }
-    boundaries
 }
 
 fn tiers() -> Vec<Tier> {

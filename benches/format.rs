@@ -10,7 +10,7 @@ use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text};
 use changed_blocks::{BitOrder, ByteRange, Encoding, Geometry, Scanner};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use inputs::DENSITIES;
+use inputs::Density;
 
 mod inputs;
 
@@ -20,7 +20,7 @@ const BITMAP_BYTES: usize = 32 << 20;
 const EXTENTS: usize = 2000;
 
 fn ranges() -> Vec<ByteRange> {
-    let density = DENSITIES.into_iter().find(|density| density.name == "1%-runs-of-4").expect("it is one of them");
+    let density = Density::named("1%-runs-of-4").expect("it is one of them");
     let bitmap = density.bitmap(BITMAP_BYTES);
     let raw = Encoding::Raw(BitOrder::Msb0);
     let extents = Scanner::new(raw).extents(&bitmap).expect("whole bytes");

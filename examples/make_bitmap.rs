@@ -16,7 +16,7 @@ mod inputs;
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
-    let density = args.next().and_then(|name| inputs::DENSITIES.into_iter().find(|density| density.name == name));
+    let density = args.next().and_then(|name| inputs::Density::named(&name));
     let gib = args.next().and_then(|gib| gib.parse::<usize>().ok()).filter(|gib| (1..=1 << 20).contains(gib));
     let (Some(density), Some(gib)) = (density, gib) else {
         let names = inputs::DENSITIES.map(|density| density.name).join(", ");

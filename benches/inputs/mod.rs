@@ -41,6 +41,12 @@ impl Random {
 }
 
 impl Density {
+    /// The one of that name.
+    #[allow(dead_code, reason = "not all programs that share this file choose one")]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        DENSITIES.into_iter().find(|density| density.name == name)
+    }
+
     /// A bitmap of that many bytes, `Msb0`, as the call answers before it is encoded.
     pub(crate) fn bitmap(self, bytes: usize) -> Vec<u8> {
         let mut random = Random(0x0063_6274);

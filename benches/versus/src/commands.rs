@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::inputs::Cell;
+use changed_blocks::Extent;
+
+use crate::inputs::{Cell, Digest};
 use crate::measure::{Effort, Spread};
 
 /// The kind of candidates here, as it stands in the results.
@@ -55,13 +57,19 @@ fn extents(cbt: &Path, file: &Path) -> Command {
 fn check(cbt: &Path, cell: &Cell, file: &Path) -> Result<(), String> {
     let output = extents(cbt, file).output().map_err(|error| format!("{}: {error}", cbt.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let lengths = text.lines().map(|line| line.split(' ').nth(1).and_then(|length| length.parse::<u64>().ok()));
-    let bytes = lengths.sum::<Option<u64>>();
-    let lines = text.lines().count() as u64;
-    if (lines, bytes) == (cell.truth.runs, Some(cell.truth.blocks << 16)) {
-        return Ok(());
+    let extents: Option<Vec<Extent>> = text.lines().map(extent).collect();
+    match extents.map(|extents| Digest::of(&extents)) {
+        Some(found) if found == cell.truth => Ok(()),
+        found => Err(format!("{CBT} listed {found:?}, the oracle {:?}", cell.truth)),
     }
-    Err(format!("{CBT} listed {lines} runs of {bytes:?} bytes, the oracle {:?}", cell.truth))
+}
+
+/// The extent of a line: offset and length in bytes, whole blocks of 64 KiB.
+fn extent(line: &str) -> Option<Extent> {
+    let (offset, length) = line.split_once(' ')?;
+    let (offset, length): (u64, u64) = (offset.parse().ok()?, length.parse().ok()?);
+    let is_whole = (offset | length).is_multiple_of(1 << 16);
+    is_whole.then(|| Extent::new(offset >> 16, (offset + length) >> 16))
 }
 
 /// Seconds from before a command is started to after it has ended.

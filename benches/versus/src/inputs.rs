@@ -119,8 +119,7 @@ pub(crate) fn cells(options: &Options) -> impl Iterator<Item = Result<Cell, Stri
 
 /// The cell for whole commands, if it is asked for.
 pub(crate) fn largest_disk(options: &Options) -> Option<Cell> {
-    let mut wanted = DENSITIES.into_iter().filter(|density| density.name == LARGEST_INPUT);
-    let density = wanted.find(|density| options.largest && options.wants_input(density.name))?;
+    let density = Density::named(LARGEST_INPUT).filter(|_| options.largest && options.wants_input(LARGEST_INPUT))?;
     Some(Cell::made(LARGEST_BYTES, LARGEST.to_owned(), density))
 }
 
