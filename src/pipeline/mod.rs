@@ -30,7 +30,7 @@ use crate::decode::tail::Tail;
 use crate::decode::{Alphabet, TILE_SYMBOLS};
 use crate::fused::TILE_ROOM;
 use crate::scan::Density;
-use crate::source::{Input, Scratch, Slice};
+use crate::source::{Buffer, Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Error, Result};
 
@@ -132,9 +132,10 @@ impl Pipeline {
         reader: &mut dyn Read,
         outlet: &mut O,
     ) -> Result<ControlFlow<O::Break>> {
-        let mut buffer = vec![0; self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER)];
+        let mut buffer = Buffer::new(self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER));
+        let buffer = buffer.bytes_mut();
         loop {
-            let filled = fill(reader, &mut buffer, self.done)?;
+            let filled = fill(reader, buffer, self.done)?;
             if filled == 0 {
                 return Ok(ControlFlow::Continue(()));
             }

@@ -71,7 +71,7 @@ impl Input for FileInput<'_> {
     }
 
     fn bytes<'a>(&'a self, range: Range<u64>, scratch: &'a mut Scratch) -> Result<&'a [u8]> {
-        scratch.keep(range, |range, to| {
+        scratch.keep(range, PIECE.min(self.len), |range, to| {
             let mut filled = 0;
             while filled < to.len() {
                 let at = range.start + filled as u64;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Mapped;
+use super::{Buffer, Mapped};
 use crate::Result;
 
 /// Bytes of known number, readable at any place by several threads.
@@ -26,26 +26,30 @@ pub(crate) trait Input: Sync {
 /// What was read last of one input, in case it is asked for again.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    bytes: Vec<u8>,
+    buffer: Buffer,
     range: Range<u64>,
 }
 
 impl Scratch {
-    /// The bytes of a range, which `read` reads unless they are there.
+    /// The bytes of a range, no longer than `most`, which `read` reads unless they are there.
     pub(super) fn keep(
         &mut self,
         range: Range<u64>,
+        most: u64,
         read: impl FnOnce(&Range<u64>, &mut [u8]) -> Result<()>,
     ) -> Result<&[u8]> {
         // A piece of the input is small.
         let index = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
         if range.start < self.range.start || range.end > self.range.end {
             self.range = 0..0;
-            self.bytes.resize(index(range.end - range.start), 0);
-            read(&range, &mut self.bytes)?;
+            let len = index(range.end - range.start);
+            if self.buffer.bytes().len() < len {
+                self.buffer = Buffer::new(len.max(index(most)));
+            }
+            read(&range, &mut self.buffer.bytes_mut()[..len])?;
             self.range = range.clone();
         }
-        Ok(&self.bytes[index(range.start - self.range.start)..index(range.end - self.range.start)])
+        Ok(&self.buffer.bytes()[index(range.start - self.range.start)..index(range.end - self.range.start)])
     }
 }
 

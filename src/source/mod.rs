@@ -1,5 +1,6 @@
 //! Where the bytes of a bitmap come from: memory, a mapped file, a file, or a stream.
 
+mod buffer;
 mod file;
 mod input;
 mod mmap;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use input::{Input, Scratch, Slice};
 pub use mmap::Mapped;
 pub(crate) use opened::Opened;
