@@ -1,197 +1,249 @@
-//! Ranges in little memory: two bytes for each end of most.
+//! Ranges in little memory: two bytes for most.
 //!
-//! A number is stored as how far it is from the one before: in a word of 16 bits if that is a multiple of the block size
-//! and not too much, or else in four more words behind [`FAR`]. So a list of millions of ranges is held in a tenth of what
-//! its lines would take. Fresh memory is dear, most of all in a virtual machine, which may have to ask its host for it.
+//! They are packed in batches, each of which can be unpacked by itself: a word of 16 bits with how many ranges there are
+//! and how they are packed, four words with where the first one begins, and then the ranges. Of each there are two
+//! numbers, how far it begins behind the end of the one before, and how long it is, both in blocks. So a list of millions
+//! of ranges is held in a twentieth of what its lines would take. Fresh memory is dear, most of all in a virtual machine,
+//! which may have to ask its host for it.
 
 use changed_blocks::{BlockSize, ByteRange, Extent};
 
 use crate::held::Held;
 
-/// Says that the next four words are a distance in bytes, the lowest first.
-const FAR: u16 = u16::MAX;
 /// How many ranges are dealt with at a time: what the first cache holds with ease.
 pub(crate) const BATCH: usize = 512;
-/// From how many words on a segment is long enough.
-const SEGMENT: usize = 8 << 10;
+/// How many words a batch begins with.
+const HEAD: usize = 5;
+/// From how many ranges on a part is long enough.
+const PART: usize = 4 << 10;
 
-/// Ranges in ascending order, in segments that can be unpacked one by one.
+/// How the ranges of a batch are packed.
+#[derive(Clone, Copy)]
+enum Packing {
+    /// In one word, of which the length has the lowest bits.
+    Short,
+    /// With a word for each number.
+    Long,
+    /// With four words for each number, the lowest first: if it is too large, or no multiple of the block size, which is
+    /// then seen in its highest bits.
+    Any,
+}
+
+/// How many bits of a word the length has.
+const LENGTH_BITS: u32 = 4;
+
+impl Packing {
+    /// What numbers that have no more than these bits can be packed by.
+    const fn of(distances: u64, lengths: u64) -> Self {
+        if distances >> (16 - LENGTH_BITS) == 0 && lengths >> LENGTH_BITS == 0 {
+            Self::Short
+        } else if (distances | lengths) >> 16 == 0 {
+            Self::Long
+        } else {
+            Self::Any
+        }
+    }
+
+    /// How many words there are for each range.
+    const fn words(self) -> usize {
+        match self {
+            Self::Short => 1,
+            Self::Long => 2,
+            Self::Any => 8,
+        }
+    }
+
+    /// The first word of a batch.
+    #[expect(clippy::cast_possible_truncation, reason = "no batch has more than 512")]
+    const fn head(self, count: usize) -> u16 {
+        (count as u16) << 2 | self as u16
+    }
+
+    const fn of_head(head: u16) -> (usize, Self) {
+        let packing = match head & 3 {
+            0 => Self::Short,
+            1 => Self::Long,
+            _ => Self::Any,
+        };
+        ((head >> 2) as usize, packing)
+    }
+}
+
+/// Ranges in batches.
 #[derive(Default)]
 pub(crate) struct Packed {
     words: Vec<u16>,
-    /// Where segments begin. The first number of each is the distance from 0.
-    starts: Vec<usize>,
-    /// The number before the next.
-    last: u64,
+    count: usize,
 }
 
 impl Packed {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.count == 0
     }
 
     pub(crate) fn clear(&mut self) {
         self.words.clear();
-        self.starts.clear();
+        self.count = 0;
     }
 
-    /// Puts a batch of ranges behind those before. Any numbers come back as they were, but only those that ascend are
-    /// short.
+    /// Puts a batch of ranges behind those before. Any numbers come back as they were, but only those that ascend take
+    /// little memory.
     pub(crate) fn push(&mut self, ranges: &[ByteRange], block_size: BlockSize) {
-        self.begin_batch();
-        for number in ranges.iter().flat_map(|range| [range.offset_bytes, range.end_bytes()]) {
-            self.push_number(number, block_size.log2());
-        }
+        let Some(first) = ranges.first() else { return };
+        let log2 = block_size.log2().into();
+        self.push_batch(first.offset_bytes, ranges, first.offset_bytes, |last, range| {
+            let distance = range.offset_bytes.wrapping_sub(*last);
+            *last = range.offset_bytes.wrapping_add(range.len_bytes);
+            [distance, range.len_bytes].map(|bytes| bytes.rotate_right(log2))
+        });
     }
 
     /// The same for extents none of which reaches beyond 2^64 bytes.
     pub(crate) fn push_extents(&mut self, extents: &[Extent], block_size: BlockSize) {
-        self.begin_batch();
-        let log2 = block_size.log2();
-        let before = self.last >> log2;
-        let mut words = [[0; 2]; BATCH];
-        let (mut last, mut all) = (before, 0);
-        for (words, extent) in words.iter_mut().zip(extents) {
-            let distances = [extent.start_block.wrapping_sub(last), extent.end_block.wrapping_sub(extent.start_block)];
-            all |= distances[0] | distances[1];
-            #[expect(clippy::cast_possible_truncation, reason = "not used unless all of them fit")]
-            let short = distances.map(|distance| distance as u16);
-            (*words, last) = (short, extent.end_block);
-        }
-        // All bits of all of them are no less than any of them.
-        if all < u64::from(FAR) && extents.len() <= BATCH && before << log2 == self.last {
-            self.words.extend_from_slice(words[..extents.len()].as_flattened());
-            self.last = last << log2;
-        } else {
-            for number in extents.iter().flat_map(|extent| [extent.start_block, extent.end_block]) {
-                self.push_number(number << log2, log2);
-            }
-        }
+        let Some(first) = extents.first() else { return };
+        self.push_batch(first.start_block << block_size.log2(), extents, first.start_block, |last, extent| {
+            let distance = extent.start_block - *last;
+            *last = extent.end_block;
+            [distance, extent.len_blocks()]
+        });
     }
 
-    fn begin_batch(&mut self) {
-        if self.starts.last().is_none_or(|start| self.words.len() - start >= SEGMENT) {
-            self.starts.push(self.words.len());
-            self.last = 0;
+    /// Puts a batch behind those before, of which `numbers` tells the numbers of each range, if it is given the end of the
+    /// one before.
+    #[inline]
+    fn push_batch<T>(
+        &mut self,
+        start_bytes: u64,
+        batch: &[T],
+        start: u64,
+        mut numbers: impl FnMut(&mut u64, &T) -> [u64; 2],
+    ) {
+        assert!(batch.len() <= BATCH, "a batch");
+        let mut short = [0; BATCH];
+        let (mut last, mut distances, mut lengths) = (start, 0, 0);
+        for (short, thing) in short.iter_mut().zip(batch) {
+            let [distance, length] = numbers(&mut last, thing);
+            // All bits of all of them are no less than any of them.
+            distances |= distance;
+            lengths |= length;
+            *short = low(distance << LENGTH_BITS | length);
+        }
+        let packing = Packing::of(distances, lengths);
+        self.count += batch.len();
+        self.words.push(packing.head(batch.len()));
+        self.words.extend(four_words(start_bytes));
+        last = start;
+        let all = batch.iter().flat_map(|thing| numbers(&mut last, thing));
+        match packing {
+            Packing::Short => self.words.extend_from_slice(&short[..batch.len()]),
+            Packing::Long => self.words.extend(all.map(low)),
+            Packing::Any => self.words.extend(all.flat_map(four_words)),
         }
     }
+}
 
-    fn push_number(&mut self, number: u64, log2: u8) {
-        let distance = number.wrapping_sub(self.last);
-        self.last = number;
-        match u16::try_from(distance >> log2) {
-            Ok(word) if word != FAR && u64::from(word) << log2 == distance => self.words.push(word),
-            _ => {
-                self.words.push(FAR);
-                #[expect(clippy::cast_possible_truncation, reason = "a word of it")]
-                self.words.extend((0..4).map(|i| (distance >> (16 * i)) as u16));
-            }
-        }
-    }
+#[expect(clippy::cast_possible_truncation, reason = "a word of it")]
+const fn low(number: u64) -> u16 {
+    number as u16
+}
+
+fn four_words(number: u64) -> [u16; 4] {
+    [0, 16, 32, 48].map(|bit| low(number >> bit))
+}
+
+fn of_four_words(words: [u16; 4]) -> u64 {
+    words.iter().rev().fold(0, |number, &word| number << 16 | u64::from(word))
 }
 
 /// Packed ranges held back.
 pub(crate) struct HeldRanges {
     words: Held<u16>,
-    starts: Vec<usize>,
+    count: usize,
 }
 
 impl HeldRanges {
-    /// How many bytes they may take: two million ranges, or so.
-    const HOLD: usize = 8 << 20;
+    /// How many they may be: nearly 40 MB of lines.
+    const MOST: usize = 2 << 20;
+    /// How many bytes they may take.
+    const MOST_BYTES: usize = 8 << 20;
 
     pub(crate) const fn new() -> Self {
         // Those that are too many are held for a moment as well.
-        Self { words: Held::new(Self::HOLD + Self::HOLD / 4), starts: Vec::new() }
+        Self { words: Held::new(Self::MOST_BYTES + Self::MOST_BYTES / 4), count: 0 }
     }
 
     /// Whether they are more than ought to be held.
     pub(crate) fn are_too_many(&self) -> bool {
-        size_of_val(self.words.all()) + size_of_val(&*self.starts) > Self::HOLD
+        self.count > Self::MOST || size_of_val(self.words.all()) > Self::MOST_BYTES
     }
 
     /// Puts ranges behind those before.
     pub(crate) fn append(&mut self, packed: &Packed) {
-        let before = self.words.all().len();
-        self.starts.extend(packed.starts.iter().map(|start| before + start));
         self.words.push(&packed.words);
+        self.count += packed.count;
     }
 
-    /// Parts of as many segments each as are worth a thread's while.
+    /// Parts of as many batches each as are worth a thread's while.
     pub(crate) fn parts(&self) -> Vec<Part<'_>> {
-        let words = self.words.all();
-        let ends = self.starts.iter().skip(1).copied().chain([words.len()]);
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        let mut free = 0;
-        for (&start, end) in self.starts.iter().zip(ends) {
-            let segment = &words[start..end];
-            match parts.last_mut() {
-                Some(part) if segment.len() <= free => part.segments.push(segment),
-                _ => {
-                    parts.push(Part { segments: vec![segment] });
-                    free = SEGMENT;
-                }
+        let mut parts = Vec::new();
+        let mut rest = self.words.all();
+        while !rest.is_empty() {
+            let (mut len, mut ranges) = (0, 0);
+            while ranges < PART
+                && let Some(&head) = rest.get(len)
+            {
+                let (count, packing) = Packing::of_head(head);
+                ranges += count;
+                len += HEAD + count * packing.words();
             }
-            free = free.saturating_sub(segment.len());
+            let (part, behind) = rest.split_at(len);
+            parts.push(Part(part));
+            rest = behind;
         }
         parts
     }
 }
 
-/// Some of the ranges.
-pub(crate) struct Part<'p> {
-    segments: Vec<&'p [u16]>,
-}
+/// Some batches of the ranges.
+pub(crate) struct Part<'p>(&'p [u16]);
 
 impl Part<'_> {
     /// Gives the ranges, a batch at a time. The block size has to be that which they were packed with.
     pub(crate) fn for_each_batch(&self, block_size: BlockSize, mut take: impl FnMut(&[ByteRange])) {
-        for segment in &self.segments {
-            unpack(segment, block_size.log2(), &mut take);
+        let log2 = block_size.log2().into();
+        let mut ranges = [ByteRange::between(0, 0); BATCH];
+        let mut words = self.0;
+        while let Some((&[head, ref start @ ..], rest)) = words.split_first_chunk::<HEAD>() {
+            let (count, packing) = Packing::of_head(head);
+            let (batch, rest) = rest.split_at(count * packing.words());
+            let (mut last, ranges) = (of_four_words(*start), &mut ranges[..count]);
+            let mut put = |range: &mut ByteRange, numbers: [u64; 2]| {
+                let [distance, len_bytes] = numbers.map(|number| number.rotate_left(log2));
+                let offset_bytes = last.wrapping_add(distance);
+                last = offset_bytes.wrapping_add(len_bytes);
+                *range = ByteRange { offset_bytes, len_bytes };
+            };
+            match packing {
+                Packing::Short => {
+                    for (range, &word) in ranges.iter_mut().zip(batch) {
+                        put(range, [word >> LENGTH_BITS, word % (1 << LENGTH_BITS)].map(u64::from));
+                    }
+                }
+                Packing::Long => {
+                    for (range, &words) in ranges.iter_mut().zip(batch.as_chunks().0) {
+                        put(range, words.map(u64::from));
+                    }
+                }
+                Packing::Any => {
+                    for (range, words) in ranges.iter_mut().zip(batch.as_chunks::<8>().0) {
+                        put(range, [0, 4].map(|at| of_four_words(std::array::from_fn(|i| words[at + i]))));
+                    }
+                }
+            }
+            take(ranges);
+            words = rest;
         }
     }
-}
-
-fn unpack(mut words: &[u16], log2: u8, take: &mut impl FnMut(&[ByteRange])) {
-    let mut ranges = [ByteRange::between(0, 0); BATCH];
-    let mut last = 0;
-    while !words.is_empty() {
-        let mut count = 0;
-        match words.split_first_chunk::<{ 2 * BATCH }>() {
-            Some((batch, rest)) if !batch.contains(&FAR) => {
-                for (range, distances) in ranges.iter_mut().zip(batch.as_chunks().0) {
-                    *range = next_range(&mut last, distances.map(|word| u64::from(word) << log2));
-                }
-                (count, words) = (BATCH, rest);
-            }
-            _ => {
-                while count < BATCH && !words.is_empty() {
-                    let distances = [take_distance(&mut words, log2), take_distance(&mut words, log2)];
-                    ranges[count] = next_range(&mut last, distances);
-                    count += 1;
-                }
-            }
-        }
-        take(&ranges[..count]);
-    }
-}
-
-fn next_range(last: &mut u64, [before, len_bytes]: [u64; 2]) -> ByteRange {
-    let offset_bytes = last.wrapping_add(before);
-    *last = offset_bytes.wrapping_add(len_bytes);
-    ByteRange { offset_bytes, len_bytes }
-}
-
-/// Takes a distance from the start of some words. What this module has stored is whole.
-fn take_distance(words: &mut &[u16], log2: u8) -> u64 {
-    let (&word, rest) = words.split_first().expect("a distance");
-    *words = rest;
-    if word != FAR {
-        return u64::from(word) << log2;
-    }
-    let (far, rest) = rest.split_first_chunk::<4>().expect("four words more");
-    *words = rest;
-    far.iter().rev().fold(0, |distance, &word| distance << 16 | u64::from(word))
 }
 
 #[cfg(test)]
@@ -276,22 +328,58 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_neither_tiny_nor_long() {
-        let far = held(&[Extent::new(1 << 40, (1 << 40) + 1); 30_000], 30, BlockSize::DEFAULT);
-        let near: Vec<Extent> = (0..100_000).map(|i| Extent::new(2 * i, 2 * i + 1)).collect();
-        let near = held(&near, 20_000, BlockSize::DEFAULT);
-        for held in [far, near] {
-            let lens: Vec<usize> = held.parts().iter().map(|part| part.segments.concat().len()).collect();
-            assert!(lens.iter().all(|&len| len <= SEGMENT + 10 * BATCH), "{lens:?}");
-            assert!(lens.iter().sum::<usize>() / lens.len() >= SEGMENT / 2, "{lens:?}");
+    fn numbers_around_every_limit_come_back() {
+        let limits = [0, 1, 2, 15, 16, 17, 4094, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1 << 40];
+        for block_size in sizes() {
+            let log2 = block_size.log2();
+            let mut packed = Packed::default();
+            let mut expected = Vec::new();
+            for (before, blocks, odd) in limits
+                .iter()
+                .flat_map(|&before| limits.map(|blocks| (before, blocks)))
+                .filter(|(_, blocks)| *blocks > 0)
+                .flat_map(|(before, blocks)| [0, 1, (1 << log2) - 1].map(|odd| (before, blocks, odd)))
+                .filter(|(before, blocks, _)| (before + blocks) >> (62 - log2) == 0)
+            {
+                let first = ByteRange { offset_bytes: 7 << log2, len_bytes: 1 << log2 };
+                let offset_bytes = first.end_bytes() + (before << log2) + odd;
+                let next = ByteRange { offset_bytes, len_bytes: (blocks << log2) - odd };
+                packed.push(&[first, next], block_size);
+                expected.extend([first, next]);
+                if odd == 0 {
+                    let extent = |range: ByteRange| Extent::new(range.offset_bytes >> log2, range.end_bytes() >> log2);
+                    packed.push_extents(&[first, next].map(extent), block_size);
+                    expected.extend([first, next]);
+                }
+            }
+            let mut held = HeldRanges::new();
+            held.append(&packed);
+            assert!(unpacked(&held, block_size) == expected, "{log2}");
         }
     }
 
     #[test]
-    fn most_ranges_take_four_bytes() {
+    fn parts_are_neither_tiny_nor_long() {
+        let far = held(&[Extent::new(1 << 40, (1 << 40) + 1); 30_000], 1, BlockSize::DEFAULT);
+        let near: Vec<Extent> = (0..100_000).map(|i| Extent::new(2 * i, 2 * i + 1)).collect();
+        let near = held(&near, 20_000, BlockSize::DEFAULT);
+        for held in [far, near] {
+            let mut parts: Vec<usize> = Vec::new();
+            for part in held.parts() {
+                parts.push(0);
+                part.for_each_batch(BlockSize::DEFAULT, |ranges| *parts.last_mut().expect("a part") += ranges.len());
+            }
+            parts.pop();
+            assert!(parts.iter().all(|count| (PART..PART + BATCH).contains(count)), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn most_ranges_take_two_bytes() {
         let extents: Vec<Extent> = (1..=2_000_000).map(|i| Extent::new(400 * i, 400 * i + 4)).collect();
         let mut held = held(&extents, 5000, BlockSize::DEFAULT);
         assert!(!held.are_too_many());
+        assert!(size_of_val(held.words.all()) < 2_100_000 * 2);
         let mut more = Packed::default();
         more.push_extents(&extents[..100], BlockSize::DEFAULT);
         for _ in 0..1500 {
@@ -301,5 +389,21 @@ mod tests {
         let all = unpacked(&held, BlockSize::DEFAULT);
         assert_eq!(all.len(), 2_150_000);
         assert!(all.iter().zip(&extents).all(|(found, extent)| *found == range(extent, BlockSize::DEFAULT)));
+    }
+
+    #[test]
+    fn however_few_they_are_memory_is_bounded() {
+        let mut held = HeldRanges::new();
+        let mut packed = Packed::default();
+        let any: Vec<ByteRange> = (0..100).map(|i| ByteRange::between(1 << (i % 60), (1 << (i % 60)) + 1)).collect();
+        packed.push(&any, BlockSize::DEFAULT);
+        for _ in 0..5000 {
+            held.append(&packed);
+        }
+        assert!(!held.are_too_many());
+        for _ in 0..500 {
+            held.append(&packed);
+        }
+        assert!(held.are_too_many());
     }
 }
