@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::Write;
 
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text};
-use changed_blocks::{BitOrder, ByteRange, Encoding, Geometry, Scanner};
+use changed_blocks::{BitOrder, ByteRange, Encoding, Geometry, Scanner, Tier, internals};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use inputs::Density;
@@ -62,6 +62,14 @@ fn format(c: &mut Criterion) {
             b.iter(|| {
                 to.clear();
                 format.ranges(black_box(&ranges), &mut to);
+            });
+        });
+    }
+    for tier in Tier::available() {
+        group.bench_function(format!("text/{tier}"), |b| {
+            b.iter(|| {
+                to.clear();
+                internals::text_lines(tier, black_box(&ranges), &mut to).expect("an available tier");
             });
         });
     }

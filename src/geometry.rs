@@ -1,5 +1,6 @@
 //! Sizes of disks and blocks, and checked conversions between blocks and bytes.
 
+use bytemuck::{Pod, Zeroable};
 use std::num::NonZeroU64;
 
 use crate::{Error, Extent, Result};
@@ -100,7 +101,8 @@ impl VirtualSize {
 }
 
 /// A range of bytes of the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct ByteRange {
     /// Bytes from the start of the disk.
     pub offset_bytes: u64,

@@ -1,9 +1,11 @@
-//! The two halves of the hot path, one at a time, for benchmarks. Not part of the public API: anything here may change
+//! The halves of the hot path, and formatting, one at a time and on a tier of one's choice: for benchmarks and fuzzing. Not part of the public API: anything here may change
 //! in any release.
 
 use crate::decode::{Alphabet, Sink, TILE_WORDS, text};
+use crate::format::lines::push_lines_on;
+use crate::format::{Ndjson, Text};
 use crate::scan::Scanner;
-use crate::{Error, Result, Tier};
+use crate::{ByteRange, Error, Result, Tier};
 
 /// Decodes base64 symbols (nothing else, a multiple of 32) into `Lsb0` words behind those that are
 /// there.
@@ -35,5 +37,17 @@ pub fn scan(tier: Tier, words: &[u64], boundaries: &mut Vec<u64>) -> Result<()> 
     for tile in words.chunks(TILE_WORDS) {
         scanner.words(tile, tile.len() as u64 * 64);
     }
+    Ok(())
+}
+
+/// Appends what `format::Text` does.
+pub fn text_lines(tier: Tier, ranges: &[ByteRange], to: &mut Vec<u8>) -> Result<()> {
+    push_lines_on::<Text>(tier.verify()?, ranges, to);
+    Ok(())
+}
+
+/// Appends what `format::Ndjson` does.
+pub fn ndjson_lines(tier: Tier, ranges: &[ByteRange], to: &mut Vec<u8>) -> Result<()> {
+    push_lines_on::<Ndjson>(tier.verify()?, ranges, to);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 8] = [
+const TARGETS: [(&str, Body); 9] = [
     ("text", bodies::text),
     ("raw", bodies::raw),
     ("stream", bodies::stream),
@@ -18,6 +18,7 @@ const TARGETS: [(&str, Body); 8] = [
     ("algebra", bodies::algebra),
     ("chain", bodies::chain::chain),
     ("tiers", bodies::tiers),
+    ("lines", bodies::lines::lines),
 ];
 
 /// The files of a folder; none if it is not there.

@@ -6,6 +6,7 @@
 
 pub(crate) mod chain;
 mod cursor;
+pub(crate) mod lines;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;

@@ -1,6 +1,6 @@
 //! Comma-separated values under a header line.
 
-use super::lines::push_pairs;
+use super::lines::{Line, push_lines};
 use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry};
 
@@ -14,6 +14,12 @@ impl ExtentFormat for Csv {
     }
 
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_pairs(ranges, b',', to);
+        push_lines::<Self>(ranges, to);
     }
+}
+
+impl Line for Csv {
+    const BEFORE: &'static [u8] = b"";
+    const BETWEEN: &'static [u8] = b",";
+    const BEHIND: &'static [u8] = b"\n";
 }

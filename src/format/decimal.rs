@@ -91,8 +91,11 @@ impl<'a> Room<'a> {
 
     /// Writes text before what was written last. There has to be room for it.
     #[inline(always)]
-    pub(super) fn text<const N: usize>(&mut self, text: &[u8; N]) {
-        self.put(text, 0);
+    pub(super) fn text(&mut self, text: &[u8]) {
+        let free = self.free.len() - text.len();
+        let (free, place) = std::mem::take(&mut self.free).split_at_mut(free);
+        place.copy_from_slice(text);
+        self.free = free;
     }
 
     /// Writes a number. Inlined in any case: a call costs a fifth of the whole line.

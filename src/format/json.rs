@@ -1,7 +1,6 @@
 //! JSON: one object for all, or one a line.
 
-use super::decimal::Room;
-use super::lines::{push_decimal, push_lines};
+use super::lines::{Line, push_decimal, push_lines};
 use super::{ExtentFormat, Totals};
 use crate::{ByteRange, Geometry, VirtualSize};
 
@@ -15,17 +14,6 @@ pub struct Json;
 pub struct Ndjson;
 
 const SEPARATOR: &[u8; 2] = b",\n";
-
-/// Writes an object, and what stands behind it.
-#[inline]
-fn write_range<const N: usize>(range: ByteRange, behind: &[u8; N], room: &mut Room<'_>) {
-    room.text(behind);
-    room.text(b"}");
-    room.length(range.len_bytes);
-    room.text(b",\"length\":");
-    room.decimal(range.offset_bytes);
-    room.text(b"{\"offset\":");
-}
 
 fn push_totals(totals: &Totals, to: &mut Vec<u8>) {
     to.extend_from_slice(b"\"changed_blocks\":");
@@ -56,7 +44,7 @@ impl ExtentFormat for Json {
     }
 
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines(ranges, to, |range, room| write_range(range, SEPARATOR, room));
+        push_lines::<Self>(ranges, to);
         // None behind the last.
         to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
     }
@@ -73,6 +61,18 @@ impl ExtentFormat for Json {
 
 impl ExtentFormat for Ndjson {
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines(ranges, to, |range, room| write_range(range, b"\n", room));
+        push_lines::<Self>(ranges, to);
     }
+}
+
+impl Line for Json {
+    const BEFORE: &'static [u8] = b"{\"offset\":";
+    const BETWEEN: &'static [u8] = b",\"length\":";
+    const BEHIND: &'static [u8] = b"},\n";
+}
+
+impl Line for Ndjson {
+    const BEFORE: &'static [u8] = b"{\"offset\":";
+    const BETWEEN: &'static [u8] = b",\"length\":";
+    const BEHIND: &'static [u8] = b"}\n";
 }

@@ -3,8 +3,11 @@
 //! Growing a vector piece by piece costs more than the digits: its length goes through memory at every step. So many
 //! lines are put together in room for the longest of them, and what was made of it is appended at once.
 
+use std::sync::OnceLock;
+
 use super::decimal::Room;
-use crate::ByteRange;
+use crate::tier::Verified;
+use crate::{ByteRange, Tier};
 
 /// Digits of the largest number.
 const DIGITS: usize = 20;
@@ -13,26 +16,72 @@ const TEXT: usize = 24;
 /// How many lines are put together: what the first cache holds with ease.
 const LINES: usize = 64;
 
-/// Appends the lines that `write` makes of ranges. It writes them from their end to their start.
-#[inline]
-pub(super) fn push_lines(ranges: &[ByteRange], to: &mut Vec<u8>, mut write: impl FnMut(ByteRange, &mut Room<'_>)) {
+/// What stands around the two numbers of a line: the offset, and the length.
+pub(crate) trait Line {
+    const BEFORE: &'static [u8];
+    const BETWEEN: &'static [u8];
+    const BEHIND: &'static [u8];
+}
+
+/// Appends a line for each range.
+pub(super) fn push_lines<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
+    static TIER: OnceLock<Verified> = OnceLock::new();
+    // Whoever scans is told what is wrong with a tier.
+    let tier = TIER.get_or_init(|| Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE));
+    push_lines_on::<L>(*tier, ranges, to);
+}
+
+/// The same on a tier.
+pub(crate) fn push_lines_on<L: Line>(tier: Verified, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => push_groups::<L>(tier, ranges, to),
+        _ => push_any::<L>(ranges, to),
+    }
+}
+
+/// The same on the AVX-512 tier, as far as its kernel goes.
+#[cfg(target_arch = "x86_64")]
+fn push_groups<L: Line>(tier: Verified, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    use super::avx512::{Template, push};
+
+    assert!(tier.tier() == Tier::Avx512, "the tier of this kernel");
+    let mut ranges = ranges;
+    while !ranges.is_empty() {
+        let template = const { &Template::new(L::BEFORE, L::BETWEEN, L::BEHIND) };
+        #[expect(unsafe_code)]
+        // SAFETY: the tier is verified, so the processor has all that the kernel needs.
+        let done = unsafe { push(template, ranges, to) };
+        // Then there are fewer than it makes at a time, or numbers that are too large for it.
+        let (some, rest) = ranges[done..].split_at((ranges.len() - done).min(LINES));
+        push_any::<L>(some, to);
+        ranges = rest;
+    }
+}
+
+/// The same on any processor, and for any numbers.
+fn push_any<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
+    if ranges.is_empty() {
+        return;
+    }
     let mut lines = [0; LINES * (2 * DIGITS + TEXT) + Room::SPARE];
     for ranges in ranges.chunks(LINES) {
         let mut room = Room::new(&mut lines);
-        for &range in ranges.iter().rev() {
-            write(range, &mut room);
+        for range in ranges.iter().rev() {
+            match (L::BETWEEN, L::BEHIND) {
+                (&[between], b"\n") => room.line_end(between, range.len_bytes),
+                (between, behind) => {
+                    room.text(behind);
+                    room.length(range.len_bytes);
+                    room.text(between);
+                }
+            }
+            room.decimal(range.offset_bytes);
+            room.text(L::BEFORE);
         }
         let start = room.free();
         to.extend_from_slice(&lines[start..]);
     }
-}
-
-/// Appends a line for each range: offset and length, and what stands between them.
-pub(super) fn push_pairs(ranges: &[ByteRange], between: u8, to: &mut Vec<u8>) {
-    push_lines(ranges, to, |range, room| {
-        room.line_end(between, range.len_bytes);
-        room.decimal(range.offset_bytes);
-    });
 }
 
 /// Appends a number in decimal.
@@ -42,4 +91,92 @@ pub(super) fn push_decimal(number: u64, to: &mut Vec<u8>) {
     room.decimal(number);
     let start = room.free();
     to.extend_from_slice(&text[start..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Csv, Json, Ndjson, Text};
+
+    /// Appends lines on a tier, and what they are to be.
+    type Case = (fn(Verified, &[ByteRange], &mut Vec<u8>), fn(&ByteRange) -> String);
+
+    const CASES: [Case; 4] = [
+        (push_lines_on::<Text>, |range| format!("{} {}\n", range.offset_bytes, range.len_bytes)),
+        (push_lines_on::<Csv>, |range| format!("{},{}\n", range.offset_bytes, range.len_bytes)),
+        (push_lines_on::<Json>, |range| object(range) + ",\n"),
+        (push_lines_on::<Ndjson>, |range| object(range) + "\n"),
+    ];
+
+    fn object(range: &ByteRange) -> String {
+        format!("{{\"offset\":{},\"length\":{}}}", range.offset_bytes, range.len_bytes)
+    }
+
+    /// Behind what is there, on every tier.
+    #[track_caller]
+    fn check(ranges: &[ByteRange]) {
+        for tier in Tier::available() {
+            for (push, line) in CASES {
+                let mut text = b"before".to_vec();
+                push(tier.verify().expect("available"), ranges, &mut text);
+                let expected = ranges.iter().map(line).fold("before".to_owned(), |text, line| text + &line);
+                assert!(text == expected.as_bytes(), "{tier} {ranges:?}");
+            }
+        }
+    }
+
+    fn ranges(numbers: impl IntoIterator<Item = (u64, u64)>) -> Vec<ByteRange> {
+        numbers.into_iter().map(|(offset_bytes, len_bytes)| ByteRange { offset_bytes, len_bytes }).collect()
+    }
+
+    /// Every number of digits, and the last one that a kernel takes.
+    fn edges() -> Vec<u64> {
+        let of_ten = (0..20).map(|power| 10_u64.pow(power)).flat_map(|middle| middle - 1..=middle + 1);
+        let of_two = (0..64).map(|power| 1_u64 << power).flat_map(|middle| middle - 1..=middle + 1);
+        of_ten.chain(of_two).chain([u64::MAX]).collect()
+    }
+
+    #[test]
+    fn numbers_at_every_edge_in_every_place() {
+        let edges = edges();
+        for &edge in &edges {
+            for place in [0, 3, 7, 8, 15, 16] {
+                let mut few = ranges((0..17).map(|i| (i * 65_536, 131_072)));
+                few[place].offset_bytes = edge;
+                check(&few);
+                few[place] = ByteRange { offset_bytes: 5, len_bytes: edge };
+                check(&few);
+            }
+        }
+        check(&ranges(edges.iter().map(|&edge| (edge, 65_536))));
+        check(&ranges(edges.iter().map(|&edge| (65_536, edge))));
+        check(&ranges(edges.iter().zip(edges.iter().rev()).map(|(&offset, &length)| (offset, length))));
+    }
+
+    #[test]
+    fn any_number_of_lines() {
+        for count in (0..=200).chain([511, 512, 513, 5000]) {
+            check(&ranges((0..count).map(|i| (i * i * 65_536, (i + 1) * 65_536))));
+        }
+    }
+
+    #[test]
+    fn numbers_here_and_there() {
+        let random = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for shift in 0..64 {
+            check(&ranges((0..500).map(|i| (random(i) >> shift, random(i + 7) >> (63 - shift)))));
+            check(&ranges((0..500).map(|i| (random(i) >> (12 + shift % 52), random(i + 7) >> (38 + shift % 26)))));
+        }
+    }
+
+    /// A quotient that is right on both sides of every multiple is right everywhere.
+    #[test]
+    fn on_both_sides_of_multiples() {
+        let around = |multiple: u64| [multiple.saturating_sub(1), multiple];
+        let of_four_digits: Vec<u64> = (1..=10_000).flat_map(|times| around(times * 10_000)).collect();
+        let of_eight_digits = (1..=10_000).flat_map(|times| around(times * 9_007 * 100_000_000));
+        check(&ranges(of_eight_digits.zip(of_four_digits.iter().copied())));
+        let of_both = of_four_digits.iter().map(|&number| number * 90_000_000 + number);
+        check(&ranges(of_both.zip(0..)));
+    }
 }

@@ -2,7 +2,7 @@
 //! bytes, no comments and no blank lines.
 
 use super::ExtentFormat;
-use super::lines::push_pairs;
+use super::lines::{Line, push_lines};
 use crate::ByteRange;
 
 /// `OFFSET LENGTH` a line.
@@ -11,6 +11,12 @@ pub struct Text;
 
 impl ExtentFormat for Text {
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_pairs(ranges, b' ', to);
+        push_lines::<Self>(ranges, to);
     }
+}
+
+impl Line for Text {
+    const BEFORE: &'static [u8] = b"";
+    const BETWEEN: &'static [u8] = b" ";
+    const BEHIND: &'static [u8] = b"\n";
 }
