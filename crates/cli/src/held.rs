@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 
 /// Up to here, memory is what the allocator gives: a huge page costs as much as some fifty others.
-pub(crate) const SMALL_BYTES: usize = 128 << 10;
+const SMALL_BYTES: usize = 128 << 10;
 
 /// A list of numbers that grows.
 pub(crate) struct Held<T> {

@@ -14,8 +14,8 @@ use crate::held::Held;
 pub(crate) const BATCH: usize = 512;
 /// How many words a batch begins with.
 const HEAD: usize = 5;
-/// From how many ranges on a part is long enough.
-const PART: usize = 4 << 10;
+/// How many ranges a part has at the most, in whole batches.
+const PART: usize = 8 * BATCH;
 
 /// How the ranges of a batch are packed.
 #[derive(Clone, Copy)]
@@ -74,6 +74,8 @@ impl Packing {
 pub(crate) struct Packed {
     words: Vec<u16>,
     count: usize,
+    /// Where the first word of a part may be, from 0 on: no further from each other than a part is long.
+    cuts: Vec<usize>,
 }
 
 impl Packed {
@@ -84,6 +86,7 @@ impl Packed {
     pub(crate) fn clear(&mut self) {
         self.words.clear();
         self.count = 0;
+        self.cuts.clear();
     }
 
     /// Puts a batch of ranges behind those before. Any numbers come back as they were, but only those that ascend take
@@ -129,6 +132,9 @@ impl Packed {
             *short = low(distance << LENGTH_BITS | length);
         }
         let packing = Packing::of(distances, lengths);
+        if self.count.is_multiple_of(PART) {
+            self.cuts.push(self.words.len());
+        }
         self.count += batch.len();
         self.words.push(packing.head(batch.len()));
         self.words.extend(four_words(start_bytes));
@@ -159,6 +165,9 @@ fn of_four_words(words: [u16; 4]) -> u64 {
 pub(crate) struct HeldRanges {
     words: Held<u16>,
     count: usize,
+    /// Where parts begin, and how many ranges there are before the last of them.
+    parts: Vec<usize>,
+    last_part: usize,
 }
 
 impl HeldRanges {
@@ -169,7 +178,8 @@ impl HeldRanges {
 
     pub(crate) const fn new() -> Self {
         // Those that are too many are held for a moment as well.
-        Self { words: Held::new(Self::MOST_BYTES + Self::MOST_BYTES / 4), count: 0 }
+        let words = Held::new(Self::MOST_BYTES + Self::MOST_BYTES / 4);
+        Self { words, count: 0, parts: Vec::new(), last_part: 0 }
     }
 
     /// Whether they are more than ought to be held.
@@ -179,28 +189,24 @@ impl HeldRanges {
 
     /// Puts ranges behind those before.
     pub(crate) fn append(&mut self, packed: &Packed) {
+        let before = self.words.all().len();
+        for (i, cut) in packed.cuts.iter().enumerate() {
+            let start = self.count + i * PART;
+            let end = self.count + packed.count.min((i + 1) * PART);
+            if start == 0 || end - self.last_part > PART {
+                self.parts.push(before + cut);
+                self.last_part = start;
+            }
+        }
         self.words.push(&packed.words);
         self.count += packed.count;
     }
 
-    /// Parts of as many batches each as are worth a thread's while.
+    /// Parts that are worth a thread's while.
     pub(crate) fn parts(&self) -> Vec<Part<'_>> {
-        let mut parts = Vec::new();
-        let mut rest = self.words.all();
-        while !rest.is_empty() {
-            let (mut len, mut ranges) = (0, 0);
-            while ranges < PART
-                && let Some(&head) = rest.get(len)
-            {
-                let (count, packing) = Packing::of_head(head);
-                ranges += count;
-                len += HEAD + count * packing.words();
-            }
-            let (part, behind) = rest.split_at(len);
-            parts.push(Part(part));
-            rest = behind;
-        }
-        parts
+        let words = self.words.all();
+        let ends = self.parts.iter().skip(1).copied().chain([words.len()]);
+        self.parts.iter().zip(ends).map(|(&start, end)| Part(&words[start..end])).collect()
     }
 }
 
@@ -360,17 +366,16 @@ mod tests {
 
     #[test]
     fn parts_are_neither_tiny_nor_long() {
-        let far = held(&[Extent::new(1 << 40, (1 << 40) + 1); 30_000], 1, BlockSize::DEFAULT);
         let near: Vec<Extent> = (0..100_000).map(|i| Extent::new(2 * i, 2 * i + 1)).collect();
-        let near = held(&near, 20_000, BlockSize::DEFAULT);
-        for held in [far, near] {
+        for piece in [1, 30, 511, 513, 2000, 4096, 20_000] {
+            let held = held(&near, piece, BlockSize::DEFAULT);
             let mut parts: Vec<usize> = Vec::new();
             for part in held.parts() {
                 parts.push(0);
                 part.for_each_batch(BlockSize::DEFAULT, |ranges| *parts.last_mut().expect("a part") += ranges.len());
             }
-            parts.pop();
-            assert!(parts.iter().all(|count| (PART..PART + BATCH).contains(count)), "{parts:?}");
+            assert!(parts.iter().all(|&count| count <= PART), "{piece} {parts:?}");
+            assert!(parts.iter().sum::<usize>() / parts.len() > PART / 2, "{piece} {parts:?}");
         }
     }
 

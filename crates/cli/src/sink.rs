@@ -10,13 +10,13 @@ use std::io::{self, IoSlice, IsTerminal, Write};
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::held::{Held, SMALL_BYTES};
+use crate::held::Held;
 use crate::staged::{Destination, Staged};
 
 /// How many bytes of output are held at the most.
 const HOLD: usize = 32 << 20;
-/// How much is written at a time where output flows: what is held without a map, which would be made each time.
-const PIECE: usize = SMALL_BYTES;
+/// From how much on output that flows is written at once, and not copied to be written with what comes next.
+const PIECE: usize = 32 << 10;
 
 /// Where output goes to.
 pub(crate) struct Target {
