@@ -64,7 +64,7 @@ const SHORTEST_CHUNK: u64 = 4 * TILE_SYMBOLS as u64;
 /// The shortest of those near the end, if they are not dense.
 const SHORT_CHUNK: u64 = 16 * TILE_SYMBOLS as u64;
 /// The longest, where it matters little how many there are.
-const LONG_CHUNK: u64 = 32 * TILE_SYMBOLS as u64;
+const LONG_CHUNK: u64 = 64 * TILE_SYMBOLS as u64;
 /// The longest of all: each has an overhead of some microseconds.
 const LONGEST_CHUNK: u64 = 256 * TILE_SYMBOLS as u64;
 /// Bytes of a chunk on a single thread.

@@ -10,7 +10,7 @@ use super::{Input, Scratch};
 use crate::{Error, Result};
 
 /// How much is read at a time: little enough to stay in a cache until it is decoded.
-const PIECE: u64 = 128 << 10;
+const PIECE: u64 = 256 << 10;
 
 /// A file or block device whose length is known.
 pub(crate) struct FileInput<'a> {
