@@ -47,6 +47,10 @@ impl<T: Pod> Held<T> {
             self.owned = self.all().to_vec();
             self.mapped = None;
         }
+        if self.owned.len() + some.len() > self.owned.capacity() {
+            // Memory that is not used yet costs nothing, but moving what there is does.
+            self.owned.reserve((SMALL_BYTES / size_of::<T>()).saturating_sub(self.owned.len()).max(some.len()));
+        }
         self.owned.extend_from_slice(some);
     }
 
