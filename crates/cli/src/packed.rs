@@ -14,7 +14,7 @@ use crate::held::Held;
 pub(crate) const BATCH: usize = 512;
 /// How many words a batch begins with.
 const HEAD: usize = 5;
-/// How many ranges a part has at the most, in whole batches.
+/// How many ranges a part has at the most.
 const PART: usize = 8 * BATCH;
 
 /// How the ranges of a batch are packed.
@@ -74,8 +74,8 @@ impl Packing {
 pub(crate) struct Packed {
     words: Vec<u16>,
     count: usize,
-    /// Where the first word of a part may be, from 0 on: no further from each other than a part is long.
-    cuts: Vec<usize>,
+    /// Where a part may begin: before how many words, and how many ranges. No further from each other than a part is long.
+    cuts: Vec<(usize, usize)>,
 }
 
 impl Packed {
@@ -132,8 +132,8 @@ impl Packed {
             *short = low(distance << LENGTH_BITS | length);
         }
         let packing = Packing::of(distances, lengths);
-        if self.count.is_multiple_of(PART) {
-            self.cuts.push(self.words.len());
+        if self.cuts.last().is_none_or(|&(_, count)| self.count + batch.len() - count > PART) {
+            self.cuts.push((self.words.len(), self.count));
         }
         self.count += batch.len();
         self.words.push(packing.head(batch.len()));
@@ -190,12 +190,11 @@ impl HeldRanges {
     /// Puts ranges behind those before.
     pub(crate) fn append(&mut self, packed: &Packed) {
         let before = self.words.all().len();
-        for (i, cut) in packed.cuts.iter().enumerate() {
-            let start = self.count + i * PART;
-            let end = self.count + packed.count.min((i + 1) * PART);
-            if start == 0 || end - self.last_part > PART {
-                self.parts.push(before + cut);
-                self.last_part = start;
+        let ends = packed.cuts.iter().skip(1).map(|&(_, count)| count).chain([packed.count]);
+        for (&(word, start), end) in packed.cuts.iter().zip(ends) {
+            if self.parts.is_empty() || self.count + end - self.last_part > PART {
+                self.parts.push(before + word);
+                self.last_part = self.count + start;
             }
         }
         self.words.push(&packed.words);
