@@ -1,7 +1,8 @@
 //! Sizes of disks and blocks, and checked conversions between blocks and bytes.
 
-use bytemuck::{Pod, Zeroable};
 use std::num::NonZeroU64;
+
+use bytemuck::{Pod, Zeroable};
 
 use crate::{Error, Extent, Result};
 

@@ -1,5 +1,5 @@
-//! The halves of the hot path, and formatting, one at a time and on a tier of one's choice: for benchmarks and fuzzing. Not part of the public API: anything here may change
-//! in any release.
+//! The two halves of the hot path, and formatting, one at a time and on any tier: for benchmarks and fuzzing. Not part of
+//! the public API: anything here may change in any release.
 
 use crate::decode::{Alphabet, Sink, TILE_WORDS, text};
 use crate::format::lines::push_lines_on;

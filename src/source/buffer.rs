@@ -1,5 +1,7 @@
 //! Memory to read into.
 
+use std::ops::Range;
+
 /// To what addresses are aligned.
 const ALIGN: usize = 64;
 
@@ -8,7 +10,8 @@ const ALIGN: usize = 64;
 #[derive(Default)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,
-    start: usize,
+    /// Where in that the bytes are.
+    place: Range<usize>,
 }
 
 impl Buffer {
@@ -18,17 +21,15 @@ impl Buffer {
         let memory = vec![0; len + ALIGN];
         // Nothing but a matter of time depends on it.
         let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { memory, start }
+        Self { memory, place: start..start + len }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        let len = self.memory.len().saturating_sub(ALIGN);
-        &self.memory[self.start..self.start + len]
+        &self.memory[self.place.clone()]
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        let len = self.memory.len().saturating_sub(ALIGN);
-        &mut self.memory[self.start..self.start + len]
+        &mut self.memory[self.place.clone()]
     }
 }
 
