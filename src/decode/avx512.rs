@@ -7,6 +7,7 @@
 
 use std::arch::x86_64::*;
 
+use super::Aligned;
 use super::alphabet::BASE64_SYMBOLS;
 use super::steps::{self, expected};
 
@@ -14,22 +15,19 @@ use super::steps::{self, expected};
 pub(crate) const STEP: usize = steps::STEP;
 const STEP_WORDS: usize = STEP * 6 / 64;
 
-#[repr(align(64))]
-struct Table<const N: usize>([u8; N]);
-
-const REVERSED: Table<128> = {
+const REVERSED: Aligned<[u8; 128]> = {
     let mut table = [0x80; 128];
     let mut value = 0u8;
     while value < 64 {
         table[BASE64_SYMBOLS[value as usize] as usize] = value.reverse_bits() >> 2;
         value += 1;
     }
-    Table(table)
+    Aligned(table)
 };
 
 /// Where the bytes of `n`-th of three packed registers come from, in two registers of lanes with three bytes of four
 /// in use, the second of them numbered from 64.
-const fn packing(n: usize) -> Table<64> {
+const fn packing(n: usize) -> Aligned<[u8; 64]> {
     let mut table = [0u8; 64];
     let mut i = 0;
     while i < 64 {
@@ -42,14 +40,14 @@ const fn packing(n: usize) -> Table<64> {
         table[i] = place;
         i += 1;
     }
-    Table(table)
+    Aligned(table)
 }
 
-const PACKING: [Table<64>; 3] = [packing(0), packing(1), packing(2)];
+const PACKING: [Aligned<[u8; 64]>; 3] = [packing(0), packing(1), packing(2)];
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(bytes: &[u8; 64]) -> __m512i {
+pub(crate) fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }

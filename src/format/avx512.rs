@@ -7,7 +7,11 @@
 
 use std::arch::x86_64::*;
 
+use bytemuck::NoUninit;
+
 use crate::ByteRange;
+use crate::decode::Aligned;
+use crate::decode::avx512::load;
 
 /// How many lines are made at a time.
 const GROUP: usize = 8;
@@ -27,15 +31,12 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 const OFFSET_PAIRS: [u8; OFFSET_DIGITS / 2] = [0, 1, 4, 5, 2, 3, 6, 7];
 const LENGTH_PAIRS: [u8; LENGTH_DIGITS / 2] = [0, 1, 4, 5];
 
-#[repr(C, align(64))]
-struct Bytes([u8; REGISTER]);
-
 /// A line at its full width, in a register.
 pub(super) struct Template {
     /// Each byte of the text around the numbers; and for each digit where it comes from, if it is one of line 0 or 1, of
     /// line 2 or 3, and so on: the first of a pair from the register that has these of all four even or all four odd
     /// lines, the second from another, numbered from 64.
-    lanes: [Bytes; GROUP / 2],
+    lanes: [Aligned<[u8; REGISTER]>; GROUP / 2],
     /// Which bytes are text, and which are digits of the offset and of the length.
     text: u64,
     offset: u64,
@@ -51,7 +52,7 @@ impl Template {
         let behind_at = length_at + LENGTH_DIGITS;
         let width = behind_at + behind.len();
         assert!(width <= REGISTER, "too long");
-        let mut lanes = [const { Bytes([0; REGISTER]) }; GROUP / 2];
+        let mut lanes = [const { Aligned([0; REGISTER]) }; GROUP / 2];
         let mut lane = 0;
         while lane < lanes.len() {
             let line = &mut lanes[lane].0;
@@ -94,28 +95,28 @@ const fn place(pairs: &[u8], to: &mut [u8; REGISTER], at: usize, base: usize) {
 }
 
 /// The first digits of all numbers below 100, and the second ones.
-static FIRST_DIGITS: [Bytes; 2] = digits(10);
-static SECOND_DIGITS: [Bytes; 2] = digits(1);
+static FIRST_DIGITS: Aligned<[u8; 2 * REGISTER]> = Aligned(digits(10));
+static SECOND_DIGITS: Aligned<[u8; 2 * REGISTER]> = Aligned(digits(1));
 
-const fn digits(divisor: u8) -> [Bytes; 2] {
-    let mut table = [const { Bytes([0; REGISTER]) }; 2];
+const fn digits(divisor: u8) -> [u8; 2 * REGISTER] {
+    let mut table = [0; _];
     let mut number = 0u8;
     while number < 100 {
-        table[number as usize / REGISTER].0[number as usize % REGISTER] = b'0' + number / divisor % 10;
+        table[number as usize] = b'0' + number / divisor % 10;
         number += 1;
     }
     table
 }
 
 /// The powers of ten.
-static POWERS: [[u64; 8]; 2] = {
-    let mut table = [[1; 8]; 2];
+static POWERS: Aligned<[u64; OFFSET_DIGITS]> = {
+    let mut table = [1; OFFSET_DIGITS];
     let mut i = 1;
-    while i < 16 {
-        table[i / 8][i % 8] = table[(i - 1) / 8][(i - 1) % 8] * 10;
+    while i < table.len() {
+        table[i] = table[i - 1] * 10;
         i += 1;
     }
-    table
+    Aligned(table)
 };
 
 /// Appends the lines of ranges, in whole groups, up to the first group with a number that is too large. Returns how many
@@ -124,8 +125,8 @@ static POWERS: [[u64; 8]; 2] = {
 pub(super) fn push(template: &Template, ranges: &[ByteRange], to: &mut Vec<u8>) -> usize {
     let Template { lanes: [lane_0, lane_1, lane_2, lane_3], text, offset, length } = template;
     let lanes = [load(&lane_0.0), load(&lane_1.0), load(&lane_2.0), load(&lane_3.0)];
-    let first_digits = load_both(&FIRST_DIGITS);
-    let second_digits = load_both(&SECOND_DIGITS);
+    let first_digits = load_both(&FIRST_DIGITS.0);
+    let second_digits = load_both(&SECOND_DIGITS.0);
     let text_count = all(text.count_ones().into());
     let numbers_at = offset | length;
     let (whole, offset, length) = (all(text | numbers_at), all(*offset), all(*length));
@@ -173,25 +174,19 @@ pub(super) fn push(template: &Template, ranges: &[ByteRange], to: &mut Vec<u8>) 
     done
 }
 
+/// Both registers of what fills two.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(from: &[u8; REGISTER]) -> __m512i {
-    // SAFETY: the array has the bytes that are loaded.
-    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_both([low, high]: &[Bytes; 2]) -> [__m512i; 2] {
-    [load(&low.0), load(&high.0)]
+fn load_both(from: &impl NoUninit) -> [__m512i; 2] {
+    let [low, high]: &[[u8; REGISTER]; 2] = bytemuck::cast_ref(from);
+    [load(low), load(high)]
 }
 
 /// The offsets and the lengths.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn load_numbers(group: &[ByteRange; GROUP]) -> [__m512i; 2] {
-    let [first, last]: &[[u8; REGISTER]; 2] = bytemuck::cast_ref(group);
-    let (first, last) = (load(first), load(last));
+    let [first, last] = load_both(group);
     let offsets = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
     let lengths = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
     [_mm512_permutex2var_epi64(first, offsets, last), _mm512_permutex2var_epi64(first, lengths, last)]
@@ -219,8 +214,8 @@ fn count_digits(numbers: __m512i) -> __m512i {
     let bits = _mm512_sub_epi64(all(64), _mm512_lzcnt_epi64(numbers));
     // The decimal logarithm of 2 is a little more than 1233 / 4096.
     let count = _mm512_srli_epi64::<12>(_mm512_mul_epu32(bits, all(1233)));
-    let [low, high]: &[[u8; REGISTER]; 2] = bytemuck::cast_ref(&POWERS);
-    let next = _mm512_permutex2var_epi64(load(low), count, load(high));
+    let [low, high] = load_both(&POWERS.0);
+    let next = _mm512_permutex2var_epi64(low, count, high);
     _mm512_mask_add_epi64(count, _mm512_cmpge_epu64_mask(numbers, next), count, all(1))
 }
 

@@ -19,6 +19,8 @@ use std::ops::Range;
 pub(crate) use marked::{Found, find_words, total};
 
 use super::Density;
+use crate::decode::Aligned;
+use crate::decode::avx512::load;
 
 /// Words of a tile.
 pub(crate) const TILE: usize = 384;
@@ -29,35 +31,26 @@ const LINE: usize = 8;
 /// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
 pub(crate) const QUIET: usize = 10;
 
-#[repr(align(64))]
-struct Bytes([u8; 64]);
-
-const ASCENDING: Bytes = {
+const ASCENDING: Aligned<[u8; 64]> = {
     let mut bytes = [0; 64];
     let mut i = 0u8;
     while i < 64 {
         bytes[i as usize] = i;
         i += 1;
     }
-    Bytes(bytes)
+    Aligned(bytes)
 };
 
 /// Byte 8 * i is i: where eight bytes come from that become the low bytes of eight words.
-const SPREAD: Bytes = {
+const SPREAD: Aligned<[u8; 64]> = {
     let mut bytes = [0; 64];
     let mut i = 0u8;
     while i < 8 {
         bytes[i as usize * 8] = i;
         i += 1;
     }
-    Bytes(bytes)
+    Aligned(bytes)
 };
-
-#[target_feature(enable = "avx512f")]
-fn load(from: &Bytes) -> __m512i {
-    // SAFETY: the array has the 64 bytes that are loaded.
-    unsafe { _mm512_load_si512(from.0.as_ptr().cast()) }
-}
 
 /// The bytes that a mask names, to the front; anything behind them.
 ///
@@ -204,7 +197,7 @@ impl Tile {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
     pub(crate) unsafe fn write<const COPY: u8>(&mut self, position: u64, past_caches: bool, out: *mut u64) -> *mut u64 {
-        let ascending = load(&ASCENDING);
+        let ascending = load(&ASCENDING.0);
         let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE + 64];
         let mut queued = 0;
         for (i, any) in self.any.as_chunks().0.iter().enumerate() {
@@ -254,8 +247,8 @@ impl Tile {
         position: u64,
         out: *mut u64,
     ) -> *mut u64 {
-        let ascending = load(&ASCENDING);
-        let spread = load(&SPREAD);
+        let ascending = load(&ASCENDING.0);
+        let spread = load(&SPREAD.0);
         let low_bytes = 0x0101_0101_0101_0101;
         let mut out = out;
         let mut write = |number: MaybeUninit<u16>| {
@@ -312,8 +305,8 @@ impl Tile {
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
     unsafe fn write_lines<const COPY: u8>(&self, queue: &[MaybeUninit<u16>], position: u64, out: *mut u64) -> *mut u64 {
-        let ascending = load(&ASCENDING);
-        let spread = load(&SPREAD);
+        let ascending = load(&ASCENDING.0);
+        let spread = load(&SPREAD.0);
         let low_bytes = 0x0101_0101_0101_0101;
         // What is before `out` in its line may be another thread's: that line is written as usual.
         let (start, mut out, mut queue) = (out, out, queue);
