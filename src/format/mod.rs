@@ -1,5 +1,8 @@
 //! Extents written down for people and for other tools: one file a format.
 //!
+//! Every format names changed ranges only. A gap means unchanged, never zeros, but other tools may read it otherwise:
+//! `docs/recipes.md` in the repository shows how to hand a list to them.
+//!
 //! A format appends to a buffer, so that many extents can be formatted at once and written with one call: a few hundred at
 //! a time is fastest. On processors that have the `avx512` [tier](crate::Tier), unless another is forced by the
 //! environment, eight lines are made at once; their numbers have to be below 2^53 and 10^8, others take longer.
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_an_extentlist() {
+    fn text_is_offset_and_length() {
         assert_eq!(write(&Text, true), "0 131072\n262144 37856\n");
     }
 

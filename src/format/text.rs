@@ -1,11 +1,10 @@
-//! One extent a line: `OFFSET LENGTH`. Also a valid extentlist for nbdkit's filter of that name, which takes decimal
-//! bytes, no comments and no blank lines.
+//! One extent a line: `OFFSET LENGTH`, in decimal bytes.
 
 use super::ExtentFormat;
 use super::lines::{Line, push_lines};
 use crate::ByteRange;
 
-/// `OFFSET LENGTH` a line.
+/// `OFFSET LENGTH` a line, for changed ranges only: a gap means unchanged, never zeros.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Text;
 

@@ -26,7 +26,7 @@ fn pair(value: &Value) -> (u64, u64) {
 }
 
 #[test]
-fn text_is_the_default_and_an_extentlist() {
+fn text_is_the_default_and_plain_numbers() {
     let (bits, size, ranges) = example();
     let text = output("text", &[]);
     assert_eq!(run_piped(["extents", "--virtual-size", &size.to_string()], bits.base64()).text(), text);

@@ -60,6 +60,21 @@ fn help_names_every_option_of_the_contract() {
     }
 }
 
+/// A list handed to a tool that takes gaps for zeros costs what is unchanged: help says what a gap means.
+#[test]
+fn help_says_what_a_gap_means() {
+    let help = run(["extents", "--help"]).text();
+    let said = "The list names changed ranges only; a gap means \"unchanged\", never \"zeros\".";
+    assert!(help.contains(said), "{help}");
+    assert!(help.contains("docs/recipes.md"), "{help}");
+    for subcommand in SUBCOMMANDS {
+        let help = run([subcommand, "--help"]).text().to_lowercase();
+        for other in ["nbdkit", "extentlist", "mapfile", "ddrescue", "qemu"] {
+            assert!(!help.contains(other), "{subcommand} claims to be of use to {other}:\n{help}");
+        }
+    }
+}
+
 #[test]
 fn help_fits_a_terminal() {
     for subcommand in SUBCOMMANDS {

@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 this bitmap cannot be used: take 
 const EXTENTS_EXAMPLES: &str = "\
 Examples:
   cbt extents bitmap.b64
-      One OFFSET LENGTH a line, in bytes; also an extentlist for nbdkit
+      One OFFSET LENGTH a line, in bytes
   cbt extents --virtual-size 100G --output json bitmap.b64
       Checks that the bitmap is that disk's, and writes one JSON object
   cbt extents --from cbtlog 0f0e4c6a-….cbtlog --output human
@@ -49,6 +49,9 @@ Examples:
       Only what changed in that part of the disk
   xe vdi-list-changed-blocks vdi-from-uuid=A vdi-to-uuid=B | cbt extents -o changed.txt
       changed.txt appears once it is complete, or not at all
+
+The list names changed ranges only; a gap means \"unchanged\", never \"zeros\". Other tools may read it otherwise: see
+docs/recipes.md before you hand it to one.
 
 Give --virtual-size wherever you know it: a base64 text that was cut short may look whole without.";
 
