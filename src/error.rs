@@ -1,9 +1,14 @@
 //! The one error type. Every variant says where (an offset and a byte) or names both figures that disagree.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
+use crate::Consequence;
+
 /// What can go wrong, and where. Offsets are bytes from the start of the input, before any white space is skipped.
+///
+#[doc = include_str!("error_table.md")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -54,7 +59,7 @@ pub enum Error {
         byte: u8,
     },
     /// The input holds no bitmap at all.
-    #[error("the bitmap is empty, but no disk has no blocks")]
+    #[error("the bitmap is empty, but a disk has at least one block")]
     Empty,
     /// The bitmap is shorter than the disk needs.
     #[error("the bitmap has {found} {unit}, but a disk of {virtual_size} bytes needs {expected}")]
@@ -102,11 +107,17 @@ pub enum Error {
         /// The size asked for.
         bytes: u64,
     },
-    /// A virtual size of nothing.
-    #[error("{bytes} bytes is no virtual size: no disk has no blocks")]
+    /// A virtual size of 0 was asked for.
+    #[error("{bytes} bytes is no virtual size: a disk has at least one byte")]
     VirtualSize {
         /// The size asked for.
         bytes: u64,
+    },
+    /// A `.cbtlog` whose virtual size is 0.
+    #[error("the virtual size at offset {offset} of the .cbtlog is 0, but a disk has at least one byte")]
+    HeaderVirtualSize {
+        /// The offset of the size.
+        offset: u64,
     },
     /// A `.cbtlog` that ends within its header.
     #[error("the .cbtlog has {found} bytes, but its header alone has {expected}")]
@@ -216,20 +227,6 @@ impl fmt::Display for Unit {
     }
 }
 
-/// What an error means for the one who wanted the changed blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Consequence {
-    /// This bitmap cannot be used. A backup that needs it has to be a full one.
-    UnusableBitmap,
-    /// What was asked for makes no sense, whatever the bitmap holds.
-    WrongUsage,
-    /// Something else holds what is needed. Later it may be free.
-    Busy,
-    /// The input could not be read; the bitmap itself may be good.
-    Failed,
-}
-
 impl Error {
     /// A stable name of the kind of error, for programs: lower case, words joined by hyphens.
     #[must_use]
@@ -248,6 +245,7 @@ impl Error {
             Self::OffsetOverflow { .. } => "offset-overflow",
             Self::BlockSize { .. } => "block-size",
             Self::VirtualSize { .. } => "virtual-size",
+            Self::HeaderVirtualSize { .. } => "header-virtual-size",
             Self::HeaderTooShort { .. } => "header-too-short",
             Self::ConsistentFlag { .. } => "consistent-flag",
             Self::Inconsistent { .. } => "inconsistent",
@@ -262,24 +260,26 @@ impl Error {
         }
     }
 
-    /// What the error means for the one who wanted the changed blocks.
+    /// What the caller does next: see the table above.
     #[must_use]
-    pub const fn consequence(&self) -> Consequence {
+    pub fn consequence(&self) -> Consequence {
         match self {
             Self::BlockSize { .. }
+            | Self::VirtualSize { .. }
             | Self::BlockSizeMismatch { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
             | Self::LengthMismatch { .. } => Consequence::WrongUsage,
-            Self::Read { .. } | Self::Shrunk { .. } | Self::Grown { .. } => Consequence::Failed,
-            _ => Consequence::UnusableBitmap,
+            Self::Shrunk { .. } | Self::Grown { .. } => Consequence::Retry,
+            Self::Read { source, .. } => Consequence::of_io(source),
+            _ => Consequence::FullBackup,
         }
     }
 
     /// What to do about it, in a sentence, where there is more to say than the error itself says.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
             Self::InvalidSymbol { byte: b'-' | b'_', .. } => {
                 "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'"
             }
@@ -315,7 +315,7 @@ impl Error {
                 "the bitmap is another disk's, or the disk was resized; take a full backup"
             }
             Self::OffsetOverflow { .. } => "is the block size right?",
-            Self::HeaderTooShort { .. } | Self::ConsistentFlag { .. } | Self::VirtualSize { .. } => {
+            Self::HeaderTooShort { .. } | Self::ConsistentFlag { .. } | Self::HeaderVirtualSize { .. } => {
                 "the file is damaged or is no .cbtlog; take a full backup"
             }
             Self::Inconsistent { .. } => {
@@ -326,7 +326,7 @@ impl Error {
             }
             Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
             _ => return None,
-        })
+        }))
     }
 }
 
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(text, "byte 0x00 at offset 7 is not base64");
         let error = Error::TooShort { found: 3, expected: 4, unit: Unit::Bytes, virtual_size: 2_000_000 };
         assert_eq!(error.to_string(), "the bitmap has 3 bytes, but a disk of 2000000 bytes needs 4");
-        assert_eq!((error.kind(), error.consequence()), ("too-short", Consequence::UnusableBitmap));
+        assert_eq!((error.kind(), error.consequence()), ("too-short", Consequence::FullBackup));
         assert!(error.hint().is_some());
     }
 }

@@ -42,6 +42,7 @@
 
 mod bitmap;
 pub mod cbtlog;
+mod consequence;
 mod decode;
 mod encoding;
 mod error;
@@ -58,8 +59,9 @@ mod source;
 mod tier;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
+pub use consequence::Consequence;
 pub use encoding::{Encoding, UnknownEncoding};
-pub use error::{Consequence, Error, Result, Unit};
+pub use error::{Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use pipeline::{ParallelVisitor, Prepare, Visitor};

@@ -28,7 +28,7 @@ fn header(tracker: &Tracker, uuid: Uuid) -> Header {
 }
 
 fn changed(tracker: &Tracker, from: Uuid, to: Uuid) -> BTreeSet<u64> {
-    let answer = tracker.store().expect("there").list_changed_blocks_in_use(from, to).expect("a chain");
+    let answer = tracker.store().expect("there").list_changed_blocks_allow_inconsistent(from, to).expect("a chain");
     answer.bitmap.extents().iter().flat_map(|extent| extent.start_block..extent.end_block).collect()
 }
 

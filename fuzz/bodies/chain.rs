@@ -128,7 +128,10 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         return Err(None);
     }
     let way: Vec<&Log> = way.into_iter().filter_map(|number| logs[usize::from(number)].as_ref()).collect();
-    let last = way.last().expect("`to` at the least");
+    let (last, inner) = way.split_last().expect("`to` at the least");
+    if inner.iter().chain(&strays).any(|log| log.consistent == 0) {
+        return Err(Some("not-consistent"));
+    }
     if last.consistent == 0 {
         return Err(Some("in-use"));
     }

@@ -77,27 +77,25 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// See [`ChainError`]. A newer disk that is attached for writing is [`ChainError::InUse`]; see
-    /// [`list_changed_blocks_in_use`](Self::list_changed_blocks_in_use).
+    /// See [`ChainError`]. A log of the chain that is not consistent is [`ChainError::NotConsistent`], and a newer disk
+    /// that is attached for writing [`ChainError::InUse`]; see
+    /// [`list_changed_blocks_allow_inconsistent`](Self::list_changed_blocks_allow_inconsistent).
     ///
     /// # Complexity
     ///
     /// Linear in the total length of the logs, which are read by all threads of the present rayon pool, each in bounded
     /// memory beside one bitmap.
     pub fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
-        self.answer(from, to, |logs| match logs.last() {
-            Some(log) if !log.header.consistent => Err(ChainError::InUse { uuid: log.uuid, path: log.path.clone() }),
-            _ => Ok(()),
-        })
+        self.answer(from, to, Walk::require_consistent)
     }
 
-    /// The same for a newer disk that is attached for writing, or was when its host failed. Changes may be missing; a
-    /// warning says so.
+    /// The same from logs that are not consistent: their disks are attached for writing, or were when their host failed.
+    /// **Changes may be missing**; a warning names each such log.
     ///
     /// # Errors
     ///
     /// See [`ChainError`].
-    pub fn list_changed_blocks_in_use(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
+    pub fn list_changed_blocks_allow_inconsistent(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, ChainError> {
         self.answer(from, to, |_| Ok(()))
     }
 
@@ -110,13 +108,13 @@ impl Store {
         &self,
         from: Uuid,
         to: Uuid,
-        refuse: impl Fn(&[Log]) -> Result<(), ChainError>,
+        refuse: impl Fn(&Walk) -> Result<(), ChainError>,
     ) -> Result<ChangedBlocks, ChainError> {
         let _lock = self.keep_trackers_out()?;
         let mut walk = self.now().walk(from, to);
         for _ in 0..ATTEMPTS {
             let answer = match &walk {
-                Ok(walk) => refuse(&walk.logs).and_then(|()| walk.merge(from)),
+                Ok(walk) => refuse(walk).and_then(|()| walk.merge(from)),
                 // Once it is certain.
                 Err(_) => Err(ChainError::Changing { from, to }),
             };
@@ -202,6 +200,18 @@ struct Walk {
 }
 
 impl Walk {
+    /// Refuses logs that are not consistent. One inside the chain stays so, whereas the newer disk may be detached later.
+    fn require_consistent(&self) -> Result<(), ChainError> {
+        let Some((last, inner)) = self.logs.split_last() else { return Ok(()) };
+        if let Some(log) = inner.iter().chain(&self.strays).find(|log| !log.header.consistent) {
+            return Err(ChainError::NotConsistent { uuid: log.uuid, path: log.path.clone() });
+        }
+        if last.header.consistent {
+            return Ok(());
+        }
+        Err(ChainError::InUse { uuid: last.uuid, path: last.path.clone() })
+    }
+
     /// The union of the logs.
     fn merge(&self, from: Uuid) -> Result<ChangedBlocks, ChainError> {
         merge(from, &self.logs, &self.strays)

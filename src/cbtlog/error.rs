@@ -1,5 +1,6 @@
 //! Why there is no answer, or no change.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -29,6 +30,18 @@ pub enum ChainError {
     /// be missing from its log.
     #[error("{}: the newer disk is in use: its log is not marked as consistent (flag at offset 32 is 0)", path.display())]
     InUse {
+        /// The disk.
+        uuid: Uuid,
+        /// Where its log is.
+        path: PathBuf,
+    },
+    /// A log that is part of the answer, other than the newer disk's own, was not closed cleanly: its host failed, and
+    /// writes before that may be missing from it. That never mends itself.
+    #[error(
+        "{}: the log of {uuid} is not marked as consistent (flag at offset 32 is 0): changes may be missing from it",
+        path.display()
+    )]
+    NotConsistent {
         /// The disk.
         uuid: Uuid,
         /// Where its log is.
@@ -205,6 +218,7 @@ impl ChainError {
             Self::Same { .. } => "same",
             Self::Missing { .. } => "missing",
             Self::InUse { .. } => "in-use",
+            Self::NotConsistent { .. } => "not-consistent",
             Self::Unrelated { .. } => "unrelated",
             Self::Shrunk { .. } => "chain-shrunk",
             Self::Circle { .. } => "circle",
@@ -219,29 +233,32 @@ impl ChainError {
         }
     }
 
-    /// What the error means for the one who asked.
+    /// What the caller does next: see the table above.
     #[must_use]
-    pub const fn consequence(&self) -> Consequence {
+    pub fn consequence(&self) -> Consequence {
         match self {
-            Self::Same { .. } | Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => Consequence::WrongUsage,
             Self::InUse { .. } | Self::Changing { .. } | Self::Locked { .. } => Consequence::Busy,
-            Self::NotOnDisk { .. }
+            Self::Same { .. }
+            | Self::NotOnDisk { .. }
             | Self::Exists { .. }
             | Self::NameTaken { .. }
             | Self::TooLarge { .. }
             | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
-            Self::Write { .. } => Consequence::Failed,
-            Self::Missing { .. } | Self::Unrelated { .. } | Self::Shrunk { .. } | Self::Circle { .. } => {
-                Consequence::UnusableBitmap
-            }
+            // Two that were swapped too: a pool cannot tell them from unrelated ones.
+            Self::Missing { .. }
+            | Self::NotConsistent { .. }
+            | Self::Unrelated { .. }
+            | Self::Shrunk { .. }
+            | Self::Circle { .. } => Consequence::FullBackup,
+            Self::Write { source, .. } => Consequence::of_io(source),
             Self::Log { source, .. } => source.consequence(),
         }
     }
 
     /// What to do.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
             Self::Same { .. } => "give two snapshots of the same disk, the older one first",
             Self::Missing { end: End::Only, .. } => "is it the right folder?",
             Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
@@ -255,12 +272,15 @@ impl ChainError {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"
             }
             Self::InUse { .. } => "list first, and only then connect to it; or take a snapshot and ask for that",
-            Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => "give the older one first",
+            Self::NotConsistent { .. } => "its host failed while the disk was written; take a full backup",
+            Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => {
+                "give the older one first, or take a full backup of the one that is newer"
+            }
             Self::Unrelated { .. } => {
                 "tracking was switched off in between, or they are not of the same disk; take a full backup"
             }
             Self::Shrunk { .. } | Self::Circle { .. } => "the log is damaged or another disk's; take a full backup",
             Self::Log { source, .. } => return source.hint(),
-        })
+        }))
     }
 }

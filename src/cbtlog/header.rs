@@ -50,7 +50,7 @@ impl Header {
     /// # Errors
     ///
     /// [`Error::HeaderTooShort`], [`Error::ConsistentFlag`] for a flag that is neither 0 nor 1, and
-    /// [`Error::VirtualSize`] for a disk of no bytes.
+    /// [`Error::HeaderVirtualSize`] for a disk of no bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let Some((header, _)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Err(Error::HeaderTooShort { found: bytes.len() as u64, expected: HEADER_BYTES as u64 });
@@ -61,7 +61,8 @@ impl Header {
             value => return Err(Error::ConsistentFlag { offset: CONSISTENT_OFFSET as u64, value }),
         };
         let uuid = |offset| Some(Uuid::from_bytes(field(header, offset))).filter(|uuid| !uuid.is_nil());
-        let virtual_size = VirtualSize::new(u64::from_le_bytes(field(header, SIZE_OFFSET)))?;
+        let virtual_size = VirtualSize::new(u64::from_le_bytes(field(header, SIZE_OFFSET)))
+            .map_err(|_| Error::HeaderVirtualSize { offset: SIZE_OFFSET as u64 })?;
         Ok(Self { parent: uuid(0), child: uuid(16), consistent, virtual_size })
     }
 
@@ -151,6 +152,6 @@ mod tests {
         let open = Header::parse(&bytes).expect("good");
         assert!(matches!(open.require_consistent(), Err(Error::Inconsistent { offset: 32 })));
         bytes[40..].fill(0);
-        assert!(matches!(Header::parse(&bytes), Err(Error::VirtualSize { bytes: 0 })));
+        assert!(matches!(Header::parse(&bytes), Err(Error::HeaderVirtualSize { offset: 40 })));
     }
 }

@@ -43,7 +43,7 @@ fn the_cases_of_the_reference() {
     let error = ask(&folder, 4, 2).expect_err("swapped");
     let swapped = Unrelated::Swapped { newer: id(2), older: id(4) };
     assert!(matches!(&error, ChainError::Unrelated { reason, .. } if *reason == swapped), "{error}");
-    assert_eq!((error.kind(), error.consequence()), ("unrelated", Consequence::WrongUsage));
+    assert_eq!((error.kind(), error.consequence()), ("unrelated", Consequence::FullBackup));
 
     // A log is missing: either end's, or one between.
     for (gone, from, to, end) in [(1, 1, 3, End::From), (3, 1, 3, End::To)] {
@@ -54,7 +54,7 @@ fn the_cases_of_the_reference() {
             matches!(error, ChainError::Missing { uuid, end: found } if uuid == id(gone) && found == end),
             "{error}"
         );
-        assert_eq!(error.consequence(), Consequence::UnusableBitmap);
+        assert_eq!(error.consequence(), Consequence::FullBackup);
     }
     let folder = folder_of(&good);
     fs::remove_file(folder.path(3)).expect("it was there");
@@ -121,22 +121,30 @@ fn the_cases_of_the_reference() {
 }
 
 #[test]
-fn flags_are_told_of() {
+fn a_log_that_is_not_consistent_is_refused_unless_it_is_allowed() {
     let mut contents = chain(&[(20, &[0]), (20, &[1]), (20, &[2])]);
     contents[1].consistent = 0;
     let folder = folder_of(&contents);
-    // In the middle it is a warning, at the end the disk is in use.
-    let answer = ask(&folder, 1, 3).expect("a chain");
+    // In the middle it stays so; at the end the disk may be detached later.
+    let error = ask(&folder, 1, 3).expect_err("changes may be missing");
+    let expected = (id(2), &folder.path(2));
+    assert!(matches!(&error, ChainError::NotConsistent { uuid, path } if (*uuid, path) == expected), "{error}");
+    assert_eq!((error.kind(), error.consequence()), ("not-consistent", Consequence::FullBackup));
+    let answer = folder.store().list_changed_blocks_allow_inconsistent(id(1), id(3)).expect("allowed");
     assert_eq!(answer.warnings, [Warning::NotConsistent { uuid: id(2) }]);
     assert_eq!(changed(&answer), [1, 2]);
     let error = ask(&folder, 1, 2).expect_err("in use");
     assert!(matches!(&error, ChainError::InUse { uuid, path } if (*uuid, path) == (id(2), &folder.path(2))), "{error}");
-    let answer = folder.store().list_changed_blocks_in_use(id(1), id(2)).expect("accepted");
+    let answer = folder.store().list_changed_blocks_allow_inconsistent(id(1), id(2)).expect("accepted");
     assert_eq!((changed(&answer), &answer.warnings[..]), (vec![1], &[Warning::NotConsistent { uuid: id(2) }][..]));
     // The older one's own flag does not matter: its log is not part of the answer.
     contents[0].consistent = 0;
     contents[1].consistent = 1;
     assert_eq!(ask(&folder_of(&contents), 1, 3).expect("a chain").warnings, []);
+    // Waiting does not mend the inner one.
+    let mut both = contents.clone();
+    (both[1].consistent, both[2].consistent) = (0, 0);
+    assert_eq!(ask(&folder_of(&both), 1, 3).expect_err("both").kind(), "not-consistent");
     // A flag that is never written is damage.
     contents[1].consistent = 2;
     let error = ask(&folder_of(&contents), 1, 3).expect_err("damaged");

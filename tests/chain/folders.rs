@@ -91,7 +91,7 @@ fn damaged_logs_are_named_at_every_length() {
             Error::TooShort { found, .. } => assert_eq!(*found, len as u64 - 48),
             _ => panic!("{len}: {source}"),
         }
-        assert_eq!(error.consequence(), Consequence::UnusableBitmap, "{len}");
+        assert_eq!(error.consequence(), Consequence::FullBackup, "{len}");
     }
     // A size that lies: no file is that long, and none of it is allocated in advance.
     let mut lying = contents[1].clone();
@@ -103,7 +103,7 @@ fn damaged_logs_are_named_at_every_length() {
     assert!(matches!(error, ChainError::Log { source: Error::TooShort { found: 3, .. }, .. }), "{error}");
     bytes[40..48].fill(0);
     folder.write(2, &bytes);
-    assert!(matches!(ask(&folder, 1, 2), Err(ChainError::Log { source: Error::VirtualSize { bytes: 0 }, .. })));
+    assert!(matches!(ask(&folder, 1, 2), Err(ChainError::Log { source: Error::HeaderVirtualSize { offset: 40 }, .. })));
     // A folder of that name, and a link to nowhere.
     fs::remove_file(folder.path(2)).expect("there");
     fs::create_dir(folder.path(2)).expect("room");

@@ -75,7 +75,7 @@ impl Expect {
             size = size * 256 + u64::from(input[place]);
         }
         if size == 0 {
-            return Err(Verdict::kind("virtual-size").figures(0, 0));
+            return Err(Verdict::at("header-virtual-size", 40));
         }
         if self.block_size != 65_536 {
             return Err(Verdict::kind("block-size-mismatch").figures(self.block_size, 65_536));

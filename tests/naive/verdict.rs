@@ -44,6 +44,7 @@ impl Verdict {
             | Error::IncompleteGroup { offset }
             | Error::Inconsistent { offset }
             | Error::ConsistentFlag { offset, .. }
+            | Error::HeaderVirtualSize { offset }
             | Error::Read { offset, .. } => Self::at(kind, offset),
             Error::MissingPadding { offset, expected, found } => {
                 Self::at(kind, offset).figures(u64::from(found), u64::from(expected))

@@ -54,7 +54,7 @@ fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
 
 /// Draws a chain. Returns how many problems it has.
 fn draw(chain: &Chain, text: &mut Vec<u8>) -> usize {
-    let problem = |error: &ChainError| format!("{error}: {}", error.hint().unwrap_or("try again"));
+    let problem = |error: &ChainError| format!("{error}: {}", error.hint().unwrap_or("try again".into()));
     let scanned = chain.logs.par_iter().map(|log| {
         let log = log.as_ref().map_err(problem)?;
         changed(log).map(|totals| (log, totals)).map_err(|error| problem(&error))

@@ -1,5 +1,6 @@
 //! What can go wrong in a run, what the user is told of it, and the exit code.
 
+use std::borrow::Cow;
 use std::io;
 
 use changed_blocks::cbtlog::ChainError;
@@ -44,20 +45,27 @@ impl Failure {
 
     /// 0 done · 1 failed · 2 wrong usage · 3 this bitmap or chain cannot be used · 4 busy.
     pub(crate) fn code(&self) -> u8 {
-        let of = |consequence| match consequence {
-            Consequence::UnusableBitmap => 3,
+        if matches!(self, Self::BrokenPipe) {
+            return 0;
+        }
+        match self.consequence() {
+            Consequence::FullBackup => 3,
             Consequence::WrongUsage => 2,
             Consequence::Busy => 4,
-            _ => 1,
-        };
+            Consequence::Retry | Consequence::Operator => 1,
+        }
+    }
+
+    /// What the caller does next.
+    fn consequence(&self) -> Consequence {
         match self {
-            Self::Bitmap { error, .. } => of(error.consequence()),
-            Self::Chain(error) => of(error.consequence()),
-            Self::Pool(error) => of(error.consequence()),
-            Self::NotABitmap { .. } | Self::Chains { .. } => 3,
-            Self::Usage { .. } => 2,
-            Self::Open { .. } | Self::Write { .. } | Self::Changed { .. } | Self::Interrupted | Self::Serve(_) => 1,
-            Self::BrokenPipe => 0,
+            Self::Bitmap { error, .. } => error.consequence(),
+            Self::Chain(error) => error.consequence(),
+            Self::Pool(error) => error.consequence(),
+            Self::NotABitmap { .. } | Self::Chains { .. } => Consequence::FullBackup,
+            Self::Usage { .. } => Consequence::WrongUsage,
+            Self::Open { error, .. } | Self::Write { error, .. } | Self::Serve(error) => Consequence::of_io(error),
+            Self::Changed { .. } | Self::Interrupted | Self::BrokenPipe => Consequence::Retry,
         }
     }
 
@@ -96,17 +104,15 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Bitmap { error, .. } => flag_hint(error).or_else(|| error.hint()),
-            Self::Chain(ChainError::InUse { .. }) => Some(
-                "list first, and only then connect to it; or take a snapshot and ask for that; --allow-in-use reads it \
-                 all the same",
-            ),
+            Self::Bitmap { error, .. } => flag_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
             Self::Chain(error) => error.hint(),
-            Self::Pool(error) => pool_hint(error).or_else(|| error.hint()),
-            Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(hint),
-            Self::Changed { .. } => Some("what was written so far must not be used; try again with a copy"),
+            Self::Pool(error) => pool_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
+            Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(Cow::Borrowed(hint)),
+            Self::Changed { .. } => {
+                Some(Cow::Borrowed("what was written so far must not be used; try again with a copy"))
+            }
             _ => None,
         }
     }
@@ -116,26 +122,35 @@ impl Failure {
         if matches!(self, Self::BrokenPipe) {
             return;
         }
-        report(self.kind(), &self.message(), self.hint(), json);
+        report(self.kind(), &self.message(), self.hint().as_deref(), self.consequence(), json);
     }
 }
 
-/// Tells the user of something odd, on standard error.
-pub(crate) fn warn(message: &str) {
-    use std::io::Write;
-    let _ = io::stderr().lock().write_all(format!("cbt: warning: {message}\n").as_bytes());
+/// Tells the user of something odd, on standard error: a line, or one JSON object.
+pub(crate) fn warn(message: &str, json: bool) {
+    let text = if json {
+        format!("{}\n", serde_json::json!({ "warning": message }))
+    } else {
+        format!("cbt: warning: {message}\n")
+    };
+    write_to_stderr(&text);
 }
 
-/// Writes an error to standard error. That it may be closed is no reason to fail in another way than before.
-pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, json: bool) {
-    use std::io::Write;
+/// Tells the user of an error, on standard error: a line or two, or one JSON object.
+pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, consequence: Consequence, json: bool) {
     let text = if json {
         let [kind, message, hint] = [Some(kind), Some(message), hint].map(|text| serde_json::json!(text));
-        format!("{{\"error\":{kind},\"message\":{message},\"hint\":{hint}}}\n")
+        format!("{{\"error\":{kind},\"message\":{message},\"hint\":{hint},\"consequence\":\"{consequence}\"}}\n")
     } else {
         let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
         format!("cbt: {message}\n{hint}")
     };
+    write_to_stderr(&text);
+}
+
+/// A closed standard error is no reason to fail in another way than before.
+fn write_to_stderr(text: &str) {
+    use std::io::Write;
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -164,8 +179,8 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
              accepts it"
         }
         Error::Inconsistent { .. } => {
-            "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first, or say \
-             --allow-inconsistent to read it all the same"
+            "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first; if it is \
+             not attached, take a full backup"
         }
         Error::InvalidBit { .. } => "--from bits reads one 0 or 1 for each block; for the call's answer leave it out",
         Error::ConsistentFlag { .. } | Error::HeaderTooShort { .. } => {

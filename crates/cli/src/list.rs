@@ -30,7 +30,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
     }
     let window = window(&args.window)?;
     let (scanner, mut input, target) = match (&args.store, &args.pool.url) {
-        (Some(store), _) => read(args, store, from, to)?,
+        (Some(store), _) => read(args, store, from, to, json)?,
         (None, Some(url)) => {
             // Found out before anyone is asked.
             let tier = tier()?;
@@ -53,20 +53,20 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
 }
 
 /// The answer from a folder.
-fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid) -> Result<(Scanner, Input, Target), Failure> {
+fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Result<(Scanner, Input, Target), Failure> {
     let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
     let name = store.display().to_string();
     let store = Store::open(store).map_err(|error| Failure::Open { input: name.clone(), error })?;
     let target = Target::open(args.file.output_file.as_deref())?;
     prepare_threads(args.threads);
-    let answer = if args.allow_in_use {
-        store.list_changed_blocks_in_use(from, to)
+    let answer = if args.allow_inconsistent {
+        store.list_changed_blocks_allow_inconsistent(from, to)
     } else {
         store.list_changed_blocks(from, to)
     };
     let answer = answer.map_err(Failure::Chain)?;
     for warning in &answer.warnings {
-        warn(&warning.to_string());
+        warn(&warning.to_string(), json);
     }
     let input = Input::memory(name, answer.bitmap.to_raw(BitOrder::Lsb0));
     Ok((scanner.virtual_size(answer.virtual_size), input, target))

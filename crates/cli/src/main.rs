@@ -32,6 +32,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use changed_blocks::Consequence;
+
 use args::{Answer, Cli, Command, Format};
 
 fn main() -> ExitCode {
@@ -77,7 +79,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         _ if asked_for_json() => {
             let text = error.render().to_string();
             let message = text.trim().trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
-            failure::report("usage", message, Some("see cbt --help"), true);
+            failure::report("usage", message, Some("see cbt --help"), Consequence::WrongUsage, true);
             ExitCode::from(2)
         }
         _ => {

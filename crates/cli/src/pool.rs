@@ -54,7 +54,7 @@ pub(crate) fn ask(
         if let Err(error) = closed
             && answer.is_ok()
         {
-            warn(&format!("the session was not closed in good order: {error}"));
+            warn(&format!("the session was not closed in good order: {error}"), json);
         }
         answer
     });

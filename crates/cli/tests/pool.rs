@@ -148,7 +148,7 @@ fn what_cannot_be_asked_is_said() {
     usage("https://pool", &["--fingerprint", "00"]);
     usage("https://pool", &["--fingerprint", &"00".repeat(32), "--insecure"]);
     usage("https://pool", &["--store", "logs"]);
-    usage("https://pool", &["--allow-in-use"]);
+    usage("https://pool", &["--allow-inconsistent"]);
     usage("https://pool", &["--offset", "1G"]);
     run(["list-changed-blocks", OLDER, DISK]).failure(2);
     run(["list-changed-blocks", "--store", "logs", "--insecure", OLDER, DISK]).failure(2);

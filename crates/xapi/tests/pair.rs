@@ -118,7 +118,7 @@ async fn the_sequence_of_the_guide() {
         error.refusal().map(|kind| (kind, error.consequence()))
     };
     assert_eq!(kind(&mut client, base, base).await, Some((Refusal::Same, Consequence::WrongUsage)));
-    assert_eq!(kind(&mut client, newer, base).await, Some((Refusal::Unrelated, Consequence::UnusableBitmap)));
+    assert_eq!(kind(&mut client, newer, base).await, Some((Refusal::Unrelated, Consequence::FullBackup)));
     let disk = client.vdi(disk_uuid).await.expect("known");
     pool.tracker().set(disk_uuid, |header| header.consistent = false).expect("there");
     assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::InUse, Consequence::Busy)));
@@ -126,10 +126,10 @@ async fn the_sequence_of_the_guide() {
     assert_eq!(missing.refusal(), Some(Refusal::Missing));
     let log = pool.folder.path().join(format!("{disk_uuid}.cbtlog"));
     std::fs::write(&log, b"short").expect("room");
-    assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::Inconsistent, Consequence::UnusableBitmap)));
+    assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::Inconsistent, Consequence::FullBackup)));
     std::fs::remove_file(&log).expect("there");
     std::fs::create_dir(&log).expect("room");
-    assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::Unavailable, Consequence::UnusableBitmap)));
+    assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::Unavailable, Consequence::FullBackup)));
     let unknown = client.call("VDI.resize", &[json!(base.as_str())]).await.expect_err("there is no such call");
     assert_eq!(unknown.refusal(), Some(Refusal::MethodUnknown));
     let tasks = client.call("task.get_all", &[]).await.expect("possible");

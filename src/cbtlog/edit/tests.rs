@@ -93,7 +93,7 @@ proptest! {
         let ends: Vec<(Uuid, usize)> = taken.into_iter().chain([(DISK, usize::MAX)]).collect();
         for (i, &(from, since)) in ends.iter().enumerate() {
             for &(to, until) in &ends[i + 1..] {
-                let answer = match store.list_changed_blocks_in_use(from, to) {
+                let answer = match store.list_changed_blocks_allow_inconsistent(from, to) {
                     Ok(answer) => answer,
                     Err(error) => {
                         let excused = gone.contains(&from) || gone.contains(&to);

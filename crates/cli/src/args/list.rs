@@ -45,10 +45,10 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     pub(crate) store: Option<PathBuf>,
 
-    /// With --store, accept a newer disk that is attached for writing, or was when its host failed: changes may be
-    /// missing
+    /// With --store, accept logs that are not marked as consistent: their disks are attached for writing, or were when
+    /// their host failed, and changes may be missing
     #[arg(long, conflicts_with = "url", help_heading = "Input")]
-    pub(crate) allow_in_use: bool,
+    pub(crate) allow_inconsistent: bool,
 
     #[command(flatten)]
     pub(crate) pool: PoolArgs,

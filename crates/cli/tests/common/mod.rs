@@ -72,10 +72,11 @@ pub(crate) struct JsonFailure {
     pub(crate) error: String,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    pub(crate) consequence: String,
 }
 
 impl JsonFailure {
-    /// Standard error must be one line with one object of just these three members.
+    /// Standard error must be one line with one object of just these four members.
     #[track_caller]
     pub(crate) fn parse(stderr: &str) -> Self {
         let line = stderr.strip_suffix('\n').expect("a line");
@@ -84,10 +85,15 @@ impl JsonFailure {
         let members = object.as_object().expect("an object");
         let mut keys: Vec<_> = members.keys().map(String::as_str).collect();
         keys.sort_unstable();
-        assert_eq!(keys, ["error", "hint", "message"]);
+        assert_eq!(keys, ["consequence", "error", "hint", "message"]);
         let text = |key: &str| members[key].as_str().map(str::to_owned);
         assert!(members["hint"].is_string() || members["hint"].is_null());
-        Self { error: text("error").expect("text"), message: text("message").expect("text"), hint: text("hint") }
+        Self {
+            error: text("error").expect("text"),
+            message: text("message").expect("text"),
+            hint: text("hint"),
+            consequence: text("consequence").expect("text"),
+        }
     }
 }
 

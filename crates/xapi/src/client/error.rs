@@ -1,5 +1,6 @@
 //! Why the pool gave no answer.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -143,21 +144,22 @@ impl Error {
         }
     }
 
-    /// What the error means for the one who asked.
+    /// What the caller does next.
     #[must_use]
-    pub const fn consequence(&self) -> Consequence {
+    pub fn consequence(&self) -> Consequence {
         match self {
             Self::Refused { kind, .. } => kind.consequence(),
             Self::Url { .. } => Consequence::WrongUsage,
-            _ => Consequence::Failed,
+            Self::Trust { .. } | Self::Certificate { .. } | Self::Pin { .. } => Consequence::Operator,
+            _ => Consequence::Retry,
         }
     }
 
     /// What to do about it, where there is more to say than the error itself says.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Refused { kind, .. } => return kind.hint(),
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Self::Refused { kind, .. } => return kind.hint().map(Cow::Borrowed),
             Self::Url { .. } => "give https://HOST or https://HOST:PORT, the pool's master",
             Self::Trust { .. } => "give a file with certificates in PEM form, or pin the fingerprint of the host's own",
             Self::Connect { .. } => "is it the right address, and is the host up?",
@@ -176,7 +178,7 @@ impl Error {
             Self::Http { status: 300..=399, .. } => "the address leads elsewhere; is it the pool's master itself?",
             Self::Http { .. } | Self::Protocol { .. } => "is a pool of XenServer or XCP-ng at this address?",
             Self::TooLong { .. } => "the answer for the largest disk is far shorter; is it the right address?",
-        })
+        }))
     }
 
     /// What the pool's refusal means, if it is one.

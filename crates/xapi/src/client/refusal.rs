@@ -97,15 +97,11 @@ impl Refusal {
             | Self::Inconsistent
             | Self::Unavailable
             | Self::Unsupported
-            | Self::MethodUnknown => Consequence::UnusableBitmap,
+            | Self::MethodUnknown => Consequence::FullBackup,
             Self::InUse | Self::Busy => Consequence::Busy,
             Self::Same => Consequence::WrongUsage,
-            Self::NotPermitted
-            | Self::LoginFailed
-            | Self::SessionInvalid
-            | Self::Cancelled
-            | Self::Internal
-            | Self::Other => Consequence::Failed,
+            Self::NotPermitted | Self::LoginFailed | Self::Other => Consequence::Operator,
+            Self::SessionInvalid | Self::Cancelled | Self::Internal => Consequence::Retry,
         }
     }
 

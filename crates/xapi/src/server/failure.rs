@@ -74,7 +74,9 @@ impl Failure {
                 let text = "The VDI is not available";
                 Self::storage("SR_BACKEND_FAILURE_46", text, &source.to_string(), detail)
             }
-            ChainError::Log { .. } | ChainError::Shrunk { .. } => Self::inconsistent(detail),
+            ChainError::Log { .. } | ChainError::NotConsistent { .. } | ChainError::Shrunk { .. } => {
+                Self::inconsistent(detail)
+            }
             other => Self::internal(other.to_string()),
         }
     }

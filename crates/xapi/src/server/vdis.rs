@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker, Warning};
+use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -279,14 +279,10 @@ impl Vdis {
         log.is_some_and(|file| file.is_file() && file.len() < bitmap_bytes(vdi.entry.virtual_size))
     }
 
-    /// The call. A client sees no warnings: where changes may be missing, there is no answer.
+    /// The call.
     pub(super) fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, Failure> {
         let changed = self.tracker.store()?.list_changed_blocks(from, to);
-        let changed = changed.map_err(|error| Failure::listing(&error, &self.reference(to)))?;
-        match changed.warnings.iter().find(|warning| matches!(warning, Warning::NotConsistent { .. })) {
-            Some(warning) => Err(Failure::inconsistent(warning.to_string())),
-            None => Ok(changed),
-        }
+        changed.map_err(|error| Failure::listing(&error, &self.reference(to)))
     }
 
     /// A disk's snapshots, which may be known as such only by way of its log.

@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use crate::mock::{Call, Mock, PASSWORD, assert_discreet, disks};
 
 const CASES: &[(&str, &[&str], Refusal, &str, Consequence)] = {
-    use Consequence::{Busy, Failed, UnusableBitmap, WrongUsage};
+    use Consequence::{Busy, FullBackup, Operator, Retry, WrongUsage};
     &[
-        ("HANDLE_INVALID", &["VDI", "OpaqueRef:1"], Refusal::Missing, "missing", UnusableBitmap),
-        ("HANDLE_INVALID", &["task", "OpaqueRef:1"], Refusal::Other, "refused", Failed),
-        ("HANDLE_INVALID", &[], Refusal::Other, "refused", Failed),
-        ("UUID_INVALID", &["VDI", "00000000-0000-0000-0000-000000000001"], Refusal::Missing, "missing", UnusableBitmap),
-        ("UUID_INVALID", &["SR", "00000000-0000-0000-0000-000000000001"], Refusal::Other, "refused", Failed),
-        ("VDI_MISSING", &["OpaqueRef:1", "OpaqueRef:2"], Refusal::Missing, "missing", UnusableBitmap),
+        ("HANDLE_INVALID", &["VDI", "OpaqueRef:1"], Refusal::Missing, "missing", FullBackup),
+        ("HANDLE_INVALID", &["task", "OpaqueRef:1"], Refusal::Other, "refused", Operator),
+        ("HANDLE_INVALID", &[], Refusal::Other, "refused", Operator),
+        ("UUID_INVALID", &["VDI", "00000000-0000-0000-0000-000000000001"], Refusal::Missing, "missing", FullBackup),
+        ("UUID_INVALID", &["SR", "00000000-0000-0000-0000-000000000001"], Refusal::Other, "refused", Operator),
+        ("VDI_MISSING", &["OpaqueRef:1", "OpaqueRef:2"], Refusal::Missing, "missing", FullBackup),
         ("VDI_IN_USE", &["OpaqueRef:2", "list_changed_blocks"], Refusal::InUse, "in-use", Busy),
         (
             "SR_BACKEND_FAILURE_459",
             &["", "Changed block tracking log is in an inconsistent state. [opterr=Inconsistent bitmaps]", "trace"],
             Refusal::Inconsistent,
             "inconsistent",
-            UnusableBitmap,
+            FullBackup,
         ),
         (
             "SR_BACKEND_FAILURE_460",
@@ -32,7 +32,7 @@ const CASES: &[(&str, &[&str], Refusal, &str, Consequence)] = {
             ],
             Refusal::Unrelated,
             "unrelated",
-            UnusableBitmap,
+            FullBackup,
         ),
         (
             "SR_BACKEND_FAILURE_460",
@@ -41,28 +41,28 @@ const CASES: &[(&str, &[&str], Refusal, &str, Consequence)] = {
             "same",
             WrongUsage,
         ),
-        ("SR_BACKEND_FAILURE_460", &[], Refusal::Unrelated, "unrelated", UnusableBitmap),
+        ("SR_BACKEND_FAILURE_460", &[], Refusal::Unrelated, "unrelated", FullBackup),
         (
             "SR_BACKEND_FAILURE_46",
             &["", "The VDI is not available [opterr=Error scanning VDI]", ""],
             Refusal::Unavailable,
             "unavailable",
-            UnusableBitmap,
+            FullBackup,
         ),
-        ("SR_OPERATION_NOT_SUPPORTED", &["OpaqueRef:sr"], Refusal::Unsupported, "unsupported", UnusableBitmap),
-        ("VDI_INCOMPATIBLE_TYPE", &["OpaqueRef:1", "rrd"], Refusal::Unsupported, "unsupported", UnusableBitmap),
+        ("SR_OPERATION_NOT_SUPPORTED", &["OpaqueRef:sr"], Refusal::Unsupported, "unsupported", FullBackup),
+        ("VDI_INCOMPATIBLE_TYPE", &["OpaqueRef:1", "rrd"], Refusal::Unsupported, "unsupported", FullBackup),
         ("OTHER_OPERATION_IN_PROGRESS", &["SR", "OpaqueRef:sr"], Refusal::Busy, "busy", Busy),
         ("TOO_MANY_PENDING_TASKS", &[], Refusal::Busy, "busy", Busy),
-        ("SESSION_AUTHENTICATION_FAILED", &["backup", "no"], Refusal::LoginFailed, "login-failed", Failed),
-        ("SESSION_INVALID", &["OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Failed),
-        ("HANDLE_INVALID", &["session", "OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Failed),
-        ("HOST_IS_SLAVE", &["192.0.2.1"], Refusal::Other, "refused", Failed),
-        ("RBAC_PERMISSION_DENIED", &["vdi.x", "no"], Refusal::NotPermitted, "not-permitted", Failed),
-        ("INTERNAL_ERROR", &["Not_found"], Refusal::Internal, "internal", Failed),
-        ("MESSAGE_METHOD_UNKNOWN", &["VDI.x"], Refusal::MethodUnknown, "method-unknown", UnusableBitmap),
-        ("TASK_CANCELLED", &["OpaqueRef:task"], Refusal::Cancelled, "cancelled", Failed),
-        ("SR_BACKEND_FAILURE_1200", &["", "?", ""], Refusal::Other, "refused", Failed),
-        ("SOMETHING_NEW", &["1"], Refusal::Other, "refused", Failed),
+        ("SESSION_AUTHENTICATION_FAILED", &["backup", "no"], Refusal::LoginFailed, "login-failed", Operator),
+        ("SESSION_INVALID", &["OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Retry),
+        ("HANDLE_INVALID", &["session", "OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Retry),
+        ("HOST_IS_SLAVE", &["192.0.2.1"], Refusal::Other, "refused", Operator),
+        ("RBAC_PERMISSION_DENIED", &["vdi.x", "no"], Refusal::NotPermitted, "not-permitted", Operator),
+        ("INTERNAL_ERROR", &["Not_found"], Refusal::Internal, "internal", Retry),
+        ("MESSAGE_METHOD_UNKNOWN", &["VDI.x"], Refusal::MethodUnknown, "method-unknown", FullBackup),
+        ("TASK_CANCELLED", &["OpaqueRef:task"], Refusal::Cancelled, "cancelled", Retry),
+        ("SR_BACKEND_FAILURE_1200", &["", "?", ""], Refusal::Other, "refused", Operator),
+        ("SOMETHING_NEW", &["1"], Refusal::Other, "refused", Operator),
     ]
 };
 
@@ -82,7 +82,7 @@ fn codes_mean_what_they_mean() {
         let advised = !matches!(refusal, Refusal::Other | Refusal::Cancelled);
         assert_eq!(error.hint().is_some(), advised, "{code}");
         assert_eq!(
-            consequence == Consequence::UnusableBitmap,
+            consequence == Consequence::FullBackup,
             error.hint().is_some_and(|hint| hint.contains("full backup"))
         );
     }
