@@ -1,5 +1,7 @@
 //! `cbt store`: logs made and changed as the tracker does it.
 
+use std::fs;
+
 use changed_blocks::ByteRange;
 use changed_blocks::cbtlog::Tracker;
 
@@ -13,7 +15,12 @@ pub(crate) fn store(args: &StoreArgs) -> Result<(), Failure> {
     | Change::Delete { log }
     | Change::Set { log, .. }) = &args.change;
     let LogArgs { store, uuid } = log;
-    let tracker = Tracker::open(store).map_err(|error| Failure::Open { input: store.display().to_string(), error })?;
+    let failed = |error| Failure::Open { input: store.display().to_string(), error };
+    // Where tracking begins, there may be no folder yet. In all other cases a missing one is a mistyped one.
+    if matches!(args.change, Change::Create { .. }) {
+        fs::create_dir_all(store).map_err(failed)?;
+    }
+    let tracker = Tracker::open(store).map_err(failed)?;
     match &args.change {
         Change::Create { virtual_size, .. } => tracker.create(*uuid, *virtual_size),
         Change::Mark { offset, length, .. } => {

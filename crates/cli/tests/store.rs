@@ -193,6 +193,32 @@ fn a_history_made_by_hand() {
 }
 
 #[test]
+fn tracking_begins_in_a_folder_that_is_made_for_it() {
+    let scratch = Scratch::new();
+    let folder = scratch.join("new").join("logs");
+    let name = folder.to_str().expect("text");
+    let [disk, snapshot] = [1, 2].map(id);
+    // Only there: elsewhere it is a mistyped name.
+    for args in [
+        &["store", "snapshot", name, &disk, &snapshot][..],
+        &["store", "mark", name, &disk, "--offset", "0", "--length", "1"],
+        &["store", "set", name, &disk, "--consistent", "true"],
+        &["store", "delete", name, &disk],
+        &["chain", name],
+    ] {
+        assert!(run(args).failure(1).contains(name), "{args:?}");
+        assert_eq!(scratch.names(), [""; 0], "{args:?}");
+    }
+    for uuid in [&disk, &snapshot] {
+        assert_eq!(run(["store", "create", name, uuid, "--virtual-size", "20M"]).text(), "");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("made").count(), 2);
+    let file = scratch.file("file", "");
+    let message = run(["store", "create", file.to_str().expect("text"), &disk, "--virtual-size", "20M"]).failure(1);
+    assert!(message.contains("file"), "{message}");
+}
+
+#[test]
 fn chains_are_drawn() {
     let store = Store::example();
     let folder = store.folder();

@@ -12,7 +12,7 @@ use crate::size;
 pub(crate) const STORE_EXAMPLES: &str = "\
 Examples:
   cbt store create logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --virtual-size 1T
-      Begins to track a disk
+      Begins to track a disk; the folder is made if it is not there
   cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1G --length 64k
       Marks blocks as written
   cbt store snapshot logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f \\
@@ -31,7 +31,7 @@ pub(crate) struct StoreArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Change {
-    /// Begin to track a disk
+    /// Begin to track a disk; makes the folder, and those above it, if they are not there
     Create {
         #[command(flatten)]
         log: LogArgs,
