@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::events::Events;
+use super::look::Seen;
 use super::sessions::Sessions;
 use super::tasks::Tasks;
 use super::value::{Bitmap, Value};
@@ -53,6 +54,8 @@ pub(super) struct Api {
     pub(super) waiting: Semaphore,
     /// Whether the server is to stop. Nobody is kept waiting then.
     pub(super) stopping: watch::Sender<bool>,
+    /// The disks as they were when clients were last told of changes.
+    pub(super) seen: Mutex<Seen>,
     sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
     listing: Arc<Semaphore>,
@@ -68,6 +71,7 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(vdis: Vdis, sessions: Sessions, read_only: bool, limits: Limits) -> Self {
         let units = u32::try_from(limits.bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
+        let seen = Seen::new(vdis.all().unwrap_or_default());
         Self {
             vdis: RwLock::new(vdis),
             tasks: Mutex::default(),
@@ -76,6 +80,7 @@ impl Api {
             pool_notes: Mutex::default(),
             waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_CONNECTIONS)),
             stopping: watch::Sender::new(false),
+            seen: Mutex::new(seen),
             sessions: Mutex::new(sessions),
             listing: Arc::new(Semaphore::new(1)),
             changing: tokio::sync::Mutex::default(),
@@ -174,13 +179,11 @@ impl Api {
         let api = Arc::clone(self);
         let (from, to, units) = blocking(move || {
             let vdis = api.vdis();
-            let (from, to) = (vdis.find(&from)?, vdis.find(&to)?);
-            let units = api.units_of(bitmap_bytes(to.entry.virtual_size));
-            // A size that lies.
-            if units.is_err() && vdis.is_cut_short(&to) {
-                return Err(Failure::inconsistent(format!("the log of {} is shorter than its disk needs", to.uuid)));
-            }
-            Ok((from.uuid, to.uuid, units?))
+            let (from, newer) = (vdis.find(&from)?, vdis.find(&to)?);
+            // A size that lies is damage. All else is the library's to judge.
+            let units = api.units_of(bitmap_bytes(newer.entry.virtual_size));
+            let units = units.map_err(|too_large| newer.damage.unwrap_or(too_large))?;
+            Ok((from.uuid, newer.uuid, units))
         })
         .await?;
         let turn = async {

@@ -3,14 +3,20 @@
 use std::sync::PoisonError;
 
 use super::api::{Api, bitmap_bytes, now};
-use super::events::Operation;
 use super::value::Value;
-use super::vdis::{Entry, Vdi};
-use super::{Call, Failure};
+use super::vdis::Entry;
+use super::{Call, Failure, operations};
 
 impl Api {
-    /// Makes, changes, or removes a disk.
+    /// Makes, changes, or removes a disk, and tells of it.
     pub(super) fn change(&self, call: &Call) -> Result<Value, Failure> {
+        let result = self.change_disk(call);
+        // Even if that fails, the change is made. The next look tells of it.
+        let _ = self.look();
+        result
+    }
+
+    fn change_disk(&self, call: &Call) -> Result<Value, Failure> {
         if self.read_only {
             let permission = call.method.to_lowercase();
             let why = "No permission in user session: this store is only read";
@@ -22,9 +28,7 @@ impl Api {
             let entry = entry(record)?;
             self.units_of(bitmap_bytes(entry.virtual_size))?;
             let uuid = vdis.create(entry)?;
-            let reference = vdis.reference(uuid);
-            self.events.add("vdi", &reference, Operation::Add);
-            return Ok(Value::text(reference));
+            return Ok(Value::text(vdis.reference(uuid)));
         }
         let verb = call.method.trim_start_matches("VDI.");
         // Parameters for the driver may follow.
@@ -35,44 +39,20 @@ impl Api {
             _ => return Err(call.wrong_count("2")),
         };
         let vdi = vdis.find(reference)?;
-        if let Some(failure) = refuse(verb, &vdi, reference) {
+        if let Some(failure) = operations::refusal(verb, &vdi, reference) {
             return Err(failure);
         }
         match verb {
             "enable_cbt" => vdis.track(&vdi, true)?,
             "disable_cbt" => vdis.track(&vdi, false)?,
             "data_destroy" => vdis.destroy_data(&vdi)?,
-            "destroy" => {
-                vdis.destroy(&vdi)?;
-                self.events.add("vdi", reference, Operation::Delete);
-                return Ok(Value::EMPTY);
-            }
+            "destroy" => vdis.destroy(&vdi)?,
             _ => {
                 let snapshot = vdis.snapshot(&vdi, now())?;
-                let snapshot = vdis.reference(snapshot);
-                self.events.add("vdi", &snapshot, Operation::Add);
-                self.events.add("vdi", reference, Operation::Modify);
-                return Ok(Value::text(snapshot));
+                return Ok(Value::text(vdis.reference(snapshot)));
             }
         }
-        self.events.add("vdi", reference, Operation::Modify);
         Ok(Value::EMPTY)
-    }
-}
-
-/// Why a disk cannot be changed in that way.
-fn refuse(verb: &str, vdi: &Vdi, reference: &str) -> Option<Failure> {
-    let snapshot = vdi.entry.is_a_snapshot;
-    match verb {
-        // What is left of it may only go as a whole. To destroy its data once more is no error.
-        "snapshot" | "enable_cbt" | "disable_cbt" if vdi.entry.data_destroyed => {
-            Some(Failure::new("VDI_INCOMPATIBLE_TYPE", [reference, vdi.kind()]))
-        }
-        "snapshot" | "enable_cbt" | "disable_cbt" if snapshot => Some(Failure::not_allowed("VDI is a snapshot")),
-        "data_destroy" if !snapshot => Some(Failure::not_allowed("VDI is not a snapshot")),
-        "data_destroy" if !vdi.tracked => Some(Failure::new("VDI_NO_CBT_METADATA", [reference])),
-        "destroy" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, "destroy"])),
-        _ => None,
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Event {
     pub(super) class: &'static str,
     pub(super) reference: String,
     pub(super) operation: Operation,
+    /// The number of the event with which it came, if that is known.
+    pub(super) added: u64,
 }
 
 /// The changes since the server began, the last of each object, counted from 1.
@@ -71,7 +73,11 @@ impl Events {
             let forgotten = last.forgotten;
             last.events.retain(|_, event| event.number > forgotten);
         }
-        let event = Event { number, class, reference: reference.to_owned(), operation };
+        let added = match operation {
+            Operation::Add => number,
+            _ => last.events.get(reference).map_or(0, |event| event.added),
+        };
+        let event = Event { number, class, reference: reference.to_owned(), operation, added };
         last.events.insert(reference.to_owned(), event);
         self.number.send_replace(number);
         number
@@ -99,6 +105,12 @@ impl Events {
             return None;
         }
         let mut events: Vec<Event> = last.events.values().filter(|event| event.number > number).cloned().collect();
+        for event in &mut events {
+            if event.operation == Operation::Modify && event.added > number {
+                // To one who has not heard of it yet.
+                event.operation = Operation::Add;
+            }
+        }
         events.sort_by_key(|event| event.number);
         Some(events)
     }

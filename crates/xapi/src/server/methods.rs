@@ -198,7 +198,7 @@ impl Api {
     fn records(&self, vdis: &Vdis, class: &str) -> Result<Vec<(String, Struct)>, Failure> {
         if class == "VDI" {
             let all = vdis.all()?;
-            return Ok(all.iter().map(|vdi| (vdis.reference(vdi.uuid), records::vdi(vdis, vdi, &all))).collect());
+            return Ok(all.iter().map(|vdi| (vdis.reference(vdi.uuid), records::vdi(vdis, vdi))).collect());
         }
         let record = |name: String| Some((self.record(vdis, class, &name).ok()?, name));
         Ok(self.references(vdis, class)?.into_iter().filter_map(record).map(|(record, name)| (name, record)).collect())
@@ -215,7 +215,7 @@ impl Api {
 
     pub(super) fn record(&self, vdis: &Vdis, class: &str, reference: &str) -> Result<Struct, Failure> {
         match class {
-            "VDI" => Ok(records::vdi(vdis, &vdis.find(reference)?, &vdis.all()?)),
+            "VDI" => Ok(records::vdi(vdis, &vdis.find(reference)?)),
             "task" => lock(&self.tasks).record(reference),
             "SR" if reference == vdis.sr_reference() => Ok(records::sr(vdis, &vdis.all()?)),
             "pool" if reference == records::reference(vdis, class) => Ok(records::pool(vdis, &lock(&self.pool_notes))),
@@ -225,8 +225,8 @@ impl Api {
     }
 
     fn field(&self, vdis: &Vdis, class: &str, reference: &str, field: &str) -> Result<Value, Failure> {
-        if class == "VDI" && field != "snapshots" {
-            return Ok(records::vdi_field(vdis, &vdis.find(reference)?, field, &[]));
+        if class == "VDI" {
+            return Ok(records::vdi_field(vdis, &vdis.find(reference)?, field));
         }
         let record = self.record(vdis, class, reference)?;
         record

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::NULL;
+use super::state::Vdi;
 use super::value::{Struct, Value};
-use super::vdis::{Vdi, Vdis};
+use super::vdis::Vdis;
+use super::{NULL, operations};
 
 /// The fields of a disk's record.
 pub(super) const VDI_FIELDS: &[&str] = &[
@@ -82,20 +83,20 @@ pub(super) const HOST_FIELDS: &[&str] = &[
     "tags",
 ];
 
-/// The record of a disk. Its snapshots come from `all`.
-pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi, all: &[Vdi]) -> Struct {
-    VDI_FIELDS.iter().map(|&name| (Cow::Borrowed(name), vdi_field(vdis, vdi, name, all))).collect()
+/// The record of a disk.
+pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi) -> Struct {
+    record(VDI_FIELDS, |name| vdi_field(vdis, vdi, name))
 }
 
 /// One field of it.
-pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str, all: &[Vdi]) -> Value {
+pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
     let Vdi { uuid, entry, .. } = vdi;
     let size = i64::try_from(entry.virtual_size).unwrap_or(i64::MAX);
     match name {
         "uuid" | "location" => Value::text(uuid.to_string()),
         "name_label" => Value::text(entry.name_label.clone()),
         "name_description" => Value::text(entry.name_description.clone()),
-        "allowed_operations" => Value::texts(allowed(vdi).iter().copied()),
+        "allowed_operations" => Value::texts(operations::allowed(vdi, &vdis.reference(*uuid))),
         "SR" => Value::text(vdis.sr_reference()),
         "virtual_size" => Value::Int(size),
         "physical_utilisation" => Value::Int(if entry.data_destroyed { 0 } else { size }),
@@ -103,10 +104,7 @@ pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str, all: &[Vdi]) -> Valu
         "managed" => Value::Bool(true),
         "read_only" | "is_a_snapshot" => Value::Bool(entry.is_a_snapshot),
         "snapshot_of" => Value::text(entry.snapshot_of.map_or(NULL.to_owned(), |of| vdis.reference(of))),
-        "snapshots" => {
-            let snapshots = all.iter().filter(|other| other.entry.snapshot_of == Some(*uuid));
-            Value::texts(snapshots.map(|snapshot| vdis.reference(snapshot.uuid)))
-        }
+        "snapshots" => Value::texts(vdi.snapshots.iter().map(|&snapshot| vdis.reference(snapshot))),
         "snapshot_time" => Value::Time(entry.snapshot_time),
         "cbt_enabled" => Value::Bool(vdi.tracked),
         "on_boot" => Value::text("persist"),
@@ -114,15 +112,6 @@ pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str, all: &[Vdi]) -> Valu
         "VBDs" | "crash_dumps" | "tags" => Value::List(Vec::new()),
         "current_operations" | "other_config" | "xenstore_data" | "sm_config" => Value::Struct(Vec::new()),
         _ => Value::Bool(false),
-    }
-}
-
-fn allowed(vdi: &Vdi) -> &'static [&'static str] {
-    match (vdi.entry.is_a_snapshot, vdi.tracked) {
-        (false, true) => &["snapshot", "disable_cbt", "list_changed_blocks", "destroy"],
-        (false, false) => &["snapshot", "enable_cbt", "destroy"],
-        (true, true) => &["data_destroy", "list_changed_blocks", "destroy"],
-        (true, false) => &["destroy"],
     }
 }
 

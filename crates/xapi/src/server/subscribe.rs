@@ -43,6 +43,12 @@ impl Api {
         let mut changes = self.events.watch();
         let mut stopping = self.stopping.subscribe();
         let place = self.waiting.try_acquire();
+        // Tasks, the pool and the host change by this server only.
+        let of_folder = wanted.iter().any(|wanted| ["*", "vdi", "sr"].contains(&class_wanted(wanted)));
+        if of_folder {
+            let api = Arc::clone(self);
+            blocking(move || api.look()).await?;
+        }
         loop {
             changes.borrow_and_update();
             let number = self.events.number();
@@ -61,10 +67,15 @@ impl Api {
                 return blocking(move || api.events(events, number)).await;
             }
             // What has happened is found out by looking again.
+            let next_look = if of_folder { left.min(self.until_next_look()) } else { left };
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = stopping.changed() => {}
-                () = tokio::time::sleep(left) => {}
+                () = tokio::time::sleep(next_look) => {
+                    if of_folder {
+                        self.look_now_and_then().await?;
+                    }
+                }
             }
         }
     }
@@ -77,7 +88,8 @@ impl Api {
             let vdis = api.vdis();
             for (class, _) in CLASSES {
                 let Some(class_name) = class_of(class) else { continue };
-                let add = |reference| Event { number: 0, class: class_name, reference, operation: Operation::Add };
+                let add =
+                    |reference| Event { number: 0, class: class_name, reference, operation: Operation::Add, added: 0 };
                 events.extend(api.references(&vdis, class)?.into_iter().map(add));
             }
             Ok(events)
@@ -90,14 +102,17 @@ impl Api {
         let int = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let mut list = Vec::with_capacity(events.len());
         let vdis = self.vdis();
-        let all = if events.iter().any(|event| event.class == "vdi") { vdis.all()? } else { Vec::new() };
-        for Event { number, class, reference, operation } in events {
-            let record = match class {
-                _ if operation == Operation::Delete => Err(Failure::bad_handle(class, &reference)),
-                "vdi" => vdis.find(&reference).map(|vdi| records::vdi(&vdis, &vdi, &all)),
-                _ => self.record(&vdis, known_as(class), &reference),
+        let all = vdis.all()?;
+        for Event { number, class, reference, operation, .. } in events {
+            let snapshot = match class {
+                _ if operation == Operation::Delete => None,
+                "vdi" => {
+                    let uuid = vdis.uuid_of(&reference);
+                    all.iter().find(|vdi| Some(vdi.uuid) == uuid).map(|vdi| records::vdi(&vdis, vdi))
+                }
+                "sr" => Some(records::sr(&vdis, &all)),
+                _ => self.record(&vdis, known_as(class), &reference).ok(),
             };
-            let snapshot = record.ok();
             // One that has gone since will have an event of its own.
             if snapshot.is_none() && operation != Operation::Delete {
                 continue;
@@ -114,7 +129,8 @@ impl Api {
         }
         let mut counts = Struct::new();
         for (class, _) in CLASSES {
-            counts.push((class.to_lowercase().into(), int(self.references(&vdis, class)?.len() as u64)));
+            let count = if *class == "VDI" { all.len() } else { self.references(&vdis, class)?.len() };
+            counts.push((class.to_lowercase().into(), int(count as u64)));
         }
         Ok(Value::Struct(vec![
             ("events".into(), Value::List(list)),
@@ -122,4 +138,9 @@ impl Api {
             ("token".into(), Value::text(self.events.token(number))),
         ]))
     }
+}
+
+/// The class that a client wants to hear of, as a whole or one object of it.
+fn class_wanted(wanted: &str) -> &str {
+    wanted.split_once('/').map_or(wanted, |(class, _)| class)
 }

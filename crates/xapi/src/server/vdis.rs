@@ -1,22 +1,25 @@
-//! The disks of a store.
+//! A folder of logs, what is noted beside them, and the changes of both.
 //!
 //! Every log is a disk with tracking on. What logs cannot say stands in a file beside them, [`FILE`]: disks whose
-//! tracking is off, names, whose snapshot a disk is once its chain no longer tells, and whether its data was destroyed.
-//! The file only ever adds to the logs; without it, they are served all the same.
+//! tracking is off, names, whose snapshot a disk is once its chain no longer tells, the times of snapshots, and whether
+//! data was destroyed. The file only ever adds to the logs; without it, they are served all the same.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChangedBlocks, Log, Store, Tracker};
+use changed_blocks::cbtlog::{ChangedBlocks, Store, Tracker};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Failure;
-use super::api::{bitmap_bytes, lock};
+use super::api::lock;
+use super::snapshot_times::Times;
+use super::state::Vdi;
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
@@ -24,16 +27,11 @@ const FILE: &str = "vdis.json";
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
 
-/// A disk.
-#[derive(Clone, Debug)]
-pub(super) struct Vdi {
-    pub(super) uuid: Uuid,
-    pub(super) entry: Entry,
-    /// Whether it has a log.
-    pub(super) tracked: bool,
-    /// Whether its log was not closed.
-    pub(super) in_use: bool,
-}
+/// How long those are waited for who change the folder just now.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How often it is tried.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What is known of a disk beside its log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,7 +48,7 @@ pub(super) struct Entry {
     pub(super) is_a_snapshot: bool,
     #[serde(default)]
     pub(super) snapshot_of: Option<Uuid>,
-    /// Seconds since 1970; 0 if it is not known.
+    /// When it was taken, in seconds since 1970; 0 if it is not known. Clients are told what follows from it.
     #[serde(default)]
     pub(super) snapshot_time: i64,
 }
@@ -59,6 +57,9 @@ pub(super) struct Entry {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Inventory {
     vdis: BTreeMap<Uuid, Entry>,
+    /// The times that clients were told of snapshots, also of those that have no entry.
+    #[serde(default)]
+    snapshot_times: Times,
 }
 
 /// All of them.
@@ -66,12 +67,14 @@ struct Inventory {
 pub(super) struct Vdis {
     folder: PathBuf,
     tracker: Tracker,
-    inventory: Inventory,
+    entries: BTreeMap<Uuid, Entry>,
+    /// The times that clients were told of snapshots.
+    pub(super) times: Mutex<Times>,
     pub(super) sr: Uuid,
     /// Disks that clients were told of, to tell one that has vanished from one that never was.
     told: Mutex<HashSet<Uuid>>,
     /// Nothing if nothing is ever changed.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// Keeps other servers from changing a folder.
@@ -88,26 +91,21 @@ fn lock_out_others(folder: &Path) -> io::Result<File> {
     }
 }
 
-impl Vdi {
-    pub(super) const fn kind(&self) -> &'static str {
-        if self.entry.data_destroyed { "cbt_metadata" } else { "user" }
-    }
-}
-
 impl Vdis {
     /// Opens a folder. Only one server at a time may change it: each writes the inventory as it knows it.
     pub(super) fn open(folder: &Path, read_only: bool) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
-        let inventory = match fs::read(folder.join(FILE)) {
+        let Inventory { vdis, snapshot_times } = match fs::read(folder.join(FILE)) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Inventory::default(),
             Err(error) => return Err(io::Error::new(error.kind(), format!("{FILE}: {error}"))),
         };
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
-        Ok(Self { folder, tracker, inventory, sr, told: Mutex::default(), _lock: lock })
+        let (times, told) = (Mutex::new(snapshot_times), Mutex::default());
+        Ok(Self { folder, tracker, entries: vdis, times, sr, told, lock })
     }
 
     /// The reference of a disk. It is the same each time that the folder is served, and never the UUID.
@@ -129,92 +127,37 @@ impl Vdis {
         format!("OpaqueRef:{}", Uuid::new_v5(&self.sr, b"SR"))
     }
 
-    /// A disk by its reference.
-    pub(super) fn find(&self, reference: &str) -> Result<Vdi, Failure> {
-        let unknown = || Failure::bad_handle("VDI", reference);
-        let uuid = self.uuid_of(reference).ok_or_else(unknown)?;
-        if let Some(vdi) = self.get(uuid)? {
-            return Ok(vdi);
-        }
-        let told = lock(&self.told).contains(&uuid);
-        Err(if told { Failure::new("VDI_MISSING", [self.sr_reference(), reference.to_owned()]) } else { unknown() })
+    /// What is noted of disks.
+    pub(super) const fn entries(&self) -> &BTreeMap<Uuid, Entry> {
+        &self.entries
     }
 
-    /// A disk by its UUID.
-    pub(super) fn by_uuid(&self, text: &str) -> Result<Vdi, Failure> {
-        let unknown = || Failure::new("UUID_INVALID", ["VDI", text]);
-        self.get(Uuid::parse_str(text).map_err(|_| unknown())?)?.ok_or_else(unknown)
+    /// The logs as they are now.
+    pub(super) fn store(&self) -> io::Result<Store> {
+        self.tracker.store()
     }
 
-    fn get(&self, uuid: Uuid) -> Result<Option<Vdi>, Failure> {
-        let store = self.store_of(uuid);
-        if store.path(uuid).is_none() && !self.inventory.vdis.contains_key(&uuid) {
-            return Ok(None);
-        }
-        // A short cut would not do: whose snapshot it is, only the chain may tell.
-        let mut ends = HashMap::new();
-        Ok(Some(self.vdi(uuid, &store, &mut |log| self.end_of(log, &mut ends))))
-    }
-
-    /// All disks, in the order of their UUIDs.
-    pub(super) fn all(&self) -> Result<Vec<Vdi>, Failure> {
-        let store = self.tracker.store()?;
-        let uuids: std::collections::BTreeSet<Uuid> =
-            store.uuids().chain(self.inventory.vdis.keys().copied()).collect();
-        let mut ends = HashMap::new();
-        Ok(uuids.into_iter().map(|uuid| self.vdi(uuid, &store, &mut |log| self.end_of(log, &mut ends))).collect())
-    }
-
-    /// Puts together what the log and the file say of a disk.
-    fn vdi(&self, uuid: Uuid, store: &Store, end_of: &mut dyn FnMut(&Log) -> Option<Uuid>) -> Vdi {
-        lock(&self.told).insert(uuid);
-        let tracked = store.path(uuid).is_some();
-        // A log that cannot be read is still one: the answer that needs it will say what is wrong.
-        let log = store.log(uuid).ok().flatten();
-        let in_use = log.as_ref().is_some_and(|log| !log.header.consistent);
-        let mut entry = match (self.inventory.vdis.get(&uuid), &log) {
-            (Some(entry), _) => entry.clone(),
-            (None, Some(log)) => {
-                let is_a_snapshot = log.header.child.is_some();
-                Entry { is_a_snapshot, snapshot_of: end_of(log), ..Entry::default() }
+    /// Keeps those out who change the folder, as long as the result lives. They are not waited for long: an answer that
+    /// is made meanwhile is no worse than one made a moment later.
+    pub(super) fn keep_still(&self) -> Option<File> {
+        let folder = File::open(&self.folder).ok()?;
+        let start = Instant::now();
+        loop {
+            match folder.try_lock_shared() {
+                Ok(()) => return Some(folder),
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                Err(_) => return None,
             }
-            (None, None) => Entry::default(),
-        };
-        if let Some(log) = &log {
-            entry.virtual_size = log.header.virtual_size.bytes();
         }
-        Vdi { uuid, entry, tracked, in_use }
     }
 
-    /// The last disk of a log's chain, unless it is the log's own.
-    fn end_of(&self, log: &Log, ends: &mut HashMap<Uuid, Option<Uuid>>) -> Option<Uuid> {
-        let mut passed = Vec::new();
-        let mut at = log.clone();
-        let end = loop {
-            if let Some(&end) = ends.get(&at.uuid) {
-                break end;
-            }
-            // Entered right away, so that a circle is noticed.
-            ends.insert(at.uuid, None);
-            passed.push(at.uuid);
-            let Some(child) = at.header.child else { break Some(at.uuid) };
-            match self.store_of(child).log(child) {
-                Ok(Some(next)) => at = next,
-                _ => break None,
-            }
-        };
-        ends.extend(passed.into_iter().map(|uuid| (uuid, end)));
-        end.filter(|&end| end != log.uuid)
+    /// Remembers disks that clients are told of.
+    pub(super) fn tell<'u>(&self, uuids: impl Iterator<Item = &'u Uuid>) {
+        lock(&self.told).extend(uuids);
     }
 
-    /// The log of one disk, if it has one.
-    fn store_of(&self, uuid: Uuid) -> Store {
-        let mut store = Store::default();
-        let path = self.folder.join(format!("{uuid}.cbtlog"));
-        if path.exists() {
-            store.insert(uuid, path);
-        }
-        store
+    pub(super) fn was_told(&self, uuid: Uuid) -> bool {
+        lock(&self.told).contains(&uuid)
     }
 
     /// Makes a disk whose changes are not tracked.
@@ -272,13 +215,6 @@ impl Vdis {
         Ok(())
     }
 
-    /// Whether a log is shorter than its header says, so that it is certain that it cannot be read.
-    pub(super) fn is_cut_short(&self, vdi: &Vdi) -> bool {
-        let store = self.store_of(vdi.uuid);
-        let log = store.path(vdi.uuid).and_then(|path| fs::metadata(path).ok());
-        log.is_some_and(|file| file.is_file() && file.len() < bitmap_bytes(vdi.entry.virtual_size))
-    }
-
     /// The call.
     pub(super) fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, Failure> {
         let changed = self.tracker.store()?.list_changed_blocks(from, to);
@@ -291,23 +227,26 @@ impl Vdis {
         Ok(snapshots.map(|vdi| (vdi.uuid, vdi.entry)))
     }
 
-    /// Changes the inventory, once that has been written down.
+    /// Changes what is noted, once that has been written down.
     fn note(&mut self, change: impl FnOnce(&mut BTreeMap<Uuid, Entry>)) -> Result<(), Failure> {
-        let mut vdis = self.inventory.vdis.clone();
+        let mut vdis = self.entries.clone();
         change(&mut vdis);
-        if vdis != self.inventory.vdis {
-            let inventory = Inventory { vdis };
-            self.write(&inventory)?;
-            self.inventory = inventory;
+        if vdis != self.entries {
+            self.write(&vdis, &lock(&self.times))?;
+            self.entries = vdis;
         }
         Ok(())
     }
 
-    /// Replaces the file as a whole.
-    fn write(&self, inventory: &Inventory) -> Result<(), Failure> {
+    /// Replaces the file as a whole, unless the folder is only read.
+    pub(super) fn write(&self, vdis: &BTreeMap<Uuid, Entry>, times: &Times) -> Result<(), Failure> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
         let path = self.folder.join(FILE);
         let new = path.with_extension("json.new");
-        let text = serde_json::to_vec_pretty(inventory).map_err(|error| Failure::internal(error.to_string()))?;
+        let inventory = Inventory { vdis: vdis.clone(), snapshot_times: times.clone() };
+        let text = serde_json::to_vec_pretty(&inventory).map_err(|error| Failure::internal(error.to_string()))?;
         let write = || {
             let mut file = File::create(&new)?;
             file.write_all(&text)?;

@@ -3,5 +3,7 @@
 mod calls;
 mod events;
 mod requests;
+mod snapshot_times;
+mod state;
 mod tasks;
 mod wire;

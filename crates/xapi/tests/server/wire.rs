@@ -135,6 +135,10 @@ pub(crate) struct Session<'s> {
 }
 
 impl Session<'_> {
+    pub(crate) fn folder(&self) -> &Path {
+        self.served.folder()
+    }
+
     pub(crate) fn call(&self, method: &str, params: &[Value]) -> Result<Value, Vec<String>> {
         let with_session: Vec<Value> = std::iter::once(&self.reference).chain(params).cloned().collect();
         self.served.call(method, &with_session)

@@ -1,0 +1,78 @@
+//! Looking at the folder for changes: those that this server made, and those of other programs.
+//!
+//! Each look compares the disks with those of the look before, and tells the difference as events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::Failure;
+use super::api::{Api, blocking, lock};
+use super::events::Operation;
+use super::state::Vdi;
+
+/// How often the folder is looked at while a client waits.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// The disks as they were at the last look.
+#[derive(Debug)]
+pub(super) struct Seen {
+    vdis: Vec<Vdi>,
+    at: Instant,
+    took: Duration,
+}
+
+impl Seen {
+    pub(super) fn new(vdis: Vec<Vdi>) -> Self {
+        Self { vdis, at: Instant::now(), took: Duration::ZERO }
+    }
+}
+
+impl Api {
+    /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks.
+    pub(super) fn look(&self) -> Result<(), Failure> {
+        self.look_again(&mut lock(&self.seen))
+    }
+
+    /// Looks, unless someone else has just done so.
+    pub(super) async fn look_now_and_then(self: &Arc<Self>) -> Result<(), Failure> {
+        let api = Arc::clone(self);
+        blocking(move || {
+            let mut seen = lock(&api.seen);
+            if seen.at.elapsed() < PERIOD / 2 { Ok(()) } else { api.look_again(&mut seen) }
+        })
+        .await
+    }
+
+    /// How long to wait before the next look. It must not become all that the server does.
+    pub(super) fn until_next_look(&self) -> Duration {
+        PERIOD.max(lock(&self.seen).took * 4).min(PERIOD * 3)
+    }
+
+    fn look_again(&self, seen: &mut Seen) -> Result<(), Failure> {
+        let start = Instant::now();
+        let vdis = self.vdis();
+        let now = vdis.all()?;
+        let before: BTreeMap<Uuid, &Vdi> = seen.vdis.iter().map(|vdi| (vdi.uuid, vdi)).collect();
+        let uuids: std::collections::BTreeSet<Uuid> = now.iter().map(|vdi| vdi.uuid).collect();
+        let added = now.iter().filter(|vdi| !before.contains_key(&vdi.uuid)).map(|vdi| (vdi.uuid, Operation::Add));
+        let changed = now.iter().filter(|vdi| before.get(&vdi.uuid).is_some_and(|before| before != vdi));
+        let gone = before.keys().filter(|uuid| !uuids.contains(uuid)).map(|&uuid| (uuid, Operation::Delete));
+        let events = added.chain(changed.map(|vdi| (vdi.uuid, Operation::Modify))).chain(gone);
+        for (uuid, operation) in events {
+            self.events.add("vdi", &vdis.reference(uuid), operation);
+        }
+        if sizes(&now) != sizes(&seen.vdis) {
+            self.events.add("sr", &vdis.sr_reference(), Operation::Modify);
+        }
+        *seen = Seen { vdis: now, at: Instant::now(), took: start.elapsed() };
+        Ok(())
+    }
+}
+
+/// The disks in the record of the storage repository.
+fn sizes(vdis: &[Vdi]) -> Vec<(Uuid, u64)> {
+    vdis.iter().map(|vdi| (vdi.uuid, vdi.entry.virtual_size)).collect()
+}

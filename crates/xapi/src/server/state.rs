@@ -1,0 +1,186 @@
+//! All disks as they are at one moment, put together from the logs and from what is noted beside them.
+//!
+//! Every answer about disks comes from here: records, events, allowed operations and refusals. So they agree, also about
+//! what other programs did to the folder meanwhile.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::time::UNIX_EPOCH;
+
+use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, Log, Store};
+use uuid::Uuid;
+
+use super::Failure;
+use super::api::{lock, now};
+use super::snapshot_times::{Chain, Snapshot, Times, settle};
+use super::vdis::{Entry, Vdis};
+
+/// A disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Vdi {
+    pub(super) uuid: Uuid,
+    /// What is noted of it, corrected by what its log and its chain say.
+    pub(super) entry: Entry,
+    /// Whether it has a log.
+    pub(super) tracked: bool,
+    /// Whether its log was not closed.
+    pub(super) in_use: bool,
+    /// Why its log cannot be used, if that is known without reading the bitmap.
+    pub(super) damage: Option<Failure>,
+    /// Its snapshots, in the order of their UUIDs.
+    pub(super) snapshots: Vec<Uuid>,
+}
+
+/// The disks of a chain of logs.
+struct Links {
+    /// The oldest first.
+    uuids: Vec<Uuid>,
+    /// The disk of another chain that follows.
+    next: Option<Uuid>,
+}
+
+impl Vdi {
+    pub(super) const fn kind(&self) -> &'static str {
+        if self.entry.data_destroyed { "cbt_metadata" } else { "user" }
+    }
+}
+
+impl Vdis {
+    /// All disks, in the order of their UUIDs.
+    pub(super) fn all(&self) -> Result<Vec<Vdi>, Failure> {
+        let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
+        let mut vdis: BTreeMap<Uuid, Vdi> = self.entries().iter().map(noted).collect();
+        let still = self.keep_still();
+        // One after the other: or else one who has looked before a snapshot was there would forget its time.
+        let mut times = lock(&self.times);
+        let chains = self.read_chains(&mut vdis, &times)?;
+        drop(still);
+        self.settle_times(&mut vdis, chains, &mut times);
+        drop(times);
+        let snapshots: Vec<(Uuid, Uuid)> =
+            vdis.values().filter_map(|vdi| Some((vdi.entry.snapshot_of?, vdi.uuid))).collect();
+        for (of, snapshot) in snapshots {
+            if let Some(vdi) = vdis.get_mut(&of) {
+                vdi.snapshots.push(snapshot);
+            }
+        }
+        self.tell(vdis.keys());
+        Ok(vdis.into_values().collect())
+    }
+
+    /// A disk by its reference.
+    pub(super) fn find(&self, reference: &str) -> Result<Vdi, Failure> {
+        let unknown = || Failure::bad_handle("VDI", reference);
+        let uuid = self.uuid_of(reference).ok_or_else(unknown)?;
+        let found = self.all()?.into_iter().find(|vdi| vdi.uuid == uuid);
+        found.ok_or_else(|| match self.was_told(uuid) {
+            true => Failure::new("VDI_MISSING", [self.sr_reference(), reference.to_owned()]),
+            false => unknown(),
+        })
+    }
+
+    /// A disk by its UUID.
+    pub(super) fn by_uuid(&self, text: &str) -> Result<Vdi, Failure> {
+        let unknown = || Failure::new("UUID_INVALID", ["VDI", text]);
+        let uuid = Uuid::parse_str(text).map_err(|_| unknown())?;
+        self.all()?.into_iter().find(|vdi| vdi.uuid == uuid).ok_or_else(unknown)
+    }
+
+    /// Adds what the logs say. Returns their chains.
+    fn read_chains(&self, vdis: &mut BTreeMap<Uuid, Vdi>, times: &Times) -> Result<Vec<Links>, Failure> {
+        let store = self.store()?;
+        let mut ends: HashMap<Uuid, Option<Uuid>> = HashMap::new();
+        let mut chains = Vec::new();
+        for chain in store.chains() {
+            let mut uuids = Vec::new();
+            let mut logs = Vec::new();
+            for log in chain.logs {
+                match log {
+                    Err(ChainError::Log { source: changed_blocks::Error::Read { source, .. }, .. })
+                        if source.kind() == ErrorKind::NotFound =>
+                    {
+                        // Removed since the folder was listed.
+                    }
+                    Err(ChainError::Log { uuid, .. }) | Ok(Log { uuid, .. }) => {
+                        uuids.push(uuid);
+                        logs.push(log);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let (end, next) = match chain.end {
+                ChainEnd::Complete => (uuids.last().copied(), None),
+                // That one comes before.
+                ChainEnd::Joins { child } => (ends.get(&child).copied().flatten(), Some(child)),
+                _ => (None, None),
+            };
+            for (&uuid, log) in uuids.iter().zip(&logs) {
+                ends.insert(uuid, end);
+                let noted = vdis.contains_key(&uuid);
+                let vdi = vdis.entry(uuid).or_insert_with(|| Vdi { uuid, ..Vdi::default() });
+                if !noted {
+                    // Once a snapshot, always one, also when its disk is gone and the chain no longer tells.
+                    let has_child = log.as_ref().is_ok_and(|log| log.header.child.is_some());
+                    vdi.entry.is_a_snapshot = has_child || times.contains_key(&uuid);
+                    vdi.entry.snapshot_of = end.filter(|&end| end != uuid);
+                }
+                self.add_log(vdi, log, &store);
+            }
+            chains.push(Links { uuids, next });
+        }
+        Ok(chains)
+    }
+
+    /// Adds what a disk's own log says.
+    fn add_log(&self, vdi: &mut Vdi, log: &Result<Log, ChainError>, store: &Store) {
+        vdi.tracked = true;
+        let file = store.path(vdi.uuid).and_then(|path| path.metadata().ok());
+        if vdi.entry.is_a_snapshot && vdi.entry.snapshot_time == 0 {
+            // It was there by then.
+            vdi.entry.snapshot_time = file.as_ref().map_or(0, modified);
+        }
+        match log {
+            Ok(log) => {
+                let bytes = log.header.bitmap_bytes().saturating_add(HEADER_BYTES as u64);
+                vdi.entry.virtual_size = log.header.virtual_size.bytes();
+                vdi.in_use = !log.header.consistent;
+                if let Some(file) = file.filter(|file| file.is_file() && file.len() < bytes) {
+                    let (path, found) = (log.path.display(), file.len());
+                    vdi.damage =
+                        Some(Failure::inconsistent(format!("{path}: {found} bytes, but its disk needs {bytes}")));
+                }
+            }
+            Err(error) => vdi.damage = Some(Failure::listing(error, &self.reference(vdi.uuid))),
+        }
+    }
+
+    /// Gives each snapshot the time that clients are told, and notes the new ones.
+    fn settle_times(&self, vdis: &mut BTreeMap<Uuid, Vdi>, chains: Vec<Links>, times: &mut Times) {
+        let now = now();
+        let snapshot = |uuid: Uuid| {
+            let entry = &vdis.get(&uuid).filter(|vdi| vdi.entry.is_a_snapshot)?.entry;
+            let taken = if entry.snapshot_time > 0 { entry.snapshot_time.min(now) } else { now };
+            Some(Snapshot { uuid, of: entry.snapshot_of, taken })
+        };
+        let alone = vdis.values().filter(|vdi| !vdi.tracked).map(|vdi| Links { uuids: vec![vdi.uuid], next: None });
+        let chains: Vec<Chain> = chains
+            .into_iter()
+            .chain(alone)
+            .map(|Links { uuids, next }| Chain { snapshots: uuids.into_iter().filter_map(snapshot).collect(), next })
+            .collect();
+        if settle(times, chains) {
+            // If that fails, they are noted along with the next change.
+            let _ = self.write(self.entries(), times);
+        }
+        for vdi in vdis.values_mut() {
+            vdi.entry.snapshot_time = times.get(&vdi.uuid).copied().unwrap_or_default();
+        }
+    }
+}
+
+/// When a file was written last, in seconds since 1970; 0 if that is not known.
+fn modified(file: &Metadata) -> i64 {
+    let since = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or_default())
+}
