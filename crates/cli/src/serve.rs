@@ -3,10 +3,10 @@
 use std::pin::pin;
 
 use changed_blocks_xapi::Fingerprint;
-use changed_blocks_xapi::server::{Options, Server, Tls};
+use changed_blocks_xapi::server::{Options, Server, SizesAfterScan, Tls};
 use uuid::Uuid;
 
-use crate::args::ServeArgs;
+use crate::args::{ServeArgs, Storage};
 use crate::failure::Failure;
 use crate::password;
 use crate::signal::Stop;
@@ -23,6 +23,13 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     // As hard to guess as a reference: 122 random bits.
     let password = given.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     let mut options = Options::new(&args.store, &args.user, password.as_str()).read_only(args.read_only);
+    options = options.pad_like_vhd(args.pad_like_vhd);
+    if let Some(storage) = args.sizes_after_scan {
+        options = options.sizes_after_scan(match storage {
+            Storage::File => SizesAfterScan::File,
+            Storage::Lvm => SizesAfterScan::Lvm,
+        });
+    }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let fingerprint = tls.as_ref().map(|tls| Fingerprint::of(tls.certificate()));
     if let Some(tls) = tls {

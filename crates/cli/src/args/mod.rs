@@ -14,7 +14,7 @@ pub(crate) use edit::{Change, LogArgs, StoreArgs};
 use list::LIST_EXAMPLES;
 pub(crate) use list::{Answer, ListArgs, PoolArgs};
 use serve::SERVE_EXAMPLES;
-pub(crate) use serve::ServeArgs;
+pub(crate) use serve::{ServeArgs, Storage};
 
 use changed_blocks::{BlockSize, Encoding, VirtualSize};
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 pub(crate) const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -11,6 +11,8 @@ Examples:
       Answers XAPI clients at http://127.0.0.1:8080, for the user root and a password that is printed
   cbt serve --store logs --read-only --listen 0.0.0.0:8443 --tls --password-file password.txt
       Over HTTPS, with a certificate of its own whose fingerprint is printed, for reading only
+  cbt serve --store logs --sizes-after-scan --pad-like-vhd
+      As file storage with VHDs does it, for testing what a backup tool makes of that
   cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1M --length 64k
       What a virtual machine would write; the server may go on meanwhile
 
@@ -18,6 +20,15 @@ It prints a line for each of url, user, password (if it made one up) and fingerp
 it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
 
 It is for developing and testing backup tools, and for reading stores. It is no replacement for a host.";
+
+/// The kinds of storage that are imitated.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Storage {
+    /// The size of the log's file: 48 bytes and the bitmap
+    File,
+    /// 0
+    Lvm,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -32,6 +43,21 @@ pub(crate) struct ServeArgs {
     /// Refuse all calls that change something
     #[arg(long)]
     pub(crate) read_only: bool,
+
+    #[arg(
+        long,
+        value_name = "STORAGE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "file",
+        help_heading = "Imitation",
+        help = "Report the size of a cbt_metadata snapshot as storage does after a scan, which is not the disk's: like file storage unless STORAGE says otherwise"
+    )]
+    pub(crate) sizes_after_scan: Option<Storage>,
+
+    /// Fill bitmaps up with zeros to a multiple of four bytes, as VHD storage does
+    #[arg(long, help_heading = "Imitation")]
+    pub(crate) pad_like_vhd: bool,
 
     /// The user who may log in
     #[arg(long, value_name = "NAME", default_value = "root", help_heading = "Access")]

@@ -48,6 +48,8 @@ pub(super) struct Api {
     pub(super) tasks: Mutex<Tasks>,
     pub(super) events: Events,
     pub(super) read_only: bool,
+    /// Whether bitmaps are filled up to a multiple of four bytes.
+    pad_like_vhd: bool,
     /// What clients note down at the pool, such as the npm client to learn that its events have come. It is not kept.
     pub(super) pool_notes: Mutex<BTreeMap<String, String>>,
     /// Clients that wait for events. They keep their connection for minutes, which others need too.
@@ -77,6 +79,7 @@ impl Api {
             tasks: Mutex::default(),
             events: Events::default(),
             read_only,
+            pad_like_vhd: false,
             pool_notes: Mutex::default(),
             waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_CONNECTIONS)),
             stopping: watch::Sender::new(false),
@@ -88,6 +91,12 @@ impl Api {
             room: Arc::new(Semaphore::new(units as usize)),
             units,
         }
+    }
+
+    /// Whether bitmaps are filled up as VHD storage does it.
+    pub(super) const fn pad_like_vhd(mut self, pad: bool) -> Self {
+        self.pad_like_vhd = pad;
+        self
     }
 
     /// Answers a call.
@@ -200,7 +209,7 @@ impl Api {
             let _turn = turn;
             let vdis = api.vdis();
             let bitmap = vdis.list_changed_blocks(from, to)?.bitmap;
-            Ok(Value::Bitmap(Arc::new(Bitmap { bitmap, _room: room })))
+            Ok(Value::Bitmap(Arc::new(Bitmap { bitmap, padded: api.pad_like_vhd, _room: room })))
         })
         .await
     }

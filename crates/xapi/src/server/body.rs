@@ -7,11 +7,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use changed_blocks::Bitmap;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::api::lock;
-use super::value::Piece;
+use super::value::{Bitmap, Piece};
 
 /// Bytes of text that are sent at once.
 const TEXT_BYTES: usize = 64 << 10;
@@ -78,7 +77,7 @@ impl AnswerBody {
                 // In pieces, too: as soon as the last one is taken, the answer counts as sent.
                 Piece::Text(text) => text.split_to(text.len().min(TEXT_BYTES)),
                 Piece::Bitmap(bitmap) => {
-                    let tile = encode(&bitmap.bitmap, *at);
+                    let tile = encode(bitmap, *at);
                     *at += TILE_WORDS;
                     tile
                 }
@@ -103,16 +102,16 @@ impl Drop for AnswerBody {
 fn len(piece: &Piece) -> u64 {
     match piece {
         Piece::Text(text) => text.remaining() as u64,
-        Piece::Bitmap(bitmap) => bitmap.bitmap.blocks().div_ceil(8).div_ceil(3) * 4,
+        Piece::Bitmap(bitmap) => bitmap.bytes().div_ceil(3) * 4,
     }
 }
 
 /// The base64 text of a tile of a bitmap, first block in the most significant bit; empty after the last tile.
 fn encode(bitmap: &Bitmap, first_word: usize) -> Bytes {
-    let words = bitmap.as_words().get(first_word..).unwrap_or_default();
+    let words = bitmap.bitmap.as_words().get(first_word..).unwrap_or_default();
     let words = &words[..words.len().min(TILE_WORDS)];
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.reverse_bits().to_be_bytes()).collect();
-    let left = bitmap.blocks().div_ceil(8).saturating_sub(first_word as u64 * 8);
+    let left = bitmap.bytes().saturating_sub(first_word as u64 * 8);
     bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
     base64_simd::STANDARD.encode_type::<Vec<u8>>(&bytes).into()
 }
@@ -141,7 +140,7 @@ impl Body for AnswerBody {
 mod tests {
     use std::sync::Arc;
 
-    use changed_blocks::Extent;
+    use changed_blocks::{Bitmap, Extent};
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -157,18 +156,23 @@ mod tests {
                 blocks,
                 &changed.map(|e| Extent::new(e.start_block, e.end_block.max(e.start_block))),
             );
-            let expected = bitmap.to_base64();
-            let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is room");
-            let bitmap = Arc::new(value::Bitmap { bitmap, _room: room });
-            let mut body =
-                AnswerBody::new(vec![Piece::Text("<".into()), Piece::Bitmap(bitmap), Piece::Text(">".into())]);
-            assert_eq!(body.size_hint().exact(), Some(expected.len() as u64 + 2), "{blocks}");
-            let mut sent = Vec::new();
-            while let Some(bytes) = body.next() {
-                sent.extend_from_slice(&bytes);
+            let plain = bitmap.to_base64();
+            let bytes = bitmap.to_raw(changed_blocks::BitOrder::Msb0);
+            let filled_up = [&*bytes, &[0; 3][..bytes.len().next_multiple_of(4) - bytes.len()]].concat();
+            let filled_up = base64_simd::STANDARD.encode_to_string(filled_up);
+            for (padded, expected) in [(false, plain), (true, filled_up)] {
+                let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is room");
+                let bitmap = Arc::new(value::Bitmap { bitmap: bitmap.clone(), padded, _room: room });
+                let mut body =
+                    AnswerBody::new(vec![Piece::Text("<".into()), Piece::Bitmap(bitmap), Piece::Text(">".into())]);
+                assert_eq!(body.size_hint().exact(), Some(expected.len() as u64 + 2), "{blocks}");
+                let mut sent = Vec::new();
+                while let Some(bytes) = body.next() {
+                    sent.extend_from_slice(&bytes);
+                }
+                assert!(sent == format!("<{expected}>").into_bytes(), "{blocks}");
+                assert!(body.is_end_stream());
             }
-            assert!(sent == format!("<{expected}>").into_bytes(), "{blocks}");
-            assert!(body.is_end_stream());
         }
     }
 }

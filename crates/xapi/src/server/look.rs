@@ -74,5 +74,5 @@ impl Api {
 
 /// The disks in the record of the storage repository.
 fn sizes(vdis: &[Vdi]) -> Vec<(Uuid, u64)> {
-    vdis.iter().map(|vdi| (vdi.uuid, vdi.entry.virtual_size)).collect()
+    vdis.iter().map(|vdi| (vdi.uuid, vdi.reported_size)).collect()
 }

@@ -93,8 +93,19 @@ pub struct Options {
     user: String,
     password: Secret,
     read_only: bool,
+    sizes_after_scan: Option<SizesAfterScan>,
+    pad_like_vhd: bool,
     tls: Option<Tls>,
     limits: Limits,
+}
+
+/// The size that storage reports after a scan of a snapshot of which only the metadata is left, instead of the disk's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizesAfterScan {
+    /// That of the log's file: 48 bytes and the bitmap, as on file storage.
+    File,
+    /// 0, as on LVM.
+    Lvm,
 }
 
 /// What a client may take up.
@@ -141,6 +152,8 @@ impl Options {
             user: user.into(),
             password: password.into(),
             read_only: false,
+            sizes_after_scan: None,
+            pad_like_vhd: false,
             tls: None,
             limits: Limits::default(),
         }
@@ -150,6 +163,21 @@ impl Options {
     #[must_use]
     pub const fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
+        self
+    }
+
+    /// Reports metadata-only snapshots (`cbt_metadata`) with the size that storage reports after a scan, as pools do.
+    /// Tools must not take it for the disk's. Listings go by the log.
+    #[must_use]
+    pub const fn sizes_after_scan(mut self, storage: SizesAfterScan) -> Self {
+        self.sizes_after_scan = Some(storage);
+        self
+    }
+
+    /// Whether bitmaps are filled up with zeros to a multiple of four bytes, as VHD storage does it.
+    #[must_use]
+    pub const fn pad_like_vhd(mut self, pad: bool) -> Self {
+        self.pad_like_vhd = pad;
         self
     }
 
@@ -185,15 +213,15 @@ impl Server {
     ///
     /// What the system says of the folder or of the address.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
-        let Options { store, user, password, read_only, tls, limits } = options;
-        let vdis = Vdis::open(&store, read_only)
+        let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, limits } = options;
+        let vdis = Vdis::open(&store, read_only, sizes_after_scan)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", store.display())))?;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
         let sessions = Sessions::new(user, password);
-        let api = Arc::new(Api::new(vdis, sessions, read_only, limits));
+        let api = Arc::new(Api::new(vdis, sessions, read_only, limits).pad_like_vhd(pad_like_vhd));
         Ok(Self { listener, address, api, tls, limits })
     }
 

@@ -91,7 +91,7 @@ pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi) -> Struct {
 /// One field of it.
 pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
     let Vdi { uuid, entry, .. } = vdi;
-    let size = i64::try_from(entry.virtual_size).unwrap_or(i64::MAX);
+    let size = i64::try_from(vdi.reported_size).unwrap_or(i64::MAX);
     match name {
         "uuid" | "location" => Value::text(uuid.to_string()),
         "name_label" => Value::text(entry.name_label.clone()),
@@ -117,7 +117,7 @@ pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
 
 /// The record of the storage repository: the folder.
 pub(super) fn sr(vdis: &Vdis, all: &[Vdi]) -> Struct {
-    let bytes = all.iter().map(|vdi| vdi.entry.virtual_size).fold(0_u64, u64::saturating_add);
+    let bytes = all.iter().map(|vdi| vdi.reported_size).fold(0_u64, u64::saturating_add);
     let bytes = Value::Int(i64::try_from(bytes).unwrap_or(i64::MAX));
     record(SR_FIELDS, |name| match name {
         "uuid" => Value::text(vdis.sr.to_string()),

@@ -11,10 +11,10 @@ use std::time::UNIX_EPOCH;
 use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, Log, Store};
 use uuid::Uuid;
 
-use super::Failure;
-use super::api::{lock, now};
+use super::api::{bitmap_bytes, lock, now};
 use super::snapshot_times::{Chain, Snapshot, Times, settle};
 use super::vdis::{Entry, Vdis};
+use super::{Failure, SizesAfterScan};
 
 /// A disk.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub(super) struct Vdi {
     pub(super) uuid: Uuid,
     /// What is noted of it, corrected by what its log and its chain say.
     pub(super) entry: Entry,
+    /// The size that clients are told.
+    pub(super) reported_size: u64,
     /// Whether it has a log.
     pub(super) tracked: bool,
     /// Whether its log was not closed.
@@ -58,6 +60,13 @@ impl Vdis {
         drop(still);
         self.settle_times(&mut vdis, chains, &mut times);
         drop(times);
+        for vdi in vdis.values_mut() {
+            vdi.reported_size = match self.sizes_after_scan.filter(|_| vdi.entry.data_destroyed) {
+                None => vdi.entry.virtual_size,
+                Some(SizesAfterScan::File) if vdi.tracked => HEADER_BYTES as u64 + bitmap_bytes(vdi.entry.virtual_size),
+                Some(SizesAfterScan::File | SizesAfterScan::Lvm) => 0,
+            };
+        }
         let snapshots: Vec<(Uuid, Uuid)> =
             vdis.values().filter_map(|vdi| Some((vdi.entry.snapshot_of?, vdi.uuid))).collect();
         for (of, snapshot) in snapshots {

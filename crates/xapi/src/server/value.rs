@@ -31,6 +31,8 @@ pub(super) type Struct = Vec<(Cow<'static, str>, Value)>;
 /// A bitmap that is part of an answer.
 pub(super) struct Bitmap {
     pub(super) bitmap: changed_blocks::Bitmap,
+    /// Whether it is filled up with zeros to a multiple of four bytes.
+    pub(super) padded: bool,
     /// The share of the memory for bitmaps that it takes up.
     pub(super) _room: OwnedSemaphorePermit,
 }
@@ -38,6 +40,14 @@ pub(super) struct Bitmap {
 impl std::fmt::Debug for Bitmap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Bitmap of {} blocks", self.bitmap.blocks())
+    }
+}
+
+impl Bitmap {
+    /// The bytes of its answer, before they become text. Its words are never fewer.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = self.bitmap.blocks().div_ceil(8);
+        if self.padded { bytes.next_multiple_of(4) } else { bytes }
     }
 }
 

@@ -16,10 +16,10 @@ use changed_blocks::cbtlog::{ChangedBlocks, Store, Tracker};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Failure;
 use super::api::lock;
 use super::snapshot_times::Times;
 use super::state::Vdi;
+use super::{Failure, SizesAfterScan};
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
@@ -71,6 +71,7 @@ pub(super) struct Vdis {
     /// The times that clients were told of snapshots.
     pub(super) times: Mutex<Times>,
     pub(super) sr: Uuid,
+    pub(super) sizes_after_scan: Option<SizesAfterScan>,
     /// Disks that clients were told of, to tell one that has vanished from one that never was.
     told: Mutex<HashSet<Uuid>>,
     /// Nothing if nothing is ever changed.
@@ -93,7 +94,7 @@ fn lock_out_others(folder: &Path) -> io::Result<File> {
 
 impl Vdis {
     /// Opens a folder. Only one server at a time may change it: each writes the inventory as it knows it.
-    pub(super) fn open(folder: &Path, read_only: bool) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, read_only: bool, sizes_after_scan: Option<SizesAfterScan>) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
@@ -105,7 +106,7 @@ impl Vdis {
         };
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
         let (times, told) = (Mutex::new(snapshot_times), Mutex::default());
-        Ok(Self { folder, tracker, entries: vdis, times, sr, told, lock })
+        Ok(Self { folder, tracker, entries: vdis, times, sr, sizes_after_scan, told, lock })
     }
 
     /// The reference of a disk. It is the same each time that the folder is served, and never the UUID.

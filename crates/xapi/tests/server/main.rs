@@ -2,6 +2,7 @@
 
 mod calls;
 mod events;
+mod imitations;
 mod requests;
 mod snapshot_times;
 mod state;
