@@ -130,7 +130,7 @@ async fn the_sequence_of_the_guide() {
     std::fs::remove_file(&log).expect("there");
     std::fs::create_dir(&log).expect("room");
     assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::Unavailable, Consequence::FullBackup)));
-    let unknown = client.call("VDI.resize", &[json!(base.as_str())]).await.expect_err("there is no such call");
+    let unknown = client.call("VDI.update", &[json!(base.as_str())]).await.expect_err("there is no such call");
     assert_eq!(unknown.refusal(), Some(Refusal::MethodUnknown));
     let tasks = client.call("task.get_all", &[]).await.expect("possible");
     assert_eq!(tasks, json!([]), "every task was destroyed");

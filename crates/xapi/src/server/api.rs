@@ -1,6 +1,5 @@
 //! The methods: who may call them, and which of them take their time.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,22 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::events::Events;
 use super::look::Seen;
+use super::nbd::DataServer;
+use super::notes::Notes;
 use super::sessions::Sessions;
+use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
 use super::value::{Bitmap, Value};
 use super::vdis::Vdis;
 use super::{Call, Failure, Limits, MOST_CONNECTIONS};
-
-/// What may be called as `Async.…`, too.
-pub(super) const ASYNC: &[&str] = &[
-    "VDI.create",
-    "VDI.data_destroy",
-    "VDI.destroy",
-    "VDI.disable_cbt",
-    "VDI.enable_cbt",
-    "VDI.list_changed_blocks",
-    "VDI.snapshot",
-];
 
 /// The one call of a session that needs none.
 const LOGIN: &str = "session.login_with_password";
@@ -47,18 +38,20 @@ pub(super) struct Api {
     pub(super) vdis: RwLock<Vdis>,
     pub(super) tasks: Mutex<Tasks>,
     pub(super) events: Events,
-    pub(super) read_only: bool,
+    read_only: bool,
     /// Whether bitmaps are filled up to a multiple of four bytes.
     pad_like_vhd: bool,
+    /// Where the data of the disks is, if it is anywhere.
+    pub(super) nbd: Option<DataServer>,
     /// What clients note down at the pool, such as the npm client to learn that its events have come. It is not kept.
-    pub(super) pool_notes: Mutex<BTreeMap<String, String>>,
+    pub(super) pool_notes: Mutex<Notes>,
     /// Clients that wait for events. They keep their connection for minutes, which others need too.
     pub(super) waiting: Semaphore,
     /// Whether the server is to stop. Nobody is kept waiting then.
     pub(super) stopping: watch::Sender<bool>,
     /// The disks as they were when clients were last told of changes.
     pub(super) seen: Mutex<Seen>,
-    sessions: Mutex<Sessions>,
+    pub(super) sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
     listing: Arc<Semaphore>,
     /// Calls that change something, too.
@@ -71,7 +64,13 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(vdis: Vdis, sessions: Sessions, read_only: bool, limits: Limits) -> Self {
+    pub(super) fn new(
+        vdis: Vdis,
+        sessions: Sessions,
+        nbd: Option<DataServer>,
+        read_only: bool,
+        limits: Limits,
+    ) -> Self {
         let units = u32::try_from(limits.bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
         let seen = Seen::new(vdis.all().unwrap_or_default());
         Self {
@@ -80,6 +79,7 @@ impl Api {
             events: Events::default(),
             read_only,
             pad_like_vhd: false,
+            nbd,
             pool_notes: Mutex::default(),
             waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_CONNECTIONS)),
             stopping: watch::Sender::new(false),
@@ -101,8 +101,12 @@ impl Api {
 
     /// Answers a call.
     pub(super) async fn answer(self: &Arc<Self>, mut call: Call) -> Result<Value, Failure> {
+        let listed = table::listed(&call.method);
+        if let Some(name) = &listed {
+            call.method.clone_from(name);
+        }
         match call.method.as_str() {
-            "system.listMethods" => return Ok(Value::texts(super::methods::names())),
+            "system.listMethods" => return Ok(Value::texts(table::names())),
             LOGIN => return self.login(&call).await,
             _ => {}
         }
@@ -117,43 +121,57 @@ impl Api {
             lock(&self.sessions).logout(&session);
             return Ok(Value::EMPTY);
         }
-        match call.method.strip_prefix("Async.") {
-            Some(method) if ASYNC.contains(&method) => {
-                call.method.drain(.."Async.".len());
+        call.session = session;
+        if listed.is_none() {
+            return Err(Failure::unknown_method(&call));
+        }
+        match call.method.strip_prefix(ASYNC) {
+            Some(method) => {
+                call.method = method.to_owned();
                 self.begin(call)
             }
-            Some(_) => Err(Failure::unknown_method(&call)),
             None => self.run(call).await,
         }
     }
 
     /// Answers a call of one who has logged in.
     async fn run(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
-        match call.method.as_str() {
-            "VDI.list_changed_blocks" => self.list(&call).await,
-            "event.from" => self.event_from(&call).await,
-            _ => {
+        let api = Arc::clone(self);
+        match table::find(&call.method) {
+            Some((Work::List, _)) => self.list(&call).await,
+            Some((Work::Events, _)) => self.event_from(&call).await,
+            Some((Work::Beside(handler), _)) => blocking(move || handler(&api, &call)).await,
+            Some((Work::InTurn(handler), _)) => {
+                if self.read_only {
+                    let permission = call.method.to_lowercase();
+                    let why = "No permission in user session: this store is only read";
+                    return Err(Failure::new("RBAC_PERMISSION_DENIED", [permission, why.to_owned()]));
+                }
                 // Changes wait for each other here, not on the threads that all others need.
                 let turn = tokio::time::timeout(TURN, self.changing.lock());
-                let _turn = match ASYNC.contains(&call.method.as_str()) {
-                    true => Some(turn.await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?),
-                    false => None,
-                };
-                let api = Arc::clone(self);
-                blocking(move || api.call(&call)).await
+                let _turn = turn.await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?;
+                blocking(move || {
+                    let result = handler(&api, &call);
+                    // Even if that fails, the change is made. The next look tells of it.
+                    let _ = api.look();
+                    result
+                })
+                .await
             }
+            Some((Work::Session, _)) | None => Err(Failure::unknown_method(&call)),
         }
     }
 
     async fn login(&self, call: &Call) -> Result<Value, Failure> {
         // A version and the name of the client may follow.
         if !(2..=4).contains(&call.params.len()) {
-            return Err(call.wrong_count("4"));
+            return Err(call.wrong_count(2));
         }
         let [Value::Text(user), Value::Text(password), ..] = &*call.params else {
             return Err(Failure::field_type("uname or pwd"));
         };
-        let session = lock(&self.sessions).login(user, password, Instant::now());
+        let originator = call.params.get(3).and_then(Value::as_text).unwrap_or_default();
+        let session = lock(&self.sessions).login(user, password, originator, Instant::now());
         match session {
             Some(reference) => Ok(Value::text(reference)),
             None => {
@@ -167,7 +185,7 @@ impl Api {
 
     /// Goes on with a call in a task.
     fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
-        let reference = lock(&self.tasks).begin(&format!("Async.{}", call.method), now())?;
+        let reference = lock(&self.tasks).begin(&format!("{ASYNC}{}", call.method), now())?;
         self.task_changed(&reference, super::events::Operation::Add);
         let stoppable = call.method == "VDI.list_changed_blocks";
         let (api, name) = (Arc::clone(self), reference.clone());
@@ -247,7 +265,7 @@ impl Call {
     pub(super) fn texts<const N: usize>(&self) -> Result<[&str; N], Failure> {
         let mut texts = [""; N];
         if self.params.len() != N {
-            return Err(self.wrong_count(&(N + 1).to_string()));
+            return Err(self.wrong_count(N));
         }
         for (text, value) in texts.iter_mut().zip(&self.params) {
             *text = value.as_text().ok_or_else(|| Failure::field_type("parameter"))?;
@@ -255,11 +273,10 @@ impl Call {
         Ok(texts)
     }
 
-    /// A wrong number of parameters, the session counted in: of what comes after a login, it has been taken off.
-    pub(super) fn wrong_count(&self, expected: &str) -> Failure {
-        let session = usize::from(self.method != LOGIN);
-        let found = (self.params.len() + session).to_string();
-        Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", [&self.method, expected, &found])
+    /// A wrong number of parameters, the session not counted in: it has been taken off.
+    pub(super) fn wrong_count(&self, expected: usize) -> Failure {
+        let (expected, found) = (expected.to_string(), self.params.len().to_string());
+        Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", [&self.method, &expected, &found])
     }
 }
 

@@ -4,27 +4,16 @@ use std::sync::PoisonError;
 
 use super::api::{Api, bitmap_bytes, now};
 use super::value::Value;
+use super::vdi_methods::{check_labels, size_of, tags_of};
 use super::vdis::Entry;
-use super::{Call, Failure, operations};
+use super::{Call, Failure, notes, operations};
 
 impl Api {
-    /// Makes, changes, or removes a disk, and tells of it.
+    /// Makes, changes, or removes a disk.
     pub(super) fn change(&self, call: &Call) -> Result<Value, Failure> {
-        let result = self.change_disk(call);
-        // Even if that fails, the change is made. The next look tells of it.
-        let _ = self.look();
-        result
-    }
-
-    fn change_disk(&self, call: &Call) -> Result<Value, Failure> {
-        if self.read_only {
-            let permission = call.method.to_lowercase();
-            let why = "No permission in user session: this store is only read";
-            return Err(Failure::new("RBAC_PERMISSION_DENIED", [permission, why.to_owned()]));
-        }
         let mut vdis = self.vdis.write().unwrap_or_else(PoisonError::into_inner);
         if call.method == "VDI.create" {
-            let [record] = &*call.params else { return Err(call.wrong_count("2")) };
+            let [record] = &*call.params else { return Err(call.wrong_count(1)) };
             let entry = entry(record)?;
             self.units_of(bitmap_bytes(entry.virtual_size))?;
             let uuid = vdis.create(entry)?;
@@ -36,7 +25,7 @@ impl Api {
             [Value::Text(reference)] => reference,
             [Value::Text(reference), Value::Struct(_)] if verb == "snapshot" => reference,
             [_] => return Err(Failure::field_type("self")),
-            _ => return Err(call.wrong_count("2")),
+            _ => return Err(call.wrong_count(1)),
         };
         let vdi = vdis.find(reference)?;
         if let Some(failure) = operations::refusal(verb, &vdi, reference) {
@@ -59,18 +48,15 @@ impl Api {
 /// What a record says of a disk that is to be made.
 fn entry(record: &Value) -> Result<Entry, Failure> {
     let text = |name| record.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
-    let size = match record.get("virtual_size") {
-        Some(Value::Int(size)) => u64::try_from(*size).ok(),
-        Some(Value::Text(size)) => size.parse().ok(),
-        _ => None,
-    };
-    let virtual_size = size
-        .filter(|&size| changed_blocks::VirtualSize::new(size).is_ok())
-        .ok_or_else(|| Failure::field_type("virtual_size"))?;
-    Ok(Entry {
+    let virtual_size = size_of(record.get("virtual_size")).ok_or_else(|| Failure::field_type("virtual_size"))?;
+    let entry = Entry {
         name_label: text("name_label"),
         name_description: text("name_description"),
         virtual_size,
+        tags: record.get("tags").map_or_else(|| Ok(Default::default()), tags_of)?,
+        other_config: record.get("other_config").map_or_else(|| Ok(Default::default()), |of| notes::all("VDI", of))?,
         ..Entry::default()
-    })
+    };
+    check_labels(&entry)?;
+    Ok(entry)
 }

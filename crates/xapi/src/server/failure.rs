@@ -53,6 +53,11 @@ impl Failure {
         Self::storage("SR_BACKEND_FAILURE_459", text, "Inconsistent bitmaps", detail)
     }
 
+    /// A disk that is to become smaller.
+    pub(super) fn shrinking() -> Self {
+        Self::storage("SR_BACKEND_FAILURE_79", "VDI Invalid size", "shrinking not allowed", String::new())
+    }
+
     /// What [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks) says, for that newer disk.
     pub(super) fn listing(error: &ChainError, newer: &str) -> Self {
         let detail = error.to_string();

@@ -10,10 +10,7 @@ pub(crate) fn xml(data: &[u8]) {
     let Ok(call) = xmlrpc::parse(data) else { return };
     let again =
         xmlrpc::parse(&bytes(xmlrpc::call(&call.method, call.params.clone()))).expect("it was understood before");
-    let written = Call {
-        method: plain(&call.method).trim().to_owned(),
-        params: call.params.into_iter().map(as_written).collect(),
-    };
+    let written = Call::new(plain(&call.method).trim().to_owned(), call.params.into_iter().map(as_written).collect());
     assert_eq!(format!("{again:?}"), format!("{written:?}"));
 }
 

@@ -44,7 +44,7 @@ pub(super) fn parse(body: &[u8]) -> Result<(Call, Envelope), Malformed> {
     };
     let id = request.id.unwrap_or_else(|| RawValue::NULL.to_owned());
     let params = request.params.into_iter().map(value_of).collect();
-    Ok((Call { method: request.method, params }, Envelope { version, id }))
+    Ok((Call::new(request.method, params), Envelope { version, id }))
 }
 
 fn value_of(json: serde_json::Value) -> Value {

@@ -1,197 +1,163 @@
-//! The methods by name, and those that read.
+//! What is read of every class of objects in the same way.
 
+use std::borrow::Cow;
 use std::sync::{PoisonError, RwLockReadGuard};
 
-use super::api::{ASYNC, Api, lock, now};
+use super::api::{Api, lock};
 use super::events::Operation;
+use super::filter::{Filter, stored};
 use super::records::{self, HOST_FIELDS, POOL_FIELDS, SR_FIELDS, VDI_FIELDS};
 use super::value::{Struct, Value};
 use super::vdis::Vdis;
-use super::{Call, Failure, tasks};
+use super::{Call, Failure, empty, plugin, tasks};
 
 /// The classes of objects, and the fields of their records.
-pub(super) const CLASSES: &[(&str, &[&str])] =
-    &[("VDI", VDI_FIELDS), ("SR", SR_FIELDS), ("pool", POOL_FIELDS), ("host", HOST_FIELDS), ("task", tasks::FIELDS)];
-
-/// What is called on every class.
-const READ: &[&str] = &["get_all", "get_all_records", "get_by_uuid", "get_record"];
-
-const OTHER: &[&str] = &[
-    "VDI.create",
-    "VDI.data_destroy",
-    "VDI.destroy",
-    "VDI.disable_cbt",
-    "VDI.enable_cbt",
-    "VDI.get_by_name_label",
-    "VDI.list_changed_blocks",
-    "VDI.snapshot",
-    "event.from",
-    "event.inject",
-    "pool.add_to_other_config",
-    "pool.remove_from_other_config",
-    "session.login_with_password",
-    "session.logout",
-    "system.listMethods",
-    "task.cancel",
-    "task.destroy",
+pub(super) const CLASSES: &[(&str, &[&str])] = &[
+    ("VDI", VDI_FIELDS),
+    ("SR", SR_FIELDS),
+    ("pool", POOL_FIELDS),
+    ("host", HOST_FIELDS),
+    ("task", tasks::FIELDS),
+    ("SM", plugin::FIELDS),
+    ("VM", empty::VM_FIELDS),
+    ("VBD", empty::VBD_FIELDS),
+    // Of a message, only the whole record is read.
+    ("message", &[]),
 ];
 
-/// Notes that a pool has room for.
-const MOST_NOTES: usize = 1000;
+/// What is called on every class.
+const READ: &[&str] =
+    &["get_all", "get_all_records", "get_all_records_where", "get_all_where", "get_by_uuid", "get_record"];
 
-/// Bytes of a note.
-const LONGEST_NOTE: usize = 4096;
+/// The classes whose objects are found by their names.
+const NAMED: &[&str] = &["SM", "SR", "VDI", "VM", "host", "task"];
 
-/// All methods, in order.
-pub(super) fn names() -> Vec<String> {
-    let of_classes = CLASSES.iter().flat_map(|(class, fields)| {
-        let read = READ.iter().map(move |verb| format!("{class}.{verb}"));
-        read.chain(fields.iter().map(move |field| format!("{class}.get_{field}")))
-    });
-    let asynchronous = ASYNC.iter().map(|method| format!("Async.{method}"));
-    let mut names: Vec<String> =
-        of_classes.chain(asynchronous).chain(OTHER.iter().map(|&name| name.to_owned())).collect();
-    names.sort_unstable();
-    names
+/// What fields have before their name, and two underscores between the two, in the expressions of `…_where`.
+const GROUPS: &[&str] = &["API_version", "name"];
+
+/// Whether a class can be read in that way.
+pub(super) fn reads(class: &str, fields: &[&str], verb: &str) -> bool {
+    READ.contains(&verb)
+        || (verb == "get_by_name_label" && NAMED.contains(&class))
+        || verb.strip_prefix("get_").is_some_and(|field| fields.contains(&field))
+}
+
+/// All the ways in which a class can be read.
+pub(super) fn all_reads(class: &str, fields: &'static [&str]) -> impl Iterator<Item = String> {
+    let by_name = NAMED.contains(&class).then_some("get_by_name_label");
+    let verbs = READ.iter().copied().chain(by_name).map(str::to_owned);
+    verbs.chain(fields.iter().map(|field| format!("get_{field}")))
 }
 
 impl Api {
-    /// Answers a call that reads or changes objects.
-    pub(super) fn call(&self, call: &Call) -> Result<Value, Failure> {
-        match call.method.as_str() {
-            "VDI.create" | "VDI.data_destroy" | "VDI.destroy" | "VDI.disable_cbt" | "VDI.enable_cbt"
-            | "VDI.snapshot" => self.change(call),
-            "event.inject"
-            | "pool.add_to_other_config"
-            | "pool.remove_from_other_config"
-            | "task.cancel"
-            | "task.destroy" => self.manage(call),
-            _ => self.read(call),
-        }
-    }
-
-    /// What is no disk, and not kept.
-    fn manage(&self, call: &Call) -> Result<Value, Failure> {
-        match call.method.as_str() {
-            "task.cancel" => {
-                let [task] = call.texts()?;
-                lock(&self.tasks).cancel(task, now())?;
-                self.task_changed(task, Operation::Modify);
-            }
-            "task.destroy" => {
-                let [task] = call.texts()?;
-                lock(&self.tasks).destroy(task)?;
-                self.task_changed(task, Operation::Delete);
-            }
-            "pool.add_to_other_config" => {
-                let [pool, key, value] = call.texts()?;
-                self.record(&self.vdis(), "pool", pool)?;
-                let mut notes = lock(&self.pool_notes);
-                if notes.contains_key(key) {
-                    return Err(Failure::new("MAP_DUPLICATE_KEY", ["pool", "other_config", pool, key]));
-                }
-                if notes.len() >= MOST_NOTES || key.len() + value.len() > LONGEST_NOTE {
-                    return Err(Failure::internal("the pool has no room for more notes"));
-                }
-                notes.insert(key.to_owned(), value.to_owned());
-                drop(notes);
-                self.events.add("pool", pool, Operation::Modify);
-            }
-            "pool.remove_from_other_config" => {
-                let [pool, key] = call.texts()?;
-                self.record(&self.vdis(), "pool", pool)?;
-                if lock(&self.pool_notes).remove(key).is_some() {
-                    self.events.add("pool", pool, Operation::Modify);
-                }
-            }
-            "event.inject" => {
-                let [class, reference] = call.texts()?;
-                let class = class_of(class).ok_or_else(|| Failure::new("EVENT_SUBSCRIPTION_PARSE_FAILURE", [class]))?;
-                self.record(&self.vdis(), known_as(class), reference)?;
-                let number = self.events.add(class, reference, Operation::Modify);
-                return Ok(Value::text(self.events.token(number)));
-            }
-            _ => return Err(Failure::unknown_method(call)),
-        }
-        Ok(Value::EMPTY)
-    }
-
-    fn read(&self, call: &Call) -> Result<Value, Failure> {
-        let unknown = || Failure::unknown_method(call);
-        let (class, verb) = call.method.split_once('.').ok_or_else(unknown)?;
-        let (class, fields) = CLASSES.iter().find(|(name, _)| *name == class).ok_or_else(unknown)?;
-        // Tasks can be asked about while a change keeps the disks.
-        if *class == "task" {
-            return self.read_task(verb, fields, call);
-        }
-        let vdis = self.vdis();
+    /// Reads objects of one class.
+    pub(super) fn read(&self, call: &Call) -> Result<Value, Failure> {
+        let (class, verb) = call.method.split_once('.').unwrap_or_default();
         match verb {
             "get_all" => {
                 let [] = call.texts()?;
-                Ok(Value::texts(self.references(&vdis, class)?))
+                self.all_references(class).map(Value::texts)
             }
             "get_all_records" => {
                 let [] = call.texts()?;
-                let records = self.records(&vdis, class)?;
-                Ok(Value::Struct(records.into_iter().map(|(name, of)| (name.into(), Value::Struct(of))).collect()))
+                self.all_records(class).map(as_struct)
             }
-            "get_by_uuid" => {
-                let [uuid] = call.texts()?;
-                self.by_uuid(&vdis, class, uuid).map(Value::text)
+            "get_all_records_where" | "get_all_where" => {
+                let [expression] = call.texts()?;
+                let filter = Filter::parse(expression)?;
+                let mut found = Vec::new();
+                for (reference, record) in self.all_records(class)? {
+                    if filter.holds(&|name| stored_field(class, &reference, &record, name))? {
+                        found.push((reference, record));
+                    }
+                }
+                Ok(if verb == "get_all_where" {
+                    Value::texts(found.into_iter().map(|(reference, _)| reference))
+                } else {
+                    as_struct(found)
+                })
             }
-            "get_record" => {
-                let [reference] = call.texts()?;
-                self.record(&vdis, class, reference).map(Value::Struct)
-            }
-            "get_by_name_label" if *class == "VDI" => {
+            "get_by_name_label" => {
                 let [name] = call.texts()?;
-                let named = vdis.all()?.into_iter().filter(|vdi| vdi.entry.name_label == name);
-                Ok(Value::texts(named.map(|vdi| vdis.reference(vdi.uuid))))
-            }
-            _ => {
-                let field = verb.strip_prefix("get_").filter(|field| fields.contains(field)).ok_or_else(unknown)?;
-                let [reference] = call.texts()?;
-                self.field(&vdis, class, reference, field)
-            }
-        }
-    }
-
-    fn read_task(&self, verb: &str, fields: &[&str], call: &Call) -> Result<Value, Failure> {
-        let tasks = lock(&self.tasks);
-        match verb {
-            "get_all" => {
-                let [] = call.texts()?;
-                Ok(Value::texts(tasks.references().cloned()))
-            }
-            "get_all_records" => {
-                let [] = call.texts()?;
-                let record = |name: &String| Ok((name.clone().into(), Value::Struct(tasks.record(name)?)));
-                tasks.references().map(record).collect::<Result<Struct, Failure>>().map(Value::Struct)
+                self.named(class, name).map(Value::texts)
             }
             "get_by_uuid" => {
                 let [uuid] = call.texts()?;
-                tasks.by_uuid(uuid).map(Value::text)
+                match class {
+                    "task" => lock(&self.tasks).by_uuid(uuid),
+                    _ => self.by_uuid(&self.vdis(), class, uuid),
+                }
+                .map(Value::text)
             }
             "get_record" => {
                 let [reference] = call.texts()?;
-                tasks.record(reference).map(Value::Struct)
+                self.one_record(class, reference).map(Value::Struct)
             }
             _ => {
-                let field = verb.strip_prefix("get_").filter(|field| fields.contains(field));
-                let field = field.ok_or_else(|| Failure::unknown_method(call))?;
                 let [reference] = call.texts()?;
-                let record = tasks.record(reference)?;
-                Ok(record.into_iter().find(|(name, _)| name == field).map_or(Value::EMPTY, |(_, value)| value))
+                self.field(class, reference, verb.strip_prefix("get_").unwrap_or(verb))
             }
         }
     }
 
+    // Tasks can be asked about while a change keeps the disks.
+
+    fn all_references(&self, class: &str) -> Result<Vec<String>, Failure> {
+        match class {
+            "task" => Ok(lock(&self.tasks).references().cloned().collect()),
+            _ => self.references(&self.vdis(), class),
+        }
+    }
+
+    fn all_records(&self, class: &str) -> Result<Vec<(String, Struct)>, Failure> {
+        match class {
+            "task" => {
+                let tasks = lock(&self.tasks);
+                tasks.references().map(|name| Ok((name.clone(), tasks.record(name)?))).collect()
+            }
+            _ => self.records(&self.vdis(), class),
+        }
+    }
+
+    fn one_record(&self, class: &str, reference: &str) -> Result<Struct, Failure> {
+        match class {
+            "task" => lock(&self.tasks).record(reference),
+            _ => self.record(&self.vdis(), class, reference),
+        }
+    }
+
+    fn field(&self, class: &str, reference: &str, field: &str) -> Result<Value, Failure> {
+        if class == "VDI" {
+            let vdis = self.vdis();
+            return Ok(records::vdi_field(&vdis, &vdis.find(reference)?, field));
+        }
+        let record = self.one_record(class, reference)?;
+        record
+            .into_iter()
+            .find_map(|(name, value)| (name == field).then_some(value))
+            .ok_or_else(|| Failure::internal(format!("{class} has no {field}")))
+    }
+
+    /// The references of the objects that have a name.
+    fn named(&self, class: &str, name: &str) -> Result<Vec<String>, Failure> {
+        if class == "VDI" {
+            let vdis = self.vdis();
+            let named = vdis.all()?.into_iter().filter(|vdi| vdi.entry.name_label == name);
+            return Ok(named.map(|vdi| vdis.reference(vdi.uuid)).collect());
+        }
+        let has_name = |record: &Struct| {
+            record.iter().any(|(field, value)| field == "name_label" && value.as_text() == Some(name))
+        };
+        let found = self.all_records(class)?.into_iter().filter(|(_, record)| has_name(record));
+        Ok(found.map(|(reference, _)| reference).collect())
+    }
     pub(super) fn references(&self, vdis: &Vdis, class: &str) -> Result<Vec<String>, Failure> {
         Ok(match class {
             "VDI" => vdis.all()?.into_iter().map(|vdi| vdis.reference(vdi.uuid)).collect(),
             "task" => lock(&self.tasks).references().cloned().collect(),
             "SR" => vec![vdis.sr_reference()],
-            _ => vec![records::reference(vdis, class)],
+            "pool" | "host" | "SM" => vec![records::reference(vdis, class)],
+            _ => Vec::new(),
         })
     }
 
@@ -208,7 +174,9 @@ impl Api {
         match class {
             "VDI" => vdis.by_uuid(uuid).map(|vdi| vdis.reference(vdi.uuid)),
             "SR" if uuid == vdis.sr.to_string() => Ok(vdis.sr_reference()),
-            "pool" | "host" if uuid == records::uuid(vdis, class).to_string() => Ok(records::reference(vdis, class)),
+            "pool" | "host" | "SM" if uuid == records::uuid(vdis, class).to_string() => {
+                Ok(records::reference(vdis, class))
+            }
             _ => Err(Failure::new("UUID_INVALID", [class, uuid])),
         }
     }
@@ -220,19 +188,9 @@ impl Api {
             "SR" if reference == vdis.sr_reference() => Ok(records::sr(vdis, &vdis.all()?)),
             "pool" if reference == records::reference(vdis, class) => Ok(records::pool(vdis, &lock(&self.pool_notes))),
             "host" if reference == records::reference(vdis, class) => Ok(records::host(vdis)),
+            "SM" if reference == records::reference(vdis, class) => Ok(plugin::record(vdis)),
             _ => Err(Failure::bad_handle(class, reference)),
         }
-    }
-
-    fn field(&self, vdis: &Vdis, class: &str, reference: &str, field: &str) -> Result<Value, Failure> {
-        if class == "VDI" {
-            return Ok(records::vdi_field(vdis, &vdis.find(reference)?, field));
-        }
-        let record = self.record(vdis, class, reference)?;
-        record
-            .into_iter()
-            .find_map(|(name, value)| (name == field).then_some(value))
-            .ok_or_else(|| Failure::internal(format!("{class} has no {field}")))
     }
 
     /// The disks, to be read. Whoever has them must not ask for them again: someone may be waiting to change them.
@@ -245,6 +203,28 @@ impl Api {
     }
 }
 
+/// Records by their references.
+fn as_struct(records: Vec<(String, Struct)>) -> Value {
+    Value::Struct(records.into_iter().map(|(name, of)| (name.into(), Value::Struct(of))).collect())
+}
+
+/// A field as expressions name it, and as they compare it.
+fn stored_field<'r>(class: &str, reference: &'r str, record: &'r Struct, name: &str) -> Result<Cow<'r, str>, Failure> {
+    if name == "ref" {
+        return Ok(Cow::Borrowed(reference));
+    }
+    // Only the pool's names are in no group.
+    let groups = if class == "pool" { &[] } else { GROUPS };
+    let field = match name.split_once("__") {
+        Some((group, rest)) if groups.contains(&group) => Some(Cow::Owned(format!("{group}_{rest}"))),
+        _ if groups.iter().any(|group| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('_'))) => None,
+        _ => Some(Cow::Borrowed(name)),
+    };
+    let found = field.and_then(|field| record.iter().find(|(name, _)| *name == field));
+    let (_, value) = found.ok_or_else(|| Failure::new("INTERNAL_ERROR", ["missing field", name, ""]))?;
+    Ok(stored(value))
+}
+
 /// The name of a class of events elsewhere.
 pub(super) fn known_as(class: &str) -> &'static str {
     CLASSES.iter().map(|(name, _)| *name).find(|name| name.eq_ignore_ascii_case(class)).unwrap_or_default()
@@ -252,5 +232,6 @@ pub(super) fn known_as(class: &str) -> &'static str {
 
 /// The name of a class in events.
 pub(super) fn class_of(class: &str) -> Option<&'static str> {
-    ["vdi", "sr", "pool", "host", "task"].into_iter().find(|name| name.eq_ignore_ascii_case(class))
+    let known = ["vdi", "sr", "pool", "host", "task", "sm", "vm", "vbd", "message"];
+    known.into_iter().find(|name| name.eq_ignore_ascii_case(class))
 }

@@ -20,23 +20,33 @@
 mod api;
 mod body;
 mod change;
+mod empty;
 mod events;
 mod failure;
+mod filter;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
 mod http;
 mod jsonrpc;
 mod look;
 mod methods;
+mod nbd;
+mod notes;
 mod operations;
+mod plugin;
+mod pool_methods;
 mod records;
+mod session_methods;
 mod sessions;
 mod snapshot_times;
 mod state;
 mod subscribe;
+mod table;
+mod task_methods;
 mod tasks;
 mod tls;
 mod value;
+mod vdi_methods;
 mod vdis;
 mod xmlrpc;
 
@@ -61,6 +71,7 @@ use body::Deadline;
 use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::{json as fuzz_json, xml as fuzz_xml};
+pub use nbd::{DataServer, DataServerError};
 use sessions::Sessions;
 pub use tls::{Tls, TlsError};
 use value::Value;
@@ -80,6 +91,14 @@ const MOST_CONNECTIONS: usize = 1 << 16;
 struct Call {
     method: String,
     params: Vec<Value>,
+    /// The session of the one who calls, once that is known. It is no parameter any more then.
+    session: String,
+}
+
+impl Call {
+    const fn new(method: String, params: Vec<Value>) -> Self {
+        Self { method, params, session: String::new() }
+    }
 }
 
 /// What is no call.
@@ -96,6 +115,7 @@ pub struct Options {
     sizes_after_scan: Option<SizesAfterScan>,
     pad_like_vhd: bool,
     tls: Option<Tls>,
+    nbd: Option<DataServer>,
     limits: Limits,
 }
 
@@ -155,6 +175,7 @@ impl Options {
             sizes_after_scan: None,
             pad_like_vhd: false,
             tls: None,
+            nbd: None,
             limits: Limits::default(),
         }
     }
@@ -188,6 +209,13 @@ impl Options {
         self
     }
 
+    /// The server that has the data of the disks, for `VDI.get_nbd_info` to name.
+    #[must_use]
+    pub fn nbd(mut self, server: DataServer) -> Self {
+        self.nbd = Some(server);
+        self
+    }
+
     /// Other limits than the default ones.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
@@ -213,7 +241,7 @@ impl Server {
     ///
     /// What the system says of the folder or of the address.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
-        let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, limits } = options;
+        let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, nbd, limits } = options;
         let vdis = Vdis::open(&store, read_only, sizes_after_scan)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", store.display())))?;
         let listener = TcpListener::bind(address)
@@ -221,7 +249,7 @@ impl Server {
             .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
         let sessions = Sessions::new(user, password);
-        let api = Arc::new(Api::new(vdis, sessions, read_only, limits).pad_like_vhd(pad_like_vhd));
+        let api = Arc::new(Api::new(vdis, sessions, nbd, read_only, limits).pad_like_vhd(pad_like_vhd));
         Ok(Self { listener, address, api, tls, limits })
     }
 

@@ -10,7 +10,16 @@ use super::Failure;
 use super::state::Vdi;
 
 /// All of them, named as the methods are.
-const ALL: &[&str] = &["snapshot", "enable_cbt", "disable_cbt", "data_destroy", "list_changed_blocks", "destroy"];
+const ALL: &[&str] = &[
+    "snapshot",
+    "enable_cbt",
+    "disable_cbt",
+    "resize",
+    "resize_online",
+    "data_destroy",
+    "list_changed_blocks",
+    "destroy",
+];
 
 /// The operations that a disk allows.
 pub(super) fn allowed(vdi: &Vdi, reference: &str) -> impl Iterator<Item = &'static str> {
@@ -22,19 +31,24 @@ pub(super) fn refusal(operation: &str, vdi: &Vdi, reference: &str) -> Option<Fai
     let snapshot = vdi.entry.is_a_snapshot;
     match operation {
         // The metadata that is left of it may only go as a whole. To destroy its data once more is no error.
-        "snapshot" | "enable_cbt" | "disable_cbt" if vdi.entry.data_destroyed => {
+        "snapshot" | "enable_cbt" | "disable_cbt" | "resize" | "resize_online" if vdi.entry.data_destroyed => {
             Some(Failure::new("VDI_INCOMPATIBLE_TYPE", [reference, vdi.kind()]))
         }
-        "enable_cbt" | "disable_cbt" if snapshot => Some(Failure::not_allowed("VDI is a snapshot")),
+        // One that grows would be larger than the disk whose log follows.
+        "enable_cbt" | "disable_cbt" | "resize" | "resize_online" if snapshot => {
+            Some(Failure::not_allowed("VDI is a snapshot"))
+        }
         "data_destroy" if !snapshot => Some(Failure::not_allowed("VDI is not a snapshot")),
         "data_destroy" if !vdi.tracked => Some(Failure::new("VDI_NO_CBT_METADATA", [reference])),
-        "destroy" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, "destroy"])),
+        "destroy" | "resize" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, operation])),
         "list_changed_blocks" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, "list_changed_blocks"])),
         "list_changed_blocks" if !vdi.tracked => {
             Some(Failure::listing(&ChainError::Missing { uuid: vdi.uuid, end: End::To }, reference))
         }
         // The log would have to be read.
-        "snapshot" | "disable_cbt" | "list_changed_blocks" | "destroy" => vdi.damage.clone(),
+        "snapshot" | "disable_cbt" | "resize" | "resize_online" | "list_changed_blocks" | "destroy" => {
+            vdi.damage.clone()
+        }
         _ => None,
     }
 }

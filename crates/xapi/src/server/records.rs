@@ -1,14 +1,17 @@
 //! The objects of the API as records.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::notes::{self, Notes};
 use super::state::Vdi;
 use super::value::{Struct, Value};
 use super::vdis::Vdis;
 use super::{NULL, operations};
+
+/// The type of the storage repository, and of the plugin that it is of.
+pub(super) const SR_TYPE: &str = "cbtlog";
 
 /// The fields of a disk's record.
 pub(super) const VDI_FIELDS: &[&str] = &[
@@ -83,6 +86,21 @@ pub(super) const HOST_FIELDS: &[&str] = &[
     "tags",
 ];
 
+/// The versions of a host's software. Clients look for them by these names, and for those of the API's own software they
+/// compare numbers: it is as the one whose answers are given here.
+const SOFTWARE: &[(&str, &str)] = &[
+    ("product_brand", "changed-blocks"),
+    ("product_version", env!("CARGO_PKG_VERSION")),
+    ("product_version_text", env!("CARGO_PKG_VERSION")),
+    ("product_version_text_short", env!("CARGO_PKG_VERSION")),
+    ("platform_name", "XCP"),
+    ("platform_version", "3.4.0"),
+    ("build_number", "0"),
+    ("hostname", "localhost"),
+    ("xapi", "24.16"),
+    ("xapi_build", "24.16.0"),
+];
+
 /// The record of a disk.
 pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi) -> Struct {
     record(VDI_FIELDS, |name| vdi_field(vdis, vdi, name))
@@ -109,8 +127,10 @@ pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
         "cbt_enabled" => Value::Bool(vdi.tracked),
         "on_boot" => Value::text("persist"),
         "parent" | "metadata_of_pool" => Value::text(NULL),
-        "VBDs" | "crash_dumps" | "tags" => Value::List(Vec::new()),
-        "current_operations" | "other_config" | "xenstore_data" | "sm_config" => Value::Struct(Vec::new()),
+        "VBDs" | "crash_dumps" => Value::List(Vec::new()),
+        "tags" => Value::texts(entry.tags.iter().cloned()),
+        "other_config" => notes::value(&entry.other_config),
+        "current_operations" | "xenstore_data" | "sm_config" => Value::Struct(Vec::new()),
         _ => Value::Bool(false),
     }
 }
@@ -124,7 +144,7 @@ pub(super) fn sr(vdis: &Vdis, all: &[Vdi]) -> Struct {
         "name_label" => Value::text("changed-blocks"),
         "VDIs" => Value::texts(all.iter().map(|vdi| vdis.reference(vdi.uuid))),
         "virtual_allocation" | "physical_utilisation" | "physical_size" => bytes.clone(),
-        "type" => Value::text("cbtlog"),
+        "type" => Value::text(SR_TYPE),
         "content_type" => Value::text("user"),
         "shared" => Value::Bool(true),
         "PBDs" | "tags" => Value::List(Vec::new()),
@@ -143,23 +163,20 @@ pub(super) fn uuid(vdis: &Vdis, class: &str) -> Uuid {
     Uuid::new_v5(&vdis.sr, format!("{class} UUID").as_bytes())
 }
 
-pub(super) fn pool(vdis: &Vdis, notes: &BTreeMap<String, String>) -> Struct {
+pub(super) fn pool(vdis: &Vdis, notes: &Notes) -> Struct {
     record(POOL_FIELDS, |name| match name {
         "uuid" => Value::text(uuid(vdis, "pool").to_string()),
         "name_label" => Value::text("changed-blocks"),
         "master" => Value::text(reference(vdis, "host")),
         "default_SR" => Value::text(vdis.sr_reference()),
-        "other_config" => {
-            let note = |(key, value): (&String, &String)| (key.clone().into(), Value::text(value.clone()));
-            Value::Struct(notes.iter().map(note).collect())
-        }
+        "other_config" => notes::value(notes),
         "tags" => Value::List(Vec::new()),
         _ => Value::EMPTY,
     })
 }
 
 pub(super) fn host(vdis: &Vdis) -> Struct {
-    let version = |name: &'static str, text: &'static str| (Cow::Borrowed(name), Value::text(text));
+    let version = |&(name, text): &(&'static str, &'static str)| (Cow::Borrowed(name), Value::text(text));
     record(HOST_FIELDS, |name| match name {
         "uuid" => Value::text(uuid(vdis, "host").to_string()),
         "name_label" => Value::text("changed-blocks"),
@@ -169,10 +186,7 @@ pub(super) fn host(vdis: &Vdis) -> Struct {
         "API_version_major" => Value::Int(2),
         "API_version_minor" => Value::Int(21),
         "API_version_vendor" => Value::text("changed-blocks"),
-        "software_version" => Value::Struct(vec![
-            version("product_brand", "changed-blocks"),
-            version("product_version", env!("CARGO_PKG_VERSION")),
-        ]),
+        "software_version" => Value::Struct(SOFTWARE.iter().map(version).collect()),
         "other_config" => Value::Struct(Vec::new()),
         "resident_VMs" | "PBDs" | "tags" => Value::List(Vec::new()),
         _ => Value::EMPTY,

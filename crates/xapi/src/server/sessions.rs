@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::api;
 use crate::Secret;
 
 /// After so long without a call, a session ends.
@@ -14,55 +15,96 @@ const IDLE: Duration = Duration::from_secs(24 * 3600);
 /// If there would be more, the one that was not used for the longest time ends.
 const MOST: usize = 500;
 
+/// Characters of the name that a client gives itself; the rest of it is cut off.
+const LONGEST_ORIGINATOR: usize = 256;
+
+/// One that has logged in.
+pub(super) struct Session {
+    pub(super) uuid: Uuid,
+    /// The name that the client gave itself.
+    pub(super) originator: String,
+    /// When it logged in, in seconds since 1970.
+    pub(super) opened: i64,
+    /// When it last called, likewise.
+    pub(super) last_active: i64,
+    last_used: Instant,
+}
+
 /// The sessions, and who may have one.
 pub(super) struct Sessions {
     user: String,
     password: Secret,
-    last_used: HashMap<String, Instant>,
+    /// By reference.
+    sessions: HashMap<String, Session>,
 }
 
 impl Sessions {
     pub(super) fn new(user: String, password: Secret) -> Self {
-        Self { user, password, last_used: HashMap::new() }
+        Self { user, password, sessions: HashMap::new() }
     }
 
     /// A session, if that is the password.
-    pub(super) fn login(&mut self, user: &str, password: &str, now: Instant) -> Option<String> {
+    pub(super) fn login(&mut self, user: &str, password: &str, originator: &str, now: Instant) -> Option<String> {
         let right =
             user.as_bytes().ct_eq(self.user.as_bytes()) & password.as_bytes().ct_eq(self.password.expose().as_bytes());
         if !bool::from(right) {
             return None;
         }
-        self.last_used.retain(|_, used| now.duration_since(*used) < IDLE);
-        if self.last_used.len() >= MOST
-            && let Some(oldest) = self.last_used.iter().min_by_key(|(_, used)| **used).map(|(name, _)| name.clone())
+        self.sessions.retain(|_, session| now.duration_since(session.last_used) < IDLE);
+        if self.sessions.len() >= MOST
+            && let Some((oldest, _)) = self.sessions.iter().min_by_key(|(_, session)| session.last_used)
         {
-            self.last_used.remove(&oldest);
+            let oldest = oldest.clone();
+            self.sessions.remove(&oldest);
         }
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
-        self.last_used.insert(reference.clone(), now);
+        let opened = api::now();
+        let session = Session {
+            uuid: Uuid::new_v4(),
+            originator: originator.chars().take(LONGEST_ORIGINATOR).collect(),
+            opened,
+            last_active: opened,
+            last_used: now,
+        };
+        self.sessions.insert(reference.clone(), session);
         Some(reference)
     }
 
     /// Whether there is that session. It counts as used.
     pub(super) fn has(&mut self, reference: &str, now: Instant) -> bool {
-        match self.last_used.get_mut(reference) {
-            Some(used) if now.duration_since(*used) < IDLE => {
-                *used = now;
+        match self.sessions.get_mut(reference) {
+            Some(session) if now.duration_since(session.last_used) < IDLE => {
+                session.last_used = now;
+                session.last_active = api::now();
                 true
             }
             _ => false,
         }
     }
 
+    /// The session of a reference.
+    pub(super) fn get(&self, reference: &str) -> Option<&Session> {
+        self.sessions.get(reference)
+    }
+
+    /// The reference of a session.
+    pub(super) fn by_uuid(&self, uuid: &str) -> Option<&str> {
+        let mut sessions = self.sessions.iter();
+        sessions.find(|(_, session)| session.uuid.to_string() == uuid).map(|(reference, _)| &**reference)
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     pub(super) fn logout(&mut self, reference: &str) {
-        self.last_used.remove(reference);
+        self.sessions.remove(reference);
     }
 }
 
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} sessions", self.last_used.len())
+        write!(f, "{} sessions", self.sessions.len())
     }
 }
 
@@ -75,9 +117,9 @@ mod tests {
         let now = Instant::now();
         let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         for (user, password) in [("root", ""), ("", ""), ("root", "secre"), ("root", "secret "), ("admin", "secret")] {
-            assert!(sessions.login(user, password, now).is_none(), "{user} {password}");
+            assert!(sessions.login(user, password, "", now).is_none(), "{user} {password}");
         }
-        let session = sessions.login("root", "secret", now).expect("right");
+        let session = sessions.login("root", "secret", "", now).expect("right");
         assert!(sessions.has(&session, now + IDLE / 2));
         assert!(sessions.has(&session, now + IDLE));
         assert!(!sessions.has(&session, now + IDLE * 3));
@@ -91,7 +133,7 @@ mod tests {
         let start = Instant::now();
         let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         let login = |sessions: &mut Sessions, second| {
-            sessions.login("root", "secret", start + Duration::from_secs(second)).expect("right")
+            sessions.login("root", "secret", "", start + Duration::from_secs(second)).expect("right")
         };
         let first = login(&mut sessions, 0);
         let second = login(&mut sessions, 1);

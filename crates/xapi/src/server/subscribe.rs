@@ -18,7 +18,7 @@ impl Api {
     /// who wait.
     pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let [Value::List(classes), Value::Text(token), timeout] = &*call.params else {
-            return Err(call.wrong_count("4"));
+            return Err(call.wrong_count(3));
         };
         let seconds = match timeout {
             Value::Float(seconds) => *seconds,

@@ -4,7 +4,7 @@
 //! tracking is off, names, whose snapshot a disk is once its chain no longer tells, the times of snapshots, and whether
 //! data was destroyed. The file only ever adds to the logs; without it, they are served all the same.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::api::lock;
+use super::notes::Notes;
 use super::snapshot_times::Times;
 use super::state::Vdi;
 use super::{Failure, SizesAfterScan};
@@ -51,6 +52,10 @@ pub(super) struct Entry {
     /// When it was taken, in seconds since 1970; 0 if it is not known. Clients are told what follows from it.
     #[serde(default)]
     pub(super) snapshot_time: i64,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) tags: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub(super) other_config: Notes,
 }
 
 /// The file.
@@ -181,6 +186,24 @@ impl Vdis {
         let snapshots = self.snapshots(vdi.uuid)?;
         self.note(|vdis| vdis.extend(snapshots.chain([(vdi.uuid, vdi.entry.clone())])))?;
         Ok(self.tracker.delete(vdi.uuid)?)
+    }
+
+    /// Keeps what clients have said of a disk.
+    pub(super) fn keep(&mut self, uuid: Uuid, entry: Entry) -> Result<(), Failure> {
+        self.note(|vdis| drop(vdis.insert(uuid, entry)))
+    }
+
+    /// Makes a disk larger, and its log with it.
+    pub(super) fn resize(&mut self, vdi: &Vdi, size: u64) -> Result<(), Failure> {
+        let virtual_size = VirtualSize::new(size).map_err(|error| Failure::internal(error.to_string()))?;
+        if vdi.tracked {
+            self.tracker.set(vdi.uuid, |header| header.virtual_size = virtual_size)?;
+        }
+        self.note(|vdis| {
+            if let Some(entry) = vdis.get_mut(&vdi.uuid) {
+                entry.virtual_size = size;
+            }
+        })
     }
 
     /// Takes a snapshot. If tracking is on, it stays on for the disk and is on for the snapshot.

@@ -30,7 +30,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Call, Malformed> {
         other => return Err(other.unexpected("params")),
     }
     match parser.next()? {
-        Token::End => Ok(Call { method, params }),
+        Token::End => Ok(Call::new(method, params)),
         other => Err(other.unexpected("the end")),
     }
 }
@@ -262,6 +262,17 @@ pub(super) fn bare(value: Value) -> Vec<Piece> {
     write(&mut to, value);
     to.push("</param></params></methodResponse>");
     to.finish()
+}
+
+/// A value as a task has it as its result. A bitmap is none of those: it is encoded as it is sent.
+pub(super) fn text(value: Value) -> String {
+    let mut to = Pieces::default();
+    write(&mut to, value);
+    let text = |piece| match piece {
+        Piece::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+        Piece::Bitmap(_) => String::new(),
+    };
+    to.finish().into_iter().map(text).collect()
 }
 
 fn write(to: &mut Pieces, value: Value) {

@@ -14,8 +14,16 @@ const DISK: Uuid = Uuid::from_u128(1);
 const MIB: u64 = 1 << 20;
 
 /// Each operation that a record lists, and its method.
-const OPERATIONS: [&str; 6] =
-    ["snapshot", "enable_cbt", "disable_cbt", "data_destroy", "list_changed_blocks", "destroy"];
+const OPERATIONS: [&str; 8] = [
+    "snapshot",
+    "enable_cbt",
+    "disable_cbt",
+    "data_destroy",
+    "list_changed_blocks",
+    "destroy",
+    "resize",
+    "resize_online",
+];
 
 fn size(bytes: u64) -> VirtualSize {
     VirtualSize::new(bytes).expect("not 0")
@@ -104,6 +112,9 @@ fn an_operation_is_allowed_exactly_when_it_is_not_refused() {
                 let takes = snapshots.as_array().expect("a list").contains(&json!("snapshot"));
                 let older = if takes { session.get("VDI.snapshot", &[&vdi]) } else { older_than(&session, &vdi) };
                 params.insert(0, older);
+            }
+            if operation.starts_with("resize") {
+                params.push(json!(64 * MIB));
             }
             let result = session.call(&format!("VDI.{operation}"), &params);
             assert_eq!(listed, result.is_ok(), "{operation} of {state}: {result:?}");
