@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use changed_blocks_xapi::Fingerprint;
-use changed_blocks_xapi::server::{Options, Server, SizesAfterScan, Tls};
+use changed_blocks_xapi::server::{DataServer, Options, Server, SizesAfterScan, Tls};
 use uuid::Uuid;
 
 use crate::args::{ServeArgs, Storage};
@@ -34,6 +34,13 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let fingerprint = tls.as_ref().map(|tls| Fingerprint::of(tls.certificate()));
     if let Some(tls) = tls {
         options = options.tls(tls);
+    }
+    if let (Some(address), Some(certificate)) = (&args.nbd, &args.nbd_certificate) {
+        let server = DataServer::new(address, certificate).map_err(|error| Failure::Usage {
+            message: error.to_string(),
+            hint: "say --nbd HOST:PORT, and the PEM file of that server's certificate",
+        })?;
+        options = options.nbd(server);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Serve)?;
     let outcome = runtime.block_on(async {

@@ -191,6 +191,13 @@ fn what_cannot_be_served_is_said() {
     assert!(failure.contains("/no/such.pem"), "{failure}");
     serve(&["--store", store, "--certificate", "/no/such.pem"], 2);
     serve(&["--store", store, "--password", "sesame"], 2);
+    let nbd = ["--store", store, "--nbd", "localhost:10809"];
+    serve(&nbd, 2);
+    serve(&["--store", store, "--nbd-certificate", "/no/such.pem"], 2);
+    let failure = serve(&[&nbd[..], &["--nbd-certificate", "/no/such.pem"]].concat(), 2);
+    assert!(failure.contains("/no/such.pem"), "{failure}");
+    let failure = serve(&["--store", store, "--nbd", "localhost", "--nbd-certificate", "/no/such.pem"], 2);
+    assert!(failure.contains("HOST:PORT"), "{failure}");
     let failure = run(["serve", "--store", store, "--listen", "0.0.0.0:0"]).failure(2);
     assert!(failure.contains("--tls"), "{failure}");
     for address in ["8080", "localhost", "localhost:x", "127.0.0.1:99999"] {

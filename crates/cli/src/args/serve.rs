@@ -16,6 +16,9 @@ Examples:
   cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1M --length 64k
       What a virtual machine would write; the server may go on meanwhile
 
+Existing clients of XenServer and XCP-ng log in as to a pool. There are no virtual machines, and no data: VDI.get_nbd_info
+answers with an empty list, or names the server that --nbd says.
+
 It prints a line for each of url, user, password (if it made one up) and fingerprint (with TLS). Then it answers until
 it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
 
@@ -82,6 +85,14 @@ pub(crate) struct ServeArgs {
     /// The key of that certificate
     #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "Access")]
     pub(crate) key: Option<PathBuf>,
+
+    /// The NBD server with TLS that clients are told to read the disks' data from
+    #[arg(long, value_name = "HOST:PORT", requires = "nbd_certificate", help_heading = "Data")]
+    pub(crate) nbd: Option<String>,
+
+    /// The certificate by which clients verify that server, a PEM file
+    #[arg(long, value_name = "FILE", requires = "nbd", help_heading = "Data")]
+    pub(crate) nbd_certificate: Option<PathBuf>,
 
     /// Serve other machines without TLS: whoever listens can read the password
     #[arg(long, help_heading = "Access")]
