@@ -72,6 +72,8 @@ pub enum Error {
         unit: Unit,
         /// The size of the disk in bytes.
         virtual_size: u64,
+        /// The block sizes that this length would fit, in bytes, in ascending order.
+        fitting: Vec<u64>,
     },
     /// The bitmap is longer than the disk.
     #[error("the bitmap has {found} {unit}, but a disk of {virtual_size} bytes has only {expected}")]
@@ -84,6 +86,32 @@ pub enum Error {
         unit: Unit,
         /// The size of the disk in bytes.
         virtual_size: u64,
+        /// The block sizes that this length would fit, in bytes, in ascending order.
+        fitting: Vec<u64>,
+    },
+    /// The length of the bitmap fits several block sizes, or none.
+    #[error(
+        "the bitmap has {found} {unit}, which for a disk of {virtual_size} bytes fits {}",
+        BlockSizes(fitting, "and")
+    )]
+    UnknownBlockSize {
+        /// How many there are.
+        found: u64,
+        /// What is counted: bytes, or bits of a 0/1 text.
+        unit: Unit,
+        /// The size of the disk in bytes.
+        virtual_size: u64,
+        /// The block sizes that fit, in bytes, in ascending order.
+        fitting: Vec<u64>,
+    },
+    /// The block size was to be found from the length of the bitmap, but without the virtual size that cannot be done.
+    #[error("the block size can be found only where the virtual size is known")]
+    NoVirtualSize,
+    /// A word that programs print where there is no answer, and that happens to be good base64.
+    #[error("this is the word {word}, not a bitmap")]
+    NotABitmap {
+        /// The word.
+        word: &'static str,
     },
     /// A block is marked as changed that the disk does not have.
     #[error("block {block} is marked as changed, but the disk has only {blocks} blocks")]
@@ -241,6 +269,9 @@ impl Error {
             Self::Empty => "empty",
             Self::TooShort { .. } => "too-short",
             Self::TooLong { .. } => "too-long",
+            Self::UnknownBlockSize { .. } => "unknown-block-size",
+            Self::NoVirtualSize => "no-virtual-size",
+            Self::NotABitmap { .. } => "not-a-bitmap",
             Self::BlockBeyondEnd { .. } => "block-beyond-end",
             Self::OffsetOverflow { .. } => "offset-overflow",
             Self::BlockSize { .. } => "block-size",
@@ -266,6 +297,7 @@ impl Error {
         match self {
             Self::BlockSize { .. }
             | Self::VirtualSize { .. }
+            | Self::NoVirtualSize
             | Self::BlockSizeMismatch { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
@@ -305,12 +337,23 @@ impl Error {
                 "the last characters were changed or cut; ask for the bitmap again, or take a full backup"
             }
             Self::Empty => "some storage answers so when it fails; ask again, or take a full backup",
-            Self::TooShort { .. } => {
-                "the bitmap was cut short or is another disk's; ask for it again, or take a full backup"
+            Self::TooShort { fitting, .. } => {
+                let advice = "the bitmap was cut short or is another disk's: ask for it again, or take a full backup";
+                return Some(Self::length_hint(advice, fitting));
             }
-            Self::TooLong { .. } => {
-                "it may be another disk's; VHD storage rounds up to 4 bytes, and a surplus of zeros can be allowed"
+            Self::TooLong { fitting, .. } => {
+                let advice = "it is another disk's, or the disk has another size by now: give the size that it has, or \
+                              take a full backup";
+                return Some(Self::length_hint(advice, fitting));
             }
+            Self::UnknownBlockSize { fitting, .. } if fitting.is_empty() => {
+                "the bitmap was cut short or is another disk's; take a full backup"
+            }
+            Self::UnknownBlockSize { .. } => {
+                "say which of them the storage tracks; if that is not known, take a full backup"
+            }
+            Self::NoVirtualSize => "give the virtual size, or the block size itself",
+            Self::NotABitmap { .. } => "the call gave no answer: see why it failed, ask again, or take a full backup",
             Self::BlockBeyondEnd { .. } | Self::VirtualSizeMismatch { .. } => {
                 "the bitmap is another disk's, or the disk was resized; take a full backup"
             }
@@ -327,6 +370,36 @@ impl Error {
             Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
             _ => return None,
         }))
+    }
+}
+
+impl Error {
+    /// The advice for a length that does not fit. Another block size comes last: a bitmap that was cut to a half fits
+    /// blocks of twice the size, too.
+    fn length_hint(advice: &'static str, fitting: &[u64]) -> Cow<'static, str> {
+        if fitting.is_empty() {
+            return Cow::Borrowed(advice);
+        }
+        let sizes = BlockSizes(fitting, "or");
+        Cow::Owned(format!("{advice}; only if its storage is known to track {sizes}, give that block size"))
+    }
+}
+
+/// Block sizes as a list in words.
+struct BlockSizes<'a>(&'a [u64], &'static str);
+
+impl fmt::Display for BlockSizes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(sizes, word) = self;
+        let Some((last, others)) = sizes.split_last() else { return f.write_str("no block size") };
+        f.write_str("blocks of ")?;
+        for (index, size) in others.iter().enumerate() {
+            write!(f, "{}{size}", if index == 0 { "" } else { ", " })?;
+        }
+        if !others.is_empty() {
+            write!(f, " {word} ")?;
+        }
+        write!(f, "{last} bytes")
     }
 }
 
@@ -353,7 +426,8 @@ mod tests {
         assert_eq!(text, "'#' (0x23) at offset 1099511627776 is not base64");
         let text = Error::InvalidSymbol { offset: 7, byte: 0 }.to_string();
         assert_eq!(text, "byte 0x00 at offset 7 is not base64");
-        let error = Error::TooShort { found: 3, expected: 4, unit: Unit::Bytes, virtual_size: 2_000_000 };
+        let (unit, fitting) = (Unit::Bytes, Vec::new());
+        let error = Error::TooShort { found: 3, expected: 4, unit, virtual_size: 2_000_000, fitting };
         assert_eq!(error.to_string(), "the bitmap has 3 bytes, but a disk of 2000000 bytes needs 4");
         assert_eq!((error.kind(), error.consequence()), ("too-short", Consequence::FullBackup));
         assert!(error.hint().is_some());

@@ -1,5 +1,6 @@
 //! Sizes of disks and blocks, and checked conversions between blocks and bytes.
 
+use std::fmt;
 use std::num::NonZeroU64;
 
 use bytemuck::{Pod, Zeroable};
@@ -44,6 +45,11 @@ impl BlockSize {
         }
     }
 
+    /// All block sizes, in ascending order.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        (Self::MIN.log2..=Self::MAX.log2).map(|log2| Self { log2 })
+    }
+
     /// The size in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
@@ -54,6 +60,19 @@ impl BlockSize {
     #[must_use]
     pub const fn log2(self) -> u8 {
         self.log2
+    }
+}
+
+/// As the command takes it: `512`, `16k`, `1M`.
+impl fmt::Display for BlockSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, suffix) = match self.log2 {
+            ..10 => (0, ""),
+            10..20 => (10, "k"),
+            20..30 => (20, "M"),
+            30.. => (30, "G"),
+        };
+        write!(f, "{}{suffix}", self.bytes() >> unit)
     }
 }
 
@@ -238,6 +257,10 @@ mod tests {
             assert!(BlockSize::new(bytes + 513).is_err());
         }
         assert_eq!(BlockSize::DEFAULT.bytes(), 65536);
+        let names: Vec<String> = BlockSize::all().map(|size| size.to_string()).collect();
+        assert_eq!((names.len(), names[0].as_str(), names[1].as_str()), (22, "512", "1k"));
+        assert_eq!(names[7..=11], ["64k", "128k", "256k", "512k", "1M"]);
+        assert_eq!(names[20..], ["512M", "1G"]);
     }
 
     #[test]

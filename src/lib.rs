@@ -52,6 +52,7 @@ mod fused;
 mod geometry;
 #[doc(hidden)]
 pub mod internals;
+mod length;
 mod pipeline;
 mod scan;
 mod scanner;

@@ -206,12 +206,7 @@ pub(crate) fn tiers(data: &[u8]) {
 fn expectation(encoding: Encoding, cursor: &mut Cursor<'_>) -> Expect {
     let flags = cursor.byte();
     let block_size = if flags & 0xf0 == 0xf0 { 512 } else { 65_536 };
-    let expect = Expect {
-        allow_longer: flags & 1 != 0,
-        allow_inconsistent: flags & 2 != 0,
-        block_size,
-        ..Expect::new(encoding)
-    };
+    let expect = Expect { allow_inconsistent: flags & 2 != 0, block_size, ..Expect::new(encoding) };
     match flags >> 2 & 3 {
         0 | 1 => expect,
         2 => expect.size(u64::from(cursor.byte()) * block_size + 1 + u64::from(cursor.byte())),

@@ -1,6 +1,6 @@
 //! A source made ready: its length found, or found to have none.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use super::file::FileInput;
 use super::{Input, Scratch, Slice, Source};
@@ -45,6 +45,22 @@ impl<'a> Opened<'a> {
         }
     }
 
+    /// A copy of the whole input if it has at most `len` bytes; and the input, as it was.
+    pub(crate) fn whole_if_short(self, len: usize) -> Result<(Option<Vec<u8>>, Self)> {
+        let mut head = Vec::new();
+        match self {
+            Self::Stream(mut reader) => match reader.by_ref().take(len as u64 + 1).read_to_end(&mut head) {
+                Ok(_) => {
+                    let short = (head.len() <= len).then(|| head.clone());
+                    Ok((short, Self::Stream(Box::new(Cursor::new(head).chain(reader)))))
+                }
+                Err(source) => Err(Error::Read { offset: head.len() as u64, source }),
+            },
+            Self::Slice(input) => Ok((copy_if_short(&input, len)?, Self::Slice(input))),
+            Self::File(input) => Ok((copy_if_short(&input, len)?, Self::File(input))),
+        }
+    }
+
     /// At most the first `len` bytes.
     pub(crate) fn limit(self, len: u64) -> Self {
         match self {
@@ -53,4 +69,11 @@ impl<'a> Opened<'a> {
             Self::Stream(reader) => Self::Stream(Box::new(reader.take(len))),
         }
     }
+}
+
+fn copy_if_short(input: &dyn Input, len: usize) -> Result<Option<Vec<u8>>> {
+    if input.len() > len as u64 {
+        return Ok(None);
+    }
+    Ok(Some(input.bytes(0..input.len(), &mut Scratch::default())?.to_vec()))
 }

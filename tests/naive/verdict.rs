@@ -50,7 +50,7 @@ impl Verdict {
                 Self::at(kind, offset).figures(u64::from(found), u64::from(expected))
             }
             Error::Shrunk { offset, expected } => Self::at(kind, offset).figures(offset, expected),
-            Error::Empty => Self::kind(kind),
+            Error::Empty | Error::NotABitmap { .. } => Self::kind(kind),
             Error::TooShort { found, expected, .. }
             | Error::TooLong { found, expected, .. }
             | Error::HeaderTooShort { found, expected }
