@@ -4,14 +4,12 @@ use changed_blocks::{BitmapWriter, Encoding, Extent, Geometry, Prepare, Summary}
 
 use crate::args::{BitsArgs, EncodeArgs};
 use crate::failure::Failure;
-use crate::input::Input;
-use crate::plan::scanner;
+use crate::plan;
 use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
 
 pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
-    let scanner = scanner(&args.input)?;
-    let mut input = Input::open(&args.input)?;
+    let (scanner, _, mut input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     let encoding = Encoding::from(args.to);
     if matches!(encoding, Encoding::Raw(_)) && target.is_terminal() {
@@ -22,8 +20,7 @@ pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
-    let scanner = scanner(&args.input)?;
-    let mut input = Input::open(&args.input)?;
+    let (scanner, _, mut input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Bits, args.first_block, args.count))
 }

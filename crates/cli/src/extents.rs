@@ -10,17 +10,16 @@ use crate::human::Human;
 use crate::input::Input;
 use crate::ordered::in_order;
 use crate::packed::{HeldRanges, Packed, Part};
-use crate::plan::scanner;
+use crate::plan;
 use crate::prepare::{Desk, Prepared, Preparer};
 use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
-    let scanner = scanner(&args.input)?;
     let window = window(&args.window)?;
-    let mut input = Input::open(&args.input)?;
+    let (scanner, block_size, mut input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    Listing::new(args.output, args.input.block_size, window).run(&scanner, &mut input, target)
+    Listing::new(args.output, block_size, window).run(&scanner, &mut input, target)
 }
 
 /// The part of the disk that the options name.

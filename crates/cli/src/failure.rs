@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use changed_blocks::cbtlog::ChainError;
-use changed_blocks::{Consequence, Error};
+use changed_blocks::{BlockSize, Consequence, Error};
 use changed_blocks_xapi::client;
 
 /// A run that did not do what was asked.
@@ -106,7 +106,9 @@ impl Failure {
 
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Bitmap { error, .. } => flag_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
+            Self::Bitmap { error, .. } => {
+                block_size_hint(error).or_else(|| flag_hint(error).map(Cow::Borrowed)).or_else(|| error.hint())
+            }
             Self::Chain(error) => error.hint(),
             Self::Pool(error) => pool_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(Cow::Borrowed(hint)),
@@ -166,6 +168,30 @@ const fn pool_hint(error: &client::Error) -> Option<&'static str> {
     })
 }
 
+/// A hint that names the block sizes that fit. They come last: a bitmap that was cut to a half fits blocks of twice the
+/// size, too.
+fn block_size_hint(error: &Error) -> Option<Cow<'static, str>> {
+    let (advice, fitting) = match error {
+        Error::TooShort { fitting, .. } => {
+            ("the bitmap was cut short or is another disk's: ask for it again, or take a full backup", fitting)
+        }
+        Error::TooLong { fitting, .. } => (
+            "it is another disk's, or the disk has another size by now: give the size that it has, or take a full backup",
+            fitting,
+        ),
+        Error::UnknownBlockSize { fitting, .. } => {
+            ("if the block size of its storage is not known, take a full backup", fitting)
+        }
+        _ => return None,
+    };
+    let sizes = fitting.iter().filter_map(|&bytes| BlockSize::new(bytes).ok());
+    let options: Vec<String> = sizes.map(|size| format!("--block-size {size}")).collect();
+    if options.is_empty() {
+        return None;
+    }
+    Some(Cow::Owned(format!("{advice}; only if it is known to track such blocks, say {}", options.join(" or "))))
+}
+
 /// Hints that name options of this command, which the library does not know.
 const fn flag_hint(error: &Error) -> Option<&'static str> {
     Some(match error {
@@ -173,10 +199,6 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         Error::InvalidSymbol { offset: 1.., byte: 0..=8 | 14..=31 | 127..=255 }
         | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {
             "this looks like binary data; for a raw bitmap or a .cbtlog say --from raw-msb0, raw-lsb0 or cbtlog"
-        }
-        Error::TooLong { .. } => {
-            "it may be another disk's; VHD storage rounds up to 4 bytes: if the surplus is all zeros, --allow-longer \
-             accepts it"
         }
         Error::Inconsistent { .. } => {
             "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first; if it is \
@@ -186,6 +208,7 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         Error::ConsistentFlag { .. } | Error::HeaderTooShort { .. } => {
             "the file is damaged or is no .cbtlog: for the call's answer leave out --from; else take a full backup"
         }
+        Error::NoVirtualSize => "give --virtual-size, or the block size itself",
         Error::OffsetOverflow { .. } => "is --block-size right?",
         Error::VirtualSizeMismatch { .. } => {
             "leave out --virtual-size to use what the header says, if it is the right file"

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use changed_blocks::{Encoding, Source};
+use changed_blocks::{BlockSize, Encoding, Error, Source, Unit, VirtualSize};
 
 use crate::args::InputArgs;
 use crate::failure::Failure;
@@ -37,11 +37,42 @@ impl Input {
         match file.and_then(glance) {
             Ok((content, glance)) => {
                 if Encoding::from(args.from) == Encoding::Base64 && args.virtual_size.is_none() {
-                    refuse_other_than_base64(&name, &glance)?;
+                    refuse_bits(&name, &glance)?;
                 }
                 Ok(Self { name, content })
             }
             Err(error) => Err(Failure::Open { input: name, error }),
+        }
+    }
+
+    /// Reads a stream into memory, so that it can be read again. One that is longer than any bitmap of that disk is
+    /// refused before it fills the memory.
+    pub(crate) fn hold_in_memory(&mut self, encoding: Encoding, size: VirtualSize) -> Result<(), Failure> {
+        let Content::Stream(stream) = &mut self.content else { return Ok(()) };
+        if encoding == Encoding::CbtLog {
+            return Ok(());
+        }
+        let bytes = size.bitmap_bytes(BlockSize::MIN);
+        let text = match encoding {
+            Encoding::Bits => bytes.saturating_mul(8),
+            Encoding::Base64 => bytes.div_ceil(3).saturating_mul(4),
+            _ => bytes,
+        };
+        // Twice as much, for line breaks.
+        let most = text.saturating_mul(2).saturating_add(4096);
+        let mut all = Vec::new();
+        match stream.take(most.saturating_add(1)).read_to_end(&mut all) {
+            Ok(read) if read as u64 > most => {
+                let virtual_size = size.bytes();
+                let error =
+                    Error::UnknownBlockSize { found: bytes, unit: Unit::Bytes, virtual_size, fitting: Vec::new() };
+                Err(Failure::Bitmap { input: self.name.clone(), error })
+            }
+            Ok(_) => {
+                self.content = Content::Memory(Box::new(all));
+                Ok(())
+            }
+            Err(error) => Err(Failure::Open { input: self.name.clone(), error }),
         }
     }
 
@@ -95,17 +126,12 @@ fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
     Ok((Content::Stream(Cursor::new(glance.clone()).chain(file)), glance))
 }
 
-/// Refuses what happens to be good base64 and is certainly no bitmap: what programs print for an answer that they did
-/// not get, and the 0/1 text of another encoding. Either would give a list, and none of what really changed in it.
-fn refuse_other_than_base64(name: &str, glance: &[u8]) -> Result<(), Failure> {
+/// Refuses the 0/1 text of another encoding, which may happen to be good base64: it would give a list that says nothing
+/// of what changed. With a virtual size its length gives it away.
+fn refuse_bits(name: &str, glance: &[u8]) -> Result<(), Failure> {
     let text = glance.trim_ascii();
-    let said = |message: &str| format!("{name}: {message}");
-    if matches!(text, b"null" | b"NULL" | b"None" | b"true" | b"True" | b"void") {
-        let message = said(&format!("this is the word {}, not a bitmap", String::from_utf8_lossy(text)));
-        return Err(Failure::NotABitmap { message, hint: "the call has failed; look at what it said, and ask again" });
-    }
     if text.len() >= 4 && text.iter().all(|byte| matches!(byte, b'0' | b'1' | b'\r' | b'\n')) {
-        let message = said("this looks like one 0 or 1 for each block, not like base64");
+        let message = format!("{name}: this looks like one 0 or 1 for each block, not like base64");
         return Err(Failure::NotABitmap { message, hint: "say --from bits" });
     }
     Ok(())

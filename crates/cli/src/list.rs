@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use changed_blocks::cbtlog::{Store, Uuid};
-use changed_blocks::{BitOrder, Encoding, Extent, Scanner};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Extent, Scanner};
 
-use crate::args::{Answer, ListArgs};
+use crate::args::{Answer, BlockSizeArg, ListArgs};
 use crate::encode::BitmapRender;
 use crate::extents::{Listing, window};
 use crate::failure::{Failure, warn};
@@ -29,6 +29,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
         return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
     }
     let window = window(&args.window)?;
+    let mut block_size = BlockSize::DEFAULT;
     let (scanner, mut input, target) = match (&args.store, &args.pool.url) {
         (Some(store), _) => read(args, store, from, to, json)?,
         (None, Some(url)) => {
@@ -37,8 +38,14 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             let target = Target::open(args.file.output_file.as_deref())?;
             let (answer, virtual_size) = pool::ask(url, &args.pool, json, from, to)?;
             prepare_threads(args.threads);
-            let scanner =
-                answer.scanner(virtual_size, args.pool.block_size).tier(tier).parallel(args.threads != Some(1));
+            let scanner = answer.scanner(virtual_size, BlockSize::DEFAULT).tier(tier).parallel(args.threads != Some(1));
+            block_size = match args.pool.block_size {
+                BlockSizeArg::Size(block_size) => block_size,
+                BlockSizeArg::Auto => scanner
+                    .detect_block_size(answer.base64())
+                    .map_err(|error| Failure::Bitmap { input: url.clone(), error })?,
+            };
+            let scanner = scanner.block_size(block_size);
             if args.output == Answer::Base64 {
                 return write_checked(&scanner, url, answer.base64(), target);
             }
@@ -47,7 +54,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
         (None, None) => unreachable!("one of the two has to be given"),
     };
     match args.output {
-        Answer::List(format) => Listing::new(format, args.pool.block_size, window).run(&scanner, &mut input, target),
+        Answer::List(format) => Listing::new(format, block_size, window).run(&scanner, &mut input, target),
         Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
     }
 }

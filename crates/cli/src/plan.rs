@@ -1,21 +1,36 @@
 //! From what was asked to what is done.
 
-use changed_blocks::{Encoding, Scanner, TIER_VARIABLE, Tier};
+use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier};
 
-use crate::args::InputArgs;
+use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
+use crate::input::Input;
 
-/// The scanner that the options ask for, and the threads for it.
-pub(crate) fn scanner(args: &InputArgs) -> Result<Scanner, Failure> {
-    let mut scanner = scanner_of(args.from.into(), args.threads)?
-        .block_size(args.block_size)
-        .allow_longer(args.allow_longer)
-        .allow_inconsistent(args.allow_inconsistent);
+/// The scanner that the options ask for, its block size, and the open input.
+pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Failure> {
+    let mut scanner = scanner_of(args.from.into(), args.threads)?.allow_inconsistent(args.allow_inconsistent);
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
     }
     prepare_threads(args.threads);
-    Ok(scanner)
+    let mut input = Input::open(args)?;
+    let block_size = match args.block_size {
+        BlockSizeArg::Size(block_size) => block_size,
+        BlockSizeArg::Auto => {
+            // Read once to find the block size, and once more with it.
+            if let Some(size) = args.virtual_size {
+                input.hold_in_memory(args.from.into(), size)?;
+            }
+            detect_block_size(&scanner, &mut input)?
+        }
+    };
+    Ok((scanner.block_size(block_size), block_size, input))
+}
+
+/// The block size that fits the length of the input, which must be one that can be read again.
+pub(crate) fn detect_block_size(scanner: &Scanner, input: &mut Input) -> Result<BlockSize, Failure> {
+    let found = scanner.detect_block_size(input.source());
+    found.map_err(|error| Failure::Bitmap { input: input.name.clone(), error })
 }
 
 /// A scanner for an encoding.

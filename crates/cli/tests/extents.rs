@@ -128,42 +128,42 @@ fn the_virtual_size_clips_the_last_extent() {
 
 #[test]
 fn a_bitmap_of_another_length_is_refused_with_both_figures() {
-    let bits = Bits::new("01100000 00000000 00000000 00000000");
-    // 33 blocks need 5 bytes; 24 blocks need 3.
-    for (size, found, needed) in [("2097153", "4 bytes", "5"), ("1M", "4 bytes", "2"), ("1T", "4 bytes", "2097152")] {
+    let bits = Bits::new("01100000 00000000 00000000 00000000 00000000");
+    // 41 blocks need 6 bytes, or 8 as filled up; 16 blocks need 2, or 4.
+    for (size, found, needed) in [("2621441", "5 bytes", "6"), ("1M", "5 bytes", "2"), ("1T", "5 bytes", "2097152")] {
         let message = run_piped(["extents", "--virtual-size", size], bits.base64()).failure(3);
         assert!(message.contains(found) && message.contains(needed), "{message}");
         assert!(message.contains("\nhint: "), "{message}");
     }
-    for (size, needed) in [("2097153", "33"), ("1M", "16")] {
+    for (size, needed) in [("2621441", "41"), ("1M", "16")] {
         let message = run_piped(["extents", "--from", "bits", "--virtual-size", size], bits.text()).failure(3);
-        assert!(message.contains("32 bits") && message.contains(needed), "{message}");
+        assert!(message.contains("40 bits") && message.contains(needed), "{message}");
     }
     for encoding in ["raw-msb0", "raw-lsb0"] {
-        run_piped(["extents", "--from", encoding, "--virtual-size", "2097153"], bits.msb0()).failure(3);
+        run_piped(["extents", "--from", encoding, "--virtual-size", "2621441"], bits.msb0()).failure(3);
         run_piped(["extents", "--from", encoding, "--virtual-size", "1M"], bits.msb0()).failure(3);
     }
 }
 
 #[test]
-fn a_longer_bitmap_is_accepted_on_request_if_the_rest_is_zeros() {
+fn a_bitmap_that_storage_filled_up_is_accepted_if_the_rest_is_zeros() {
     // VHD storage rounds up to 4 bytes: 17 blocks of 64 KiB need 3.
     let bits = Bits::new("01100000 00000000 10000000 00000000");
     let size = (17 * 65_536 - 1).to_string();
-    let hint = run_piped(["extents", "--virtual-size", &size], bits.base64()).failure(3);
-    assert!(hint.contains("--allow-longer"), "the way out is not named: {hint}");
-    let list = run_piped(["extents", "--virtual-size", &size, "--allow-longer"], bits.base64()).text();
-    assert_eq!(list, "65536 131072\n1048576 65535\n");
-    let list = run_piped(["extents", "--virtual-size", &size, "--allow-longer", "--from", "bits"], bits.text()).text();
-    assert_eq!(list, "65536 131072\n1048576 65535\n");
+    let list = "65536 131072\n1048576 65535\n";
+    assert_eq!(run_piped(["extents", "--virtual-size", &size], bits.base64()).text(), list);
+    assert_eq!(run_piped(["extents", "--virtual-size", &size, "--from", "bits"], bits.text()).text(), list);
+    assert_eq!(run_piped(["extents", "--virtual-size", &size, "--from", "raw-msb0"], bits.msb0()).text(), list);
+    assert_eq!(run_piped(["encode", "--virtual-size", &size], bits.base64()).text(), "YACA\n");
+    assert_eq!(run_piped(["extents", "--virtual-size", "2162688"], "gAAAAIAAAAA=").text(), "0 65536\n2097152 65536\n");
 
     let surplus = Bits::new("01100000 00000000 10000000 00000001");
-    let message = run_piped(["extents", "--virtual-size", &size, "--allow-longer"], surplus.base64()).failure(3);
+    let message = run_piped(["extents", "--virtual-size", &size], surplus.base64()).failure(3);
     assert!(message.contains("block 31") && message.contains("17 blocks"), "{message}");
-    // It makes nothing acceptable that is too short.
-    run_piped(["extents", "--virtual-size", "1T", "--allow-longer"], bits.base64()).failure(3);
-    // Without a size there is nothing to be longer than.
-    assert!(run_piped(["extents", "--allow-longer"], bits.base64()).failure(2).contains("--virtual-size"));
+    // Anything else is too short or too long.
+    run_piped(["extents", "--virtual-size", "1T"], bits.base64()).failure(3);
+    run_piped(["extents", "--virtual-size", "1M"], "AAAAAAA=").failure(3);
+    run_piped(["extents", "--virtual-size", &size], "AAAAAAAAAAA=").failure(3);
 }
 
 #[test]

@@ -43,7 +43,6 @@ fn help_names_every_option_of_the_contract() {
         "--output",
         "-o",
         "--threads",
-        "--allow-longer",
         "--allow-inconsistent",
         "base64",
         "raw-msb0",

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use changed_blocks::BlockSize;
 use changed_blocks::cbtlog::Uuid;
 use changed_blocks_xapi::{Fingerprint, FingerprintError};
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::chain::uuid;
-use super::{FileArgs, Format, WindowArgs, block_size};
+use super::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size};
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -82,9 +81,9 @@ pub(crate) struct PoolArgs {
         value_parser = block_size,
         conflicts_with = "store",
         help = "The bytes of the disk that one bit of the pool's answer stands for: other than 64 KiB on SMAPIv3 \
-                storage only"
+                storage only; auto takes the size that fits the length of the answer"
     )]
-    pub(crate) block_size: BlockSize,
+    pub(crate) block_size: BlockSizeArg,
 
     /// The user to log in as
     #[arg(long, value_name = "NAME", default_value = "root", conflicts_with = "store")]

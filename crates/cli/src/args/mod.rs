@@ -115,17 +115,14 @@ pub(crate) struct InputArgs {
     #[arg(long, value_enum, value_name = "ENCODING", default_value_t = From::Base64)]
     pub(crate) from: From,
 
-    /// The bytes of the disk that one bit stands for
+    /// The bytes of the disk that one bit stands for; auto takes the size that fits the length of the bitmap
     #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
-    pub(crate) block_size: BlockSize,
+    pub(crate) block_size: BlockSizeArg,
 
-    /// The size of the disk: the bitmap must be just as long as that needs, and the last extent ends there
+    /// The size of the disk: the bitmap must be as long as that needs (or filled up to four bytes, as VHD storage does),
+    /// and the last extent ends there
     #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Option<VirtualSize>,
-
-    /// Accept a bitmap that is longer than the disk needs, if the surplus is all zeros
-    #[arg(long, requires = "virtual_size")]
-    pub(crate) allow_longer: bool,
 
     /// Accept a .cbtlog that is not marked as consistent: changes may be missing from it
     #[arg(long)]
@@ -266,8 +263,19 @@ impl std::convert::From<To> for Encoding {
     }
 }
 
-fn block_size(text: &str) -> Result<BlockSize, String> {
-    size::parse(text).and_then(|bytes| BlockSize::new(bytes).map_err(|error| error.to_string()))
+/// A block size, or that it is to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockSizeArg {
+    Auto,
+    Size(BlockSize),
+}
+
+fn block_size(text: &str) -> Result<BlockSizeArg, String> {
+    if text == "auto" {
+        return Ok(BlockSizeArg::Auto);
+    }
+    let bytes = size::parse(text)?;
+    BlockSize::new(bytes).map(BlockSizeArg::Size).map_err(|error| error.to_string())
 }
 
 fn virtual_size(text: &str) -> Result<VirtualSize, String> {
