@@ -54,7 +54,8 @@ pub(crate) struct ServeArgs {
         require_equals = true,
         default_missing_value = "file",
         help_heading = "Imitation",
-        help = "Report the size of a cbt_metadata snapshot as storage does after a scan, which is not the disk's: like file storage unless STORAGE says otherwise"
+        help = "Report the size of a cbt_metadata snapshot as storage does after a scan, which is not the disk's: like \
+                file storage unless STORAGE says otherwise"
     )]
     pub(crate) sizes_after_scan: Option<Storage>,
 
