@@ -195,7 +195,12 @@ impl Api {
 
     /// The disks, to be read. Whoever has them must not ask for them again: someone may be waiting to change them.
     pub(super) fn vdis(&self) -> RwLockReadGuard<'_, Vdis> {
-        self.vdis.read().unwrap_or_else(PoisonError::into_inner)
+        let vdis = || self.vdis.read().unwrap_or_else(PoisonError::into_inner);
+        let new_notes = vdis().new_notes();
+        if let Some(text) = new_notes {
+            self.vdis.write().unwrap_or_else(PoisonError::into_inner).take_notes(text);
+        }
+        vdis()
     }
 
     pub(super) fn task_changed(&self, reference: &str, operation: Operation) {

@@ -27,6 +27,7 @@ mod filter;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
 mod http;
+mod inventory;
 mod jsonrpc;
 mod look;
 mod methods;

@@ -1,12 +1,12 @@
 //! A folder of logs, what is noted beside them, and the changes of both.
 //!
-//! Every log is a disk with tracking on. What logs cannot say stands in a file beside them, [`FILE`]: disks whose
+//! Every log is a disk with tracking on. What logs cannot say stands in a file beside them, `vdis.json`: disks whose
 //! tracking is off, names, whose snapshot a disk is once its chain no longer tells, the times of snapshots, and whether
 //! data was destroyed. The file only ever adds to the logs; without it, they are served all the same.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,13 +17,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::api::lock;
+use super::inventory::Inventory;
 use super::notes::Notes;
 use super::snapshot_times::Times;
 use super::state::Vdi;
 use super::{Failure, SizesAfterScan};
-
-/// Beside the logs.
-const FILE: &str = "vdis.json";
 
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
@@ -58,15 +56,6 @@ pub(super) struct Entry {
     pub(super) other_config: Notes,
 }
 
-/// The file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Inventory {
-    vdis: BTreeMap<Uuid, Entry>,
-    /// The times that clients were told of snapshots, also of those that have no entry.
-    #[serde(default)]
-    snapshot_times: Times,
-}
-
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Vdis {
@@ -75,6 +64,8 @@ pub(super) struct Vdis {
     entries: BTreeMap<Uuid, Entry>,
     /// The times that clients were told of snapshots.
     pub(super) times: Mutex<Times>,
+    /// The notes as they were read.
+    text: Vec<u8>,
     pub(super) sr: Uuid,
     pub(super) sizes_after_scan: Option<SizesAfterScan>,
     /// Disks that clients were told of, to tell one that has vanished from one that never was.
@@ -103,15 +94,27 @@ impl Vdis {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
-        let Inventory { vdis, snapshot_times } = match fs::read(folder.join(FILE)) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Inventory::default(),
-            Err(error) => return Err(io::Error::new(error.kind(), format!("{FILE}: {error}"))),
-        };
+        let text = Inventory::text(&folder)?;
+        let Inventory { vdis, snapshot_times } = Inventory::parse(&text)?;
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
         let (times, told) = (Mutex::new(snapshot_times), Mutex::default());
-        Ok(Self { folder, tracker, entries: vdis, times, sr, sizes_after_scan, told, lock })
+        Ok(Self { folder, tracker, entries: vdis, times, text, sr, sizes_after_scan, told, lock })
+    }
+
+    /// The notes of another server, which may change the folder, where this one only reads and does not have them yet.
+    pub(super) fn new_notes(&self) -> Option<Vec<u8>> {
+        let text = if self.lock.is_none() { Inventory::text(&self.folder).ok() } else { None };
+        text.filter(|text| *text != self.text)
+    }
+
+    /// Goes by the notes of another server from now on.
+    pub(super) fn take_notes(&mut self, text: Vec<u8>) {
+        // What cannot be read changes nothing.
+        if let Ok(Inventory { vdis, snapshot_times }) = Inventory::parse(&text) {
+            self.entries = vdis;
+            lock(&self.times).extend(snapshot_times);
+        }
+        self.text = text;
     }
 
     /// The reference of a disk. It is the same each time that the folder is served, and never the UUID.
@@ -262,25 +265,11 @@ impl Vdis {
         Ok(())
     }
 
-    /// Replaces the file as a whole, unless the folder is only read.
+    /// Writes the notes down, unless the folder is only read.
     pub(super) fn write(&self, vdis: &BTreeMap<Uuid, Entry>, times: &Times) -> Result<(), Failure> {
         if self.lock.is_none() {
             return Ok(());
         }
-        let path = self.folder.join(FILE);
-        let new = path.with_extension("json.new");
-        let inventory = Inventory { vdis: vdis.clone(), snapshot_times: times.clone() };
-        let text = serde_json::to_vec_pretty(&inventory).map_err(|error| Failure::internal(error.to_string()))?;
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
-        };
-        write().map_err(|error: io::Error| {
-            drop(fs::remove_file(&new));
-            Failure::internal(format!("{}: {error}", path.display()))
-        })
+        Inventory { vdis: vdis.clone(), snapshot_times: times.clone() }.write(&self.folder)
     }
 }

@@ -98,10 +98,10 @@ fn in_each_state(session: &Session<'_>, tracker: &Tracker, folder: &std::path::P
 
 #[test]
 fn an_operation_is_allowed_exactly_when_it_is_not_refused() {
-    let served = Served::new();
-    let session = served.login();
     let mut outcomes = BTreeMap::<bool, usize>::new();
     for operation in OPERATIONS {
+        let served = Served::new();
+        let session = served.login();
         for (state, vdi) in in_each_state(&session, &served.tracker(), served.folder()) {
             let allowed = session.get("VDI.get_allowed_operations", &[&vdi]);
             let listed = allowed.as_array().expect("a list").contains(&json!(operation));
@@ -136,11 +136,15 @@ fn older_than(session: &Session<'_>, vdi: &Value) -> Value {
     session.vdi(older)
 }
 
-/// Everything that clients are told of the disks, in each way to ask for it.
-fn views(session: &Session<'_>) -> BTreeMap<String, Value> {
+/// All records of disks, by their references.
+fn records(session: &Session<'_>) -> BTreeMap<String, Value> {
     let all = session.get("VDI.get_all_records", &[]);
-    let all: BTreeMap<String, Value> =
-        all.as_object().expect("an object").iter().map(|(name, record)| (name.clone(), record.clone())).collect();
+    all.as_object().expect("an object").iter().map(|(name, record)| (name.clone(), record.clone())).collect()
+}
+
+/// The same, once it is certain that each other way to ask for them has equal answers.
+fn views(session: &Session<'_>) -> BTreeMap<String, Value> {
+    let all = records(session);
     let everything = session.get("event.from", &[&json!(["vdi"]), &json!(""), &json!(0)]);
     let events = everything["events"].as_array().expect("a list").iter();
     let snapshots: BTreeMap<String, Value> =
@@ -162,7 +166,7 @@ fn every_view_of_a_disk_has_equal_fields() {
     let session = served.login();
     let events = |token: &Value| session.get("event.from", &[&json!(["vdi"]), token, &json!(0)]);
     let mut token = events(&json!(""))["token"].take();
-    let mut known = views(&session);
+    let mut known = records(&session);
     // What a client knows that only ever hears of changes.
     let mut catch_up = || {
         let mut answer = events(&token);
@@ -174,10 +178,11 @@ fn every_view_of_a_disk_has_equal_fields() {
                 None => assert!(known.remove(&name).is_some(), "it was told of {name}"),
             }
         }
-        assert_eq!(known, views(&session));
+        assert_eq!(known, records(&session));
     };
     in_each_state(&session, &served.tracker(), served.folder());
     catch_up();
+    views(&session);
     let tracker = served.tracker();
     let [older, newer, twin] = [2, 3, 4].map(Uuid::from_u128);
     tracker.create(DISK, size(MIB)).expect("new");
@@ -258,4 +263,25 @@ fn a_disk_comes_before_it_changes() {
     assert_eq!(answer["events"][0]["operation"], json!("add"));
     session.get("VDI.disable_cbt", &[&disk]);
     assert_eq!(from(&answer["token"].take())["events"][0]["operation"], json!("mod"));
+}
+
+#[test]
+fn a_server_that_only_reads_tells_what_another_server_does() {
+    let served = Served::new();
+    let reader = served.beside();
+    let (session, reading) = (served.login(), reader.login());
+    let events = |token: &Value| reading.get("event.from", &[&json!(["vdi"]), token, &json!(10)]);
+    let token = events(&json!(""))["token"].take();
+    // Nothing but the other server's notes tells of it.
+    let disk = session.get("VDI.create", &[&json!({"name_label": "a disk", "virtual_size": MIB})]);
+    assert_eq!(reading.get("VDI.get_name_label", &[&disk]), json!("a disk"));
+    assert_eq!(events(&token)["events"][0]["ref"], disk);
+    session.get("VDI.enable_cbt", &[&disk]);
+    for _ in 0..3 {
+        let snapshot = session.get("VDI.snapshot", &[&disk]);
+        session.get("VDI.data_destroy", &[&snapshot]);
+        assert_eq!(records(&reading), records(&session));
+    }
+    session.get("VDI.destroy", &[&disk]);
+    assert_eq!(records(&reading), records(&session));
 }

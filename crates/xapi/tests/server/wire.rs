@@ -38,6 +38,16 @@ impl Served {
 
     pub(crate) fn of(folder: tempfile::TempDir, options: impl FnOnce(Options) -> Options) -> Self {
         let options = options(Options::new(folder.path(), "root", PASSWORD));
+        Self::start(folder, options)
+    }
+
+    /// One more server of the same folder, which only reads.
+    pub(crate) fn beside(&self) -> Self {
+        let options = Options::new(self.folder.path(), "root", PASSWORD).read_only(true);
+        Self::start(tempfile::tempdir().expect("room"), options)
+    }
+
+    fn start(folder: tempfile::TempDir, options: Options) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
