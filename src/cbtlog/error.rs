@@ -9,6 +9,8 @@ use super::Tracker;
 use crate::{Consequence, Error};
 
 /// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
+///
+#[doc = include_str!("error_table.md")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
