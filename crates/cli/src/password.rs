@@ -1,7 +1,7 @@
 //! Where passwords come from: a file, the environment, or a person. Never an argument, which others can see.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
@@ -15,32 +15,51 @@ const LONGEST: u64 = 4096;
 
 /// The password in a file, without the line break at its end; without a file, the one in the environment, if any.
 pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let (name, text) = match file {
+    let (name, bytes) = match file {
         Some(path) => {
             let name = path.display().to_string();
-            let mut text = String::new();
-            let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+            let mut bytes = Vec::new();
+            let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
             read.map_err(|error| Failure::Open { input: name.clone(), error })?;
-            (name, text)
+            (name, bytes)
         }
-        None => match std::env::var(VARIABLE) {
-            Ok(text) => (VARIABLE.to_owned(), text),
-            Err(std::env::VarError::NotPresent) => return Ok(None),
-            // Which would be shown along with the error.
-            Err(std::env::VarError::NotUnicode(_)) => return Err(unusable(&format!("{VARIABLE}: it is not UTF-8"))),
+        None => match std::env::var_os(VARIABLE) {
+            Some(text) => (VARIABLE.to_owned(), text.into_encoded_bytes()),
+            None => return Ok(None),
         },
     };
-    let password = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if text.len() as u64 > LONGEST {
-        return Err(unusable(&format!("{name}: this is too long for a password")));
+    let refuse = |wrong: &str| unusable(&format!("{name}: {wrong}"));
+    if bytes.len() as u64 > LONGEST {
+        return Err(refuse("this is too long for a password"));
     }
+    refuse_other_encodings(&bytes).map_err(|wrong| refuse(&wrong))?;
+    // The error of the conversion would show the text.
+    let text = String::from_utf8(bytes).map_err(|_| match file {
+        Some(_) => Failure::Open { input: name.clone(), error: Error::new(ErrorKind::InvalidData, "it is not UTF-8") },
+        None => refuse("it is not UTF-8"),
+    })?;
+    let password = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
     if password.is_empty() {
-        return Err(unusable(&format!("{name}: there is no password in it")));
+        return Err(refuse("there is no password in it"));
     }
     if password.contains(['\n', '\r']) {
-        return Err(unusable(&format!("{name}: a password is one line, and there are more")));
+        return Err(refuse("a password is one line, and there are more"));
     }
     Ok(Some(password.to_owned()))
+}
+
+/// Refuses byte order marks and NUL bytes: editors write them and no one sees them, but a pool would take them for a part
+/// of the password, and may lock the account after a few tries.
+fn refuse_other_encodings(bytes: &[u8]) -> Result<(), String> {
+    for (mark, name) in [(&b"\xef\xbb\xbf"[..], "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")] {
+        if bytes.starts_with(mark) {
+            return Err(format!("it begins with a byte order mark of {name}; save it as plain UTF-8 without one"));
+        }
+    }
+    match bytes.iter().position(|&byte| byte == 0) {
+        Some(offset) => Err(format!("there is a NUL byte at offset {offset}; save it as plain UTF-8")),
+        None => Ok(()),
+    }
 }
 
 /// The password that a person types, unseen. If the process is told to stop meanwhile, what is typed can be seen again.

@@ -116,6 +116,21 @@ fn passwords_come_from_files_and_the_environment_and_are_told_by_no_one() {
         let failure = list(&["--password-file", file.to_str().expect("text")], None).failure(code);
         assert!(failure.contains("bad") && !failure.contains("two"), "{failure}");
     }
+    // Passwords that look right in an editor.
+    for (mark, content) in [
+        ("byte order mark of UTF-8", &b"\xef\xbb\xbfsesame\n"[..]),
+        ("byte order mark of UTF-16", b"\xff\xfes\0e\0s\0a\0m\0e\0"),
+        ("byte order mark of UTF-16", b"\xfe\xff\0s\0e\0s\0a\0m\0e"),
+        ("NUL byte at offset 1", b"s\0e\0s\0a\0m\0e\0\n\0"),
+        ("NUL byte at offset 6", b"sesame\0"),
+    ] {
+        let file = scratch.file("marked", content);
+        let failure = list(&["--password-file", file.to_str().expect("text")], None).failure(2);
+        assert!(failure.contains(mark) && failure.contains("marked") && !failure.contains("sesame"), "{failure}");
+        let server = ["serve", "--store", store.to_str().expect("text"), "--listen", "127.0.0.1:0", "--password-file"];
+        assert!(run(server.iter().copied().chain(file.to_str())).failure(2).contains(mark));
+    }
+    assert!(list(&[], Some("\u{feff}sesame")).failure(2).contains("byte order mark"));
     let failure = list(&["--password-file", "/no/such/file"], None).failure(1);
     assert!(failure.contains("/no/such/file"), "{failure}");
     // An argument is no place for it.
