@@ -25,6 +25,7 @@ pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
 /// The part of the disk that the options name.
 pub(crate) fn window(args: &WindowArgs) -> Result<ByteRange, Failure> {
     if args.length == Some(0) {
+        // As an --offset at the end of the disk: an empty list would look as if nothing had changed.
         let message = "--length 0 would list nothing, whatever changed".to_owned();
         return Err(Failure::Usage { message, hint: "leave it out for everything from --offset on" });
     }
@@ -148,8 +149,11 @@ impl<'f> Render for ExtentsRender<'f> {
         let Formatter { geometry, window, .. } = &self.formatter;
         let block_size = geometry.block_size.bytes();
         let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
-        if window.offset_bytes > size {
-            let message = format!("--offset {} is not on the disk, which has {size} bytes", window.offset_bytes);
+        if window.offset_bytes >= size {
+            let message = format!(
+                "--offset {} is not on the disk, which has {size} bytes: it would list nothing, whatever changed",
+                window.offset_bytes
+            );
             return Err(RenderError::Usage { message, hint: "is it the right disk?" });
         }
         Ok(())

@@ -194,7 +194,7 @@ fn a_window_shows_its_part_of_the_list() {
         (None, Some("64k"), ""),
         (Some("1M"), None, "1048576 1048576\n"),
         (Some("1500000"), Some("1"), "1500000 1\n"),
-        (Some("2M"), None, ""),
+        (Some("2097151"), None, "2097151 1\n"),
         (Some("1"), Some("0xffffffffffffffff"), "65536 131072\n1048576 1048576\n"),
     ] {
         let mut args = vec!["extents"];
@@ -202,11 +202,20 @@ fn a_window_shows_its_part_of_the_list() {
         args.extend(length.into_iter().flat_map(|length| ["--length", length]));
         assert_eq!(run_piped(&args, bits.base64()).text(), expected, "{args:?}");
     }
-    // Behind the disk there is nothing to ask for.
-    for offset in ["2097153", "10T", "0xffffffffffffffff"] {
-        let message = run_piped(["extents", "--offset", offset], bits.base64()).failure(2);
-        assert!(message.contains("--offset") && message.contains("2097152"), "{message}");
+    // At the end of the disk and after it there is nothing to ask for, as with no length.
+    for offset in ["2M", "2097153", "10T", "0xffffffffffffffff"] {
+        for length in [None, Some("1"), Some("0")] {
+            let args =
+                ["extents", "--offset", offset].into_iter().chain(length.into_iter().flat_map(|n| ["--length", n]));
+            let message = run_piped(args, bits.base64()).failure(2);
+            assert!(message.contains("would list nothing, whatever changed"), "{message}");
+            assert!(length == Some("0") || message.contains("--offset") && message.contains("2097152"), "{message}");
+        }
     }
+    // The disk ends within its last block.
+    let part = ["extents", "--virtual-size", "2097151", "--offset"];
+    assert_eq!(run_piped(part.iter().chain(&["2097150"]), bits.base64()).text(), "2097150 1\n");
+    run_piped(part.iter().chain(&["2097151"]), bits.base64()).failure(2);
     // A window does not hide that the bitmap is bad elsewhere.
     run_piped(["extents", "--length", "64k", "--virtual-size", "1T"], bits.base64()).failure(3);
     run_piped(["extents", "--length", "64k"], "YAAAAB==").failure(3);

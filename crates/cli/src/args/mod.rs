@@ -153,11 +153,11 @@ pub(crate) struct ExtentsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct WindowArgs {
-    /// List only what lies at or after this byte of the disk
+    /// List only what lies at or after this byte, which must be on the disk
     #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
     pub(crate) offset: Option<u64>,
 
-    /// List only what lies in this many bytes from --offset on
+    /// List only what lies in this many bytes from --offset on, at least 1
     #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
     pub(crate) length: Option<u64>,
 }
