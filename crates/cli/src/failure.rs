@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     NotABitmap { message: String, hint: &'static str },
     /// The input could not be opened.
     Open { input: String, error: io::Error },
+    /// A standard stream is not there.
+    Closed { stream: &'static str, error: Option<io::Error> },
     /// The output could not be written.
     Write { output: String, error: io::Error },
     /// The options make no sense together, or not with this input.
@@ -65,6 +67,7 @@ impl Failure {
             Self::NotABitmap { .. } | Self::Chains { .. } => Consequence::FullBackup,
             Self::Usage { .. } => Consequence::WrongUsage,
             Self::Open { error, .. } | Self::Write { error, .. } | Self::Serve(error) => Consequence::of_io(error),
+            Self::Closed { .. } => Consequence::Operator,
             Self::Changed { .. } | Self::Interrupted | Self::BrokenPipe => Consequence::Retry,
         }
     }
@@ -80,6 +83,7 @@ impl Failure {
             Self::Serve(_) => "serve",
             Self::NotABitmap { .. } => "not-a-bitmap",
             Self::Open { .. } => "open",
+            Self::Closed { .. } => "closed",
             Self::Write { .. } => "write",
             Self::Usage { .. } => "usage",
             Self::Changed { .. } => "changed",
@@ -97,6 +101,8 @@ impl Failure {
             Self::Interrupted => "interrupted".to_owned(),
             Self::Serve(error) => error.to_string(),
             Self::Open { input, error } => format!("{input}: {error}"),
+            Self::Closed { stream, error: None } => format!("{stream} is closed"),
+            Self::Closed { stream, error: Some(error) } => format!("{stream}: {error}"),
             Self::Write { output, error } => format!("writing {output}: {error}"),
             Self::Usage { message, .. } | Self::NotABitmap { message, .. } => message.clone(),
             Self::Changed { input } => format!("{input}: the file was changed while it was read"),
@@ -112,6 +118,10 @@ impl Failure {
             Self::Chain(error) => error.hint(),
             Self::Pool(error) => pool_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(Cow::Borrowed(hint)),
+            Self::Closed { .. } => Some(Cow::Borrowed(
+                "redirect it: to a file, a pipe, or /dev/null, but not one that is open for reading and writing, which \
+                 looks closed",
+            )),
             Self::Changed { .. } => {
                 Some(Cow::Borrowed("what was written so far must not be used; try again with a copy"))
             }

@@ -7,6 +7,7 @@ use changed_blocks::{BlockSize, Encoding, Error, Source, Unit, VirtualSize};
 
 use crate::args::InputArgs;
 use crate::failure::Failure;
+use crate::standard;
 
 /// An open input.
 pub(crate) struct Input {
@@ -32,7 +33,7 @@ impl Input {
     pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
         let (name, file) = match args.input.as_deref() {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
-            _ => ("standard input".to_owned(), standard_input()),
+            _ => ("standard input".to_owned(), Ok(standard::input()?)),
         };
         match file.and_then(glance) {
             Ok((content, glance)) => {
@@ -135,19 +136,6 @@ fn refuse_bits(name: &str, glance: &[u8]) -> Result<(), Failure> {
         return Err(Failure::NotABitmap { message, hint: "say --from bits" });
     }
     Ok(())
-}
-
-/// Standard input as a file, so that one that was redirected from a file is read like a file.
-#[cfg(unix)]
-fn standard_input() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
-}
-
-#[cfg(windows)]
-fn standard_input() -> io::Result<File> {
-    use std::os::windows::io::AsHandle;
-    Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
 }
 
 /// Where a file starts and how many bytes it has, if it can be sought in and is not at its end.

@@ -26,6 +26,7 @@ mod signal;
 mod sink;
 mod size;
 mod staged;
+mod standard;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ use clap::error::ErrorKind;
 use changed_blocks::Consequence;
 
 use args::{Answer, Cli, Command, Format};
+use sink::Target;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -72,9 +74,14 @@ fn refuse(error: &clap::Error) -> ExitCode {
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A closed pipe is no failure.
-            let _ = error.print();
-            ExitCode::SUCCESS
+            let printed = Target::open(None).and_then(|target| error.print().map_err(|error| target.failure(error)));
+            match printed {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => {
+                    failure.report(false);
+                    ExitCode::from(failure.code())
+                }
+            }
         }
         _ if asked_for_json() => {
             let text = error.render().to_string();

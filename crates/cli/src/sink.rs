@@ -12,6 +12,7 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::held::Held;
 use crate::staged::{Destination, Staged};
+use crate::standard;
 
 /// How many bytes of output are held at the most.
 const HOLD: usize = 32 << 20;
@@ -32,11 +33,7 @@ enum To {
 impl Target {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
-            let name = "standard output".to_owned();
-            return match standard_output() {
-                Ok(file) => Ok(Self { name, to: To::Direct(file) }),
-                Err(error) => Err(Failure::Write { output: name, error }),
-            };
+            return Ok(Self { name: "standard output".to_owned(), to: To::Direct(standard::output()?) });
         };
         let name = path.display().to_string();
         match Destination::open(path) {
@@ -206,17 +203,4 @@ impl Write for Sink<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Standard output without the line buffer that the standard library puts before it.
-#[cfg(unix)]
-fn standard_output() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-#[cfg(windows)]
-fn standard_output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle;
-    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use common::{JsonFailure, LongList, Scratch, cbt, data, program, run, run_piped, run_redirected, skip};
+use common::{JsonFailure, LongList, Run, Scratch, cbt, data, program, run, run_piped, run_redirected, skip};
 use serde_json::Value;
 
+const DISK: &str = "0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f";
+const OLDER: &str = "7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b";
 const FORMATS: [&str; 5] = ["text", "human", "json", "ndjson", "csv"];
 
 fn text(path: &Path) -> &str {
@@ -274,6 +276,61 @@ fn a_full_disk_is_a_failure() {
     let full = File::options().write(true).open("/dev/full").expect("Linux has it");
     let output = cbt(["extents", "--output", "json", text(&long)]).stdout(full).output().expect("starts");
     assert_eq!(JsonFailure::parse(&String::from_utf8_lossy(&output.stderr)).error, "write");
+}
+
+/// What `sh` makes of a line with the command in it, which stands there as `"$0"`.
+#[cfg(unix)]
+fn shell(line: &str, args: &[&str]) -> Run {
+    let output = Command::new("sh").args(["-c", line]).arg(program()).args(args).output().expect("there is sh");
+    output.into()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_output_is_a_failure() {
+    let scratch = Scratch::new();
+    let good = scratch.file("good.b64", "YAAAAA==");
+    let (good, logs) = (text(&good), scratch.join("logs"));
+    run(["store", "create", text(&logs), DISK, "--virtual-size", "1M"]).bytes();
+    for args in [
+        &["extents", good][..],
+        &["extents", "-o", "-", good],
+        &["extents", "-o", "/dev/stdout", good],
+        &["bits", good],
+        &["encode", good],
+        &["chain", text(&logs)],
+        &["serve", "--listen", "127.0.0.1:0", "--store", text(&logs)],
+        &["--help"],
+        &["extents", "--help"],
+        &["--version"],
+    ] {
+        let message = shell("\"$0\" \"$@\" >&-", args).failure(1);
+        assert!(message.contains("standard output is closed") && message.contains("hint: "), "{args:?}: {message}");
+        if args[0] != "serve" {
+            // Nobody needs to see it.
+            shell("\"$0\" \"$@\" >/dev/null", args).bytes();
+        }
+    }
+    let failure = shell("\"$0\" \"$@\" >&-", &["extents", "--output", "json", good]).json_failure(1);
+    assert_eq!(failure.error, "closed");
+    // Where nothing is to be printed, it does not matter.
+    let list = scratch.join("list");
+    shell("\"$0\" \"$@\" >&-", &["extents", "-o", text(&list), good]).bytes();
+    assert_eq!(std::fs::read_to_string(&list).expect("written"), "65536 131072\n");
+    shell("\"$0\" \"$@\" >&-", &["store", "snapshot", text(&logs), DISK, OLDER]).bytes();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_input_is_told_from_an_empty_one() {
+    for args in [&["extents", "--output", "json"][..], &["extents", "--output", "json", "-"]] {
+        let failure = shell("\"$0\" \"$@\" <&-", args).json_failure(1);
+        assert_eq!((failure.error.as_str(), failure.message.as_str()), ("closed", "standard input is closed"));
+        assert_eq!(shell("\"$0\" \"$@\" </dev/null", args).json_failure(3).error, "empty");
+    }
+    let scratch = Scratch::new();
+    let good = scratch.file("good.b64", "YAAAAA==");
+    assert_eq!(shell("\"$0\" \"$@\" <&-", &["extents", text(&good)]).text(), "65536 131072\n");
 }
 
 #[test]
