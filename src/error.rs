@@ -200,6 +200,16 @@ pub enum Error {
         /// The length that it had, in bytes.
         expected: u64,
     },
+    /// A file was written to while it was read.
+    #[error("the file was changed while it was read")]
+    Changed,
+    /// There is not as much memory as a bitmap takes. Its size was claimed by the header of a `.cbtlog`, by who called, or
+    /// by the length of a file.
+    #[error("there is no memory for a bitmap of {bytes} bytes")]
+    OutOfMemory {
+        /// The length of the bitmap in bytes.
+        bytes: u64,
+    },
     /// Two bitmaps of different lengths, where that is to be refused.
     #[error("one bitmap has {left} blocks and the other has {right}")]
     LengthMismatch {
@@ -284,6 +294,8 @@ impl Error {
             Self::BlockSizeMismatch { .. } => "block-size-mismatch",
             Self::Shrunk { .. } => "shrunk",
             Self::Grown { .. } => "grown",
+            Self::Changed => "changed",
+            Self::OutOfMemory { .. } => "out-of-memory",
             Self::LengthMismatch { .. } => "length-mismatch",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
@@ -302,7 +314,8 @@ impl Error {
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
             | Self::LengthMismatch { .. } => Consequence::WrongUsage,
-            Self::Shrunk { .. } | Self::Grown { .. } => Consequence::Retry,
+            Self::Shrunk { .. } | Self::Grown { .. } | Self::Changed => Consequence::Retry,
+            Self::OutOfMemory { .. } => Consequence::Operator,
             Self::Read { source, .. } => Consequence::of_io(source),
             _ => Consequence::FullBackup,
         }
@@ -368,6 +381,8 @@ impl Error {
                 "something else changes the file, or it is shorter than the system says; try a copy of it"
             }
             Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
+            Self::Changed => "try again, once nothing writes to the file, or with a copy",
+            Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
             _ => return None,
         }))
     }

@@ -8,8 +8,10 @@ use crate::decode::Alphabet;
 use crate::extent::{into_boundaries, into_extents};
 use crate::length;
 use crate::pipeline::{Call, Codec, Collect, Joiner, LISTS, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
-use crate::source::{Input, Opened, Source};
-use crate::{BitOrder, Bitmap, BlockSize, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor};
+use crate::source::{Input, Opened, Source, Stamp};
+use crate::{
+    BitOrder, Bitmap, BlockSize, Consequence, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor,
+};
 
 /// Turns bitmaps into extents.
 ///
@@ -229,21 +231,19 @@ impl Scanner {
     ///
     /// # Errors
     ///
-    /// See [`Error`].
-    ///
-    /// # Panics
-    ///
-    /// If there is not as much memory: a sparse file may hold a bitmap that is longer than that.
+    /// See [`Error`]: among them is [`Error::OutOfMemory`], since a sparse file may hold a bitmap that is longer than all
+    /// memory.
     pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
         // It grows as far as the input goes, whatever virtual size was claimed.
-        let mut bitmap = Bitmap::new(0);
-        let outcome = self.visit(source, |batch: &[Extent]| {
-            bitmap.grow_and_set(batch);
-            ControlFlow::<Infallible>::Continue(())
+        let mut bitmap = Bitmap::default();
+        let outcome = self.visit(source, |batch: &[Extent]| match bitmap.grow_and_set(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
         })?;
-        let ControlFlow::Continue(summary) = outcome;
-        bitmap.resize(summary.blocks);
-        Ok(bitmap)
+        match outcome {
+            ControlFlow::Continue(summary) => bitmap.try_resize(summary.blocks).map(|()| bitmap),
+            ControlFlow::Break(error) => Err(error),
+        }
     }
 
     /// Finds the block size from the length of the bitmap and the virtual size, for storage whose block size is not
@@ -279,10 +279,32 @@ impl Scanner {
         length::only_block_size(blocks, self.encoding, size)
     }
 
-    /// Runs the pipeline over a source and judges the whole.
+    /// Runs the pipeline over a source and judges the whole, and whether it was the same all the time.
     fn run<O: Outlet>(
         &self,
         source: Source<'_>,
+        boundaries: Vec<u64>,
+        outlet: impl FnOnce(&Geometry) -> O,
+    ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
+        let opened = Opened::from(source);
+        let Opened::File(file) = &opened else { return self.run_opened(opened, boundaries, outlet) };
+        let (file, before) = file.stamp();
+        let outcome = self.run_opened(opened, boundaries, outlet);
+        let judged = match &outcome {
+            Ok(outcome) => outcome.is_continue(),
+            // A bitmap that is half another one is no reason to take a full backup.
+            Err(error) => error.consequence() == Consequence::FullBackup,
+        };
+        if judged && Stamp::of(file).map_err(|source| Error::Read { offset: 0, source })? != before {
+            return Err(Error::Changed);
+        }
+        outcome
+    }
+
+    /// Runs the pipeline over an open source and judges the whole.
+    fn run_opened<O: Outlet>(
+        &self,
+        mut opened: Opened<'_>,
         boundaries: Vec<u64>,
         outlet: impl FnOnce(&Geometry) -> O,
     ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
@@ -295,7 +317,6 @@ impl Scanner {
         };
         let plan = Plan { codec, tier, parallel: self.parallel, chunk_bytes: self.chunk_bytes };
 
-        let mut opened = Opened::from(source);
         if self.encoding == Encoding::Base64 {
             opened = refuse_words(opened)?;
         }

@@ -9,9 +9,11 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Geometry, Mapped, Scanner, VirtualSize, Visitor};
+use changed_blocks::{
+    BitOrder, BlockSize, Consequence, Encoding, Error, Extent, Geometry, Mapped, Scanner, VirtualSize, Visitor,
+};
 use common::{Input, Kind, Rng, Setup, THREADS, for_every_setup, pairs, simplify, skip, tiers};
 use naive::{Expect, Runs, Verdict};
 
@@ -355,14 +357,48 @@ fn a_file_that_grows_while_it_is_read_is_an_error() {
         let error = outcome.expect_err("what was read is not all");
         assert!(matches!(error, Error::Grown { expected: 40_000 }), "{error}");
     }
-    // What lies behind the bitmap of a `.cbtlog` is not part of it.
+    // What lies behind the bitmap of a `.cbtlog` is not part of it, but nobody knows what else was written.
     let file = tempfile::tempfile().expect("a temporary file");
     { &file }.write_all(&naive::encode_cbtlog(&[true; 100_000], 100_000 * 65_536)).expect("room");
     { &file }.write_all(&[0; 10]).expect("room");
     { &file }.seek(SeekFrom::Start(0)).expect("sought");
     let writer = file.try_clone().expect("a handle");
     let outcome = Scanner::new(Encoding::CbtLog).visit(&file, Growing(&writer));
-    assert!(outcome.expect("a good log").is_continue());
+    assert!(matches!(outcome, Err(Error::Changed)), "{outcome:?}");
+}
+
+/// Size and content are the same, the time is not; a damaged text may be half of one and half of another.
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
+    let outcome_of = |encoding: Encoding, content: &[u8], write: &dyn Fn(&File)| {
+        let file = tempfile::tempfile().expect("a temporary file");
+        { &file }.write_all(content).expect("room");
+        { &file }.seek(SeekFrom::Start(0)).expect("sought");
+        // The clock for files may stand still for longer than this test takes.
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1)).expect("its owner may");
+        let writer = file.try_clone().expect("a handle");
+        let scanner = Scanner::new(encoding).chunk_bytes(1000);
+        scanner.visit(&file, |_: &[Extent]| {
+            write(&writer);
+            ControlFlow::<()>::Continue(())
+        })
+    };
+    let overwrite = |file: &File| file.write_all_at(b"U", 0).expect("room");
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            for (encoding, mut content) in [(LSB0, vec![b'U'; 40_000]), (Encoding::Base64, vec![b'U'; 40_000])] {
+                assert!(outcome_of(encoding, &content, &|_| ()).expect("good").is_continue(), "{encoding}");
+                let outcome = outcome_of(encoding, &content, &overwrite);
+                assert!(matches!(outcome, Err(Error::Changed)), "{encoding}: {outcome:?}");
+                // Found to be damaged after something was read, and perhaps because of it.
+                content[39_999] = b'*';
+                let outcome = outcome_of(encoding, &content, &overwrite);
+                assert!(matches!(outcome, Err(Error::Changed)), "{encoding}: {outcome:?}");
+            }
+        });
+    }
+    assert_eq!((Error::Changed.kind(), Error::Changed.consequence()), ("changed", Consequence::Retry));
 }
 
 /// Lets a file grow as soon as anything was read of it.

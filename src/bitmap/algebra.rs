@@ -17,7 +17,7 @@ impl Bitmap {
     ///
     /// # Errors
     ///
-    /// [`Error::LengthMismatch`] if the lengths differ and [`Lengths::Equal`] is asked for.
+    /// [`Error::LengthMismatch`] if the lengths differ and [`Lengths::Equal`] is asked for, and [`Error::OutOfMemory`].
     pub fn union(&self, other: &Self, lengths: Lengths) -> Result<Self> {
         self.combine(other, lengths, |a, b| a | b)
     }
@@ -65,9 +65,14 @@ impl Bitmap {
             return Err(Error::LengthMismatch { left, right });
         }
         let common = self.words.len().min(other.words.len());
-        let mut words: Vec<u64> = self.words.iter().zip(&other.words).map(|(&a, &b)| operation(a, b)).collect();
+        let blocks = left.max(right);
+        let mut words = Vec::new();
+        words
+            .try_reserve_exact(self.words.len().max(other.words.len()))
+            .map_err(|_| Error::OutOfMemory { bytes: blocks.div_ceil(8) })?;
+        words.extend(self.words.iter().zip(&other.words).map(|(&a, &b)| operation(a, b)));
         words.extend(self.words[common..].iter().map(|&a| operation(a, 0)));
         words.extend(other.words[common..].iter().map(|&b| operation(0, b)));
-        Ok(Self { words, blocks: left.max(right) })
+        Ok(Self { words, blocks })
     }
 }

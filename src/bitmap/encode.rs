@@ -1,19 +1,49 @@
 //! A bitmap back to bytes and text.
 
+use std::io::{self, Write};
+
 use super::Bitmap;
-use crate::BitOrder;
+use crate::{BitOrder, Result};
+
+/// How much is written at a time.
+const PIECE_WORDS: usize = 8 << 10;
 
 impl Bitmap {
     /// The bytes of the bitmap: one bit a block, the last byte filled up with zeros.
+    ///
+    /// # Panics
+    ///
+    /// If there is not as much memory; see [`try_to_raw`](Self::try_to_raw).
     #[must_use]
     pub fn to_raw(&self, order: BitOrder) -> Vec<u8> {
-        let bytes = |word: &u64| match order {
-            BitOrder::Lsb0 => word.to_le_bytes(),
-            BitOrder::Msb0 => word.reverse_bits().to_be_bytes(),
-        };
-        let mut raw: Vec<u8> = self.words.iter().flat_map(bytes).collect();
-        raw.truncate(self.words.len() * 8 - self.unused_bytes());
-        raw
+        self.try_to_raw(order).expect(super::ENOUGH)
+    }
+
+    /// The same, where there may not be as much memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn try_to_raw(&self, order: BitOrder) -> Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        raw.try_reserve_exact(self.words.len() * 8).map_err(|_| super::out_of_memory(self.blocks))?;
+        raw.extend(self.words.iter().flat_map(|&word| bytes_of(word, order)));
+        raw.truncate(raw.len() - self.unused_bytes());
+        Ok(raw)
+    }
+
+    /// Writes the bytes of the bitmap, in little more memory than it has itself.
+    pub(crate) fn write_raw(&self, order: BitOrder, to: &mut impl Write) -> io::Result<()> {
+        let mut left = self.words.len() * 8 - self.unused_bytes();
+        let mut piece = Vec::with_capacity(8 * PIECE_WORDS);
+        for words in self.words.chunks(PIECE_WORDS) {
+            piece.clear();
+            piece.extend(words.iter().flat_map(|&word| bytes_of(word, order)));
+            piece.truncate(left);
+            left -= piece.len();
+            to.write_all(&piece)?;
+        }
+        Ok(())
     }
 
     /// The bitmap as `VDI.list_changed_blocks` answers: standard base64, padded, of the `Msb0` bytes; no line break.
@@ -34,5 +64,13 @@ impl Bitmap {
     fn unused_bytes(&self) -> usize {
         // At most 7.
         usize::try_from(self.words.len() as u64 * 8 - self.blocks.div_ceil(8)).unwrap_or(0)
+    }
+}
+
+/// The bytes of a word of the inner form, as a bitmap of that order has them.
+const fn bytes_of(word: u64, order: BitOrder) -> [u8; 8] {
+    match order {
+        BitOrder::Lsb0 => word.to_le_bytes(),
+        BitOrder::Msb0 => word.reverse_bits().to_be_bytes(),
     }
 }

@@ -10,7 +10,10 @@ pub use writer::BitmapWriter;
 use crate::decode::Sink;
 use crate::scan::{Scanner, count_ones};
 use crate::tier::Verified;
-use crate::{Extent, Tier};
+use crate::{Error, Extent, Result, Tier};
+
+/// What those count on that do not return errors.
+const ENOUGH: &str = "memory for the bitmap";
 
 /// A bitmap in memory: one bit a block, 1 = changed.
 ///
@@ -39,10 +42,21 @@ impl Bitmap {
     ///
     /// # Panics
     ///
-    /// If it does not fit into the address space.
+    /// If there is not as much memory; see [`try_new`](Self::try_new) for sizes that someone else made up.
     #[must_use]
     pub fn new(blocks: u64) -> Self {
-        Self { words: vec![0; words_for(blocks)], blocks }
+        Self::try_new(blocks).expect(ENOUGH)
+    }
+
+    /// A bitmap of that many blocks, none of them changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub fn try_new(blocks: u64) -> Result<Self> {
+        // Zeros that the system has at hand cost nothing before they are touched.
+        let words = words_for(blocks).and_then(|words| bytemuck::try_zeroed_vec(words).ok());
+        words.map(|words| Self { words, blocks }).ok_or_else(|| out_of_memory(blocks))
     }
 
     /// A bitmap of that many blocks, in which just those of the extents are changed. They may come in any order and
@@ -50,7 +64,7 @@ impl Bitmap {
     ///
     /// # Panics
     ///
-    /// If an extent reaches beyond the last block.
+    /// If an extent reaches beyond the last block, or there is not as much memory.
     #[must_use]
     pub fn from_extents(blocks: u64, extents: &[Extent]) -> Self {
         let mut bitmap = Self::new(blocks);
@@ -127,11 +141,30 @@ impl Bitmap {
     ///
     /// # Panics
     ///
-    /// If it does not fit into the address space.
+    /// If there is not as much memory; see [`try_resize`](Self::try_resize) for sizes that someone else made up.
     pub fn resize(&mut self, blocks: u64) {
-        self.words.resize(words_for(blocks), 0);
+        self.try_resize(blocks).expect(ENOUGH);
+    }
+
+    /// The same, where there may not be as much memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`]. The bitmap is then as it was.
+    pub fn try_resize(&mut self, blocks: u64) -> Result<()> {
+        if self.words.is_empty() {
+            *self = Self::try_new(blocks)?;
+            return Ok(());
+        }
+        let words = words_for(blocks).ok_or_else(|| out_of_memory(blocks))?;
+        let more = words.saturating_sub(self.words.len());
+        // Room for later growth is not worth a failure.
+        let reserved = self.words.try_reserve(more).or_else(|_| self.words.try_reserve_exact(more));
+        reserved.map_err(|_| out_of_memory(blocks))?;
+        self.words.resize(words, 0);
         self.blocks = blocks;
         self.clear_beyond();
+        Ok(())
     }
 
     /// Marks all blocks as unchanged.
@@ -140,14 +173,15 @@ impl Bitmap {
     }
 
     /// Marks extents as changed, of a disk whose number of blocks is not known yet.
-    pub(crate) fn grow_and_set(&mut self, extents: &[Extent]) {
-        let Some(last) = extents.last() else { return };
+    pub(crate) fn grow_and_set(&mut self, extents: &[Extent]) -> Result<()> {
+        let Some(last) = extents.last() else { return Ok(()) };
         if last.end_block > self.blocks {
-            self.resize(last.end_block);
+            self.try_resize(last.end_block)?;
         }
         for &extent in extents {
             self.set(extent);
         }
+        Ok(())
     }
 
     /// Makes the bits beyond the last block zero.
@@ -168,6 +202,11 @@ fn index(block: u64) -> usize {
     usize::try_from(block / 64).expect("a block of a bitmap in memory")
 }
 
-fn words_for(blocks: u64) -> usize {
-    usize::try_from(blocks.div_ceil(64)).expect("a bitmap that fits into the address space")
+/// Nothing if the address space has no room for so many.
+fn words_for(blocks: u64) -> Option<usize> {
+    usize::try_from(blocks.div_ceil(64)).ok()
+}
+
+fn out_of_memory(blocks: u64) -> Error {
+    Error::OutOfMemory { bytes: blocks.div_ceil(8) }
 }

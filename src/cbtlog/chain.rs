@@ -5,7 +5,6 @@
 //! of the blocks that came later.
 
 use std::collections::{BTreeMap, HashSet};
-use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use rayon::prelude::*;
@@ -243,24 +242,35 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
         warnings.push(Warning::Stray { uuid: log.uuid });
         warnings.extend(log.warnings(None));
     }
+    let no_memory = |source| ChainError::Log { uuid: last.uuid, path: last.path.clone(), source };
     let mut bitmap = logs
         .par_iter()
         .chain(strays)
-        .try_fold(|| Bitmap::new(prepared), |mut bitmap, log| add(&mut bitmap, log).map(|()| bitmap))
-        .try_reduce_with(|a, b| Ok(a.union(&b, Lengths::Extend).expect("what is extended never mismatches")))
-        .expect("there is a log")?;
-    bitmap.resize(blocks);
+        .try_fold_with(None, |bitmap: Option<Bitmap>, log| {
+            let mut bitmap = bitmap.map_or_else(|| Bitmap::try_new(prepared).map_err(no_memory), Ok)?;
+            add(&mut bitmap, log).map(|()| Some(bitmap))
+        })
+        .try_reduce_with(|a, b| match (a, b) {
+            (Some(a), Some(b)) => a.union(&b, Lengths::Extend).map(Some).map_err(no_memory),
+            (one, None) | (None, one) => Ok(one),
+        })
+        .expect("there is a log")?
+        .unwrap_or_default();
+    bitmap.try_resize(blocks).map_err(no_memory)?;
     Ok(ChangedBlocks { bitmap, virtual_size, chain: logs.iter().map(|log| log.uuid).collect(), warnings })
 }
 
 /// Adds what a log says to a bitmap.
 fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
-    let visitor = |extents: &[Extent]| {
-        bitmap.grow_and_set(extents);
-        ControlFlow::<Infallible>::Continue(())
+    let visitor = |extents: &[Extent]| match bitmap.grow_and_set(extents) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
     };
     // Threads are shared out by logs.
-    log.scan(|scanner, file| scanner.parallel(false).visit(file, visitor)).map(|_| ())
+    log.scan(|scanner, file| match scanner.parallel(false).visit(file, visitor)? {
+        ControlFlow::Continue(_) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    })
 }
 
 #[cfg(test)]

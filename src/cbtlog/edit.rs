@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::lock::{Sharing, lock};
 use super::{ChainError, End, Header, Store};
-use crate::{BitOrder, Bitmap, ByteRange, Extent, VirtualSize};
+use crate::{BitOrder, Bitmap, ByteRange, Error, Extent, VirtualSize};
 
 /// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
 /// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
@@ -81,7 +81,8 @@ impl Tracker {
         Self::refuse_too_large(uuid, virtual_size)?;
         self.refuse_existing(uuid)?;
         let header = Header { parent: None, child: None, consistent: true, virtual_size };
-        self.write(uuid, &Content { header, bitmap: Bitmap::new(header.blocks()) })
+        let bitmap = Bitmap::try_new(header.blocks()).map_err(|source| self.no_memory(uuid, source))?;
+        self.write(uuid, &Content { header, bitmap })
     }
 
     /// Changes the header of a log. A disk that grows gets blocks that are unchanged.
@@ -106,7 +107,7 @@ impl Tracker {
             return Err(ChainError::Shrunk { uuid, path: self.path(uuid), found, before });
         }
         Self::refuse_too_large(uuid, found)?;
-        content.bitmap.resize(content.header.blocks());
+        content.bitmap.try_resize(content.header.blocks()).map_err(|source| self.no_memory(uuid, source))?;
         self.write(uuid, &content)
     }
 
@@ -184,7 +185,8 @@ impl Tracker {
             heir.header.parent = parent;
             // The log was not closed cleanly, so now neither is what the child says.
             heir.header.consistent &= content.header.consistent;
-            heir.bitmap.grow_and_set(&content.bitmap.extents());
+            let grown = heir.bitmap.grow_and_set(&content.bitmap.extents());
+            grown.map_err(|source| self.no_memory(child, source))?;
             if heir.bitmap.blocks() > heir.header.blocks() {
                 let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
                 return Err(ChainError::Shrunk { uuid: child, path: self.path(child), found, before });
@@ -218,6 +220,11 @@ impl Tracker {
     fn refuse_too_large(uuid: Uuid, size: VirtualSize) -> Result<(), ChainError> {
         let virtual_size = size.bytes();
         if virtual_size > Self::LARGEST { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
+    }
+
+    /// The error for a log that memory does not hold.
+    fn no_memory(&self, uuid: Uuid, source: Error) -> ChainError {
+        ChainError::Log { uuid, path: self.path(uuid), source }
     }
 
     /// Gives a disk's parent another child, if it leads to that disk.
@@ -276,7 +283,7 @@ impl Tracker {
         let write = || {
             let mut file = File::create(&new)?;
             file.write_all(&content.header.to_bytes())?;
-            file.write_all(&content.bitmap.to_raw(BitOrder::Lsb0))?;
+            content.bitmap.write_raw(BitOrder::Lsb0, &mut file)?;
             file.sync_all()?;
             fs::rename(&new, path)?;
             self.sync()

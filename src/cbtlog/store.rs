@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::lock::{Sharing, lock};
 use super::{ChainError, HEADER_BYTES, Header};
+use crate::source::Stamp;
 use crate::{Encoding, Error, Scanner};
 
 /// What the names of logs end with.
@@ -45,12 +46,9 @@ pub struct Log {
     pub path: PathBuf,
     /// What its header says.
     pub header: Header,
-    /// Which file it was, where the system tells.
-    file: Option<FileId>,
+    /// Which file it was, and when it was written: another one may have the same name and the same header.
+    stamp: Stamp,
 }
-
-/// The device and the number of a file: another one, though it may have the same name and the same header.
-type FileId = (u64, u64);
 
 /// What a log says of its neighbours, which may be known even if the rest of it is damaged.
 #[derive(Clone, Copy)]
@@ -174,7 +172,7 @@ impl Store {
     pub fn log(&self, uuid: Uuid) -> Result<Option<Log>, ChainError> {
         let Some(path) = self.logs.get(&uuid) else { return Ok(None) };
         match read_header(path) {
-            Ok((header, file)) => Ok(Some(Log { uuid, path: path.clone(), header, file })),
+            Ok((header, stamp)) => Ok(Some(Log { uuid, path: path.clone(), header, stamp })),
             Err(source) => Err(ChainError::Log { uuid, path: path.clone(), source }),
         }
     }
@@ -205,15 +203,17 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-fn read_header(path: &Path) -> Result<(Header, Option<FileId>), Error> {
+fn read_header(path: &Path) -> Result<(Header, Stamp), Error> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
     let mut read = || {
         let mut file = open(path)?;
+        // Before it is read: what is written meanwhile is then found out by the next look.
+        let stamp = Stamp::of(&file)?;
         file.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head)?;
-        file_id(&file)
+        Ok(stamp)
     };
-    let file = read().map_err(|source| Error::Read { offset: 0, source })?;
-    Ok((Header::parse(&head)?, file))
+    let stamp = read().map_err(|source| Error::Read { offset: 0, source })?;
+    Ok((Header::parse(&head)?, stamp))
 }
 
 /// Whether the system says that there is no log under a name: nothing, or something else than a file.
@@ -228,16 +228,4 @@ fn read_links(path: &Path) -> io::Result<Option<Links>> {
     let uuid =
         |at: usize| Some(Uuid::from_slice(links.get(at..at + 16)?).ok()?).map(|uuid| (!uuid.is_nil()).then_some(uuid));
     Ok(uuid(0).zip(uuid(16)).map(|(parent, child)| Links { parent, child }))
-}
-
-#[cfg(unix)]
-fn file_id(file: &File) -> io::Result<Option<FileId>> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = file.metadata()?;
-    Ok(Some((metadata.dev(), metadata.ino())))
-}
-
-#[cfg(not(unix))]
-fn file_id(_file: &File) -> io::Result<Option<FileId>> {
-    Ok(None)
 }

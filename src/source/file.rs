@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::prober::Prober;
-use super::{Input, Scratch};
+use super::{Input, Scratch, Stamp};
 use crate::{Error, Result};
 
 /// How much is read at a time: little enough to stay in a cache until it is decoded.
@@ -22,6 +22,8 @@ pub(crate) struct FileInput<'a> {
     skipped: u64,
     whole_len: u64,
     prober: Arc<Prober>,
+    /// What the file was like before anything was read.
+    stamp: Stamp,
 }
 
 impl<'a> FileInput<'a> {
@@ -33,11 +35,17 @@ impl<'a> FileInput<'a> {
         if cfg!(not(unix)) {
             return None;
         }
+        let stamp = Stamp::of(file).ok()?;
         let start = { file }.stream_position().ok()?;
         let prober = Prober::new(file);
         // Files of /proc claim to be empty.
         let len = prober.len(file).ok()?.checked_sub(start).filter(|&len| len > 0)?;
-        Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober) })
+        Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober), stamp })
+    }
+
+    /// The file, and what it was like before anything was read.
+    pub(crate) const fn stamp(&self) -> (&'a File, Stamp) {
+        (self.file, self.stamp)
     }
 
     /// Whether the file still ends where it ended when it was opened, if that is where this input ends.

@@ -6,6 +6,7 @@ mod input;
 mod mmap;
 mod opened;
 mod prober;
+mod stamp;
 
 use std::fmt;
 use std::fs::File;
@@ -15,6 +16,7 @@ pub(crate) use buffer::Buffer;
 pub(crate) use input::{Input, Scratch, Slice};
 pub use mmap::Mapped;
 pub(crate) use opened::Opened;
+pub(crate) use stamp::Stamp;
 
 /// Where the bytes of a bitmap come from. Made by `From` from slices, strings, open files and mapped files, and by
 /// [`Source::reader`] from any [`Read`].
@@ -34,9 +36,13 @@ pub enum Source<'a> {
     /// A mapped file. Long holes of a raw bitmap are skipped.
     Mapped(&'a Mapped),
     /// An open file or block device, from its present position to its end, read in pieces by all threads. Holes of a
-    /// raw bitmap are skipped if they are long. The position is not moved, and a file that becomes shorter or longer
-    /// meanwhile is an error. What has no length (a pipe, a terminal, a file of `/proc`) is
-    /// read as a stream.
+    /// raw bitmap are skipped if they are long. The position is not moved. What has no length (a pipe, a terminal, a file
+    /// of `/proc`) is read as a stream.
+    ///
+    /// A file that is written to meanwhile is an error, known by its size and times before and after. They are only as
+    /// fine as the system's clock for files (up to 10 ms, 2 s on FAT): a write that leaves the size as it is, and comes so
+    /// soon after the one before, is not seen. Nor is, before the system notices, a write through a map, nor most writes
+    /// to block devices.
     File(&'a File),
     /// A stream, read to its end in bounded memory.
     Reader(&'a mut dyn Read),

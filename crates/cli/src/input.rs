@@ -17,8 +17,8 @@ pub(crate) struct Input {
 }
 
 enum Content {
-    /// What can be read again, from where it is positioned, and how many bytes it has.
-    File { file: File, len: u64 },
+    /// What can be read again, from where it is positioned, how many bytes it has, and what it was like at first.
+    File { file: File, len: u64, stamp: Stamp },
     /// What is in memory.
     Memory(Box<dyn AsRef<[u8]>>),
     /// What comes only once, after what was looked at already.
@@ -105,6 +105,17 @@ impl Input {
         self.len().is_some()
     }
 
+    /// Whether a file is still as it was when it was opened. The library finds out what changes while it reads; what
+    /// changes between two readings is found out here.
+    pub(crate) fn refuse_if_changed(&self) -> Result<(), Failure> {
+        let Content::File { file, stamp, .. } = &self.content else { return Ok(()) };
+        match Stamp::of(file) {
+            Ok(now) if now == *stamp => Ok(()),
+            Ok(_) => Err(Failure::Changed { input: self.name.clone() }),
+            Err(error) => Err(Failure::Open { input: self.name.clone(), error }),
+        }
+    }
+
     /// Reads a stream to its end. A `.cbtlog` may be longer than what it holds, and whoever writes it into a pipe should
     /// not find it closed.
     pub(crate) fn drain(&mut self) {
@@ -118,10 +129,11 @@ impl Input {
 /// Looks at the first bytes without losing them.
 fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
     let mut glance = Vec::new();
+    let stamp = Stamp::of(&file)?;
     if let Some((start, len)) = known_extent(&file) {
         file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
         file.seek(SeekFrom::Start(start))?;
-        return Ok((Content::File { file, len }, glance));
+        return Ok((Content::File { file, len, stamp }, glance));
     }
     file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
     Ok((Content::Stream(Cursor::new(glance.clone()).chain(file)), glance))
@@ -144,4 +156,37 @@ fn known_extent(mut file: &File) -> Option<(u64, u64)> {
     let end = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(start)).ok()?;
     (end > start).then(|| (start, end - start))
+}
+
+/// What the system says of a file that changes when someone writes to it, as fine as its clock is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    /// Seconds and nanoseconds.
+    #[cfg(unix)]
+    modified: (i64, i64),
+    /// The same of the last change of any kind, which nobody can set back.
+    #[cfg(unix)]
+    changed: (i64, i64),
+    #[cfg(not(unix))]
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(file: &File) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata()?;
+        Ok(Self {
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { len: metadata.len(), modified: metadata.modified().ok() })
+    }
 }

@@ -75,7 +75,11 @@ fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Resu
     for warning in &answer.warnings {
         warn(&warning.to_string(), json);
     }
-    let input = Input::memory(name, answer.bitmap.to_raw(BitOrder::Lsb0));
+    let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0);
+    let input = match bitmap {
+        Ok(bitmap) => Input::memory(name, bitmap),
+        Err(error) => return Err(Failure::Bitmap { input: name, error }),
+    };
     Ok((scanner.virtual_size(answer.virtual_size), input, target))
 }
 

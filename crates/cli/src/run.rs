@@ -80,11 +80,13 @@ pub(crate) fn run<R: Render>(
     let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
     if sink.state() == State::Discarding {
         let digest = first.digest();
+        input.refuse_if_changed()?;
         let mut sink = Sink::flowing(&mut target);
         let (second, again) = pass(scanner, input, make(), &mut sink, Some(&digest))?;
         if second.digest() != digest || again != summary {
             return Err(Failure::Changed { input: input.name.clone() });
         }
+        input.refuse_if_changed()?;
     }
     input.drain();
     target.commit()

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use common::{JsonFailure, LongList, Run, Scratch, cbt, data, program, run, run_piped, run_redirected, skip};
 use serde_json::Value;
@@ -331,6 +332,35 @@ fn a_closed_standard_input_is_told_from_an_empty_one() {
     let scratch = Scratch::new();
     let good = scratch.file("good.b64", "YAAAAA==");
     assert_eq!(shell("\"$0\" \"$@\" <&-", &["extents", text(&good)]).text(), "65536 131072\n");
+}
+
+/// A list that is too long to be held back, of a file that is written to before it is read again, or meanwhile.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_a_failure() {
+    use std::os::unix::fs::FileExt;
+    let scratch = Scratch::new();
+    let path = scratch.file("good.b64", LongList::LARGE.base64());
+    let file = File::options().write(true).open(&path).expect("just written");
+    // The very same: whoever reads it cannot know.
+    let overwrite = || file.write_all_at(b"q", 0).expect("room");
+    let mut child = start(&["extents", "--output", "json", text(&path)], None);
+    // It has begun to write, so it reads for the second time, and cannot go on before it is read.
+    child.stdout.as_mut().expect("piped").read_exact(&mut [0]).expect("output");
+    overwrite();
+    std::io::copy(child.stdout.as_mut().expect("piped"), &mut std::io::sink()).expect("readable");
+    let (code, message) = end(child);
+    assert_eq!((code, JsonFailure::parse(&message).error.as_str()), (Some(1), "changed"), "{message}");
+
+    let list = scratch.join("list");
+    let mut child = start(&["extents", "-o", text(&list), text(&path)], None);
+    while child.try_wait().expect("a child").is_none() {
+        overwrite();
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (code, message) = end(child);
+    assert_eq!((code, message.contains("changed while it was read")), (Some(1), true), "{message}");
+    assert_eq!(scratch.names(), ["good.b64"]);
 }
 
 #[test]

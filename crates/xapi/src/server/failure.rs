@@ -1,5 +1,6 @@
 //! The errors of the API: a code and its parameters.
 
+use changed_blocks::Consequence;
 use changed_blocks::cbtlog::ChainError;
 
 use super::Call;
@@ -79,6 +80,10 @@ impl Failure {
                 let text = "The VDI is not available";
                 Self::storage("SR_BACKEND_FAILURE_46", text, &source.to_string(), detail)
             }
+            ChainError::Log { source, .. } if source.consequence() == Consequence::Retry => {
+                Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer])
+            }
+            ChainError::Log { source, .. } if source.consequence() == Consequence::Operator => Self::internal(detail),
             ChainError::Log { .. } | ChainError::NotConsistent { .. } | ChainError::Shrunk { .. } => {
                 Self::inconsistent(detail)
             }

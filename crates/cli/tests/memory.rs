@@ -1,0 +1,126 @@
+//! Sizes that someone claims, and memory that does not hold what they ask for: an error, and no file.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Bits, Run, Scratch, program, skip};
+
+const OLDER: &str = "11111111-1111-1111-1111-111111111111";
+const NEWER: &str = "22222222-2222-2222-2222-222222222222";
+/// A bitmap of 2 GiB.
+const PETABYTE: u64 = 1 << 50;
+
+/// Whether limits would be those of an emulator, which takes more than that itself.
+fn emulated() -> bool {
+    let emulated = std::env::var_os("CBT_UNDER_TEST").is_some();
+    if emulated {
+        skip("little memory: an emulator has its own");
+    }
+    emulated
+}
+
+/// Runs the command with 1 GiB of address space.
+fn with_little_memory(args: &[&str]) -> Run {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 1048576; exec \"$0\" \"$@\""]).arg(program()).args(args);
+    shell.output().expect("there is sh").into()
+}
+
+/// A log of a disk of 1 PiB, as long as it has to be, though most of it is a hole.
+fn sparse_log(path: &Path, parent: u8, child: u8) -> bool {
+    let mut header = Bits::new("0").cbtlog(PETABYTE, 1);
+    header[..16].fill(parent);
+    header[16..32].fill(child);
+    let file = File::create(path).expect("a new file");
+    file.write_all_at(&header, 0).expect("room");
+    file.set_len(48 + PETABYTE / 65_536 / 8).is_ok()
+}
+
+#[test]
+fn a_log_that_memory_does_not_hold_is_not_made() {
+    if emulated() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let folder = scratch.join("logs");
+    let name = folder.to_str().expect("text");
+    let message = with_little_memory(&["store", "create", name, OLDER, "--virtual-size", "1P"]).failure(1);
+    assert!(message.contains("no memory for a bitmap of 2147483648 bytes") && message.contains(OLDER), "{message}");
+    assert!(message.contains("hint: "), "{message}");
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+    // Nor is one changed.
+    with_little_memory(&["store", "create", name, OLDER, "--virtual-size", "1G"]).bytes();
+    let path = folder.join(format!("{OLDER}.cbtlog"));
+    let before = fs::read(&path).expect("made");
+    with_little_memory(&["store", "set", name, OLDER, "--virtual-size", "1P"]).failure(1);
+    assert_eq!(fs::read(&path).expect("as it was"), before);
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
+}
+
+#[test]
+fn an_answer_that_memory_does_not_hold_is_an_error() {
+    if emulated() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let [older, newer] = [OLDER, NEWER].map(|uuid| scratch.join(&format!("{uuid}.cbtlog")));
+    if !sparse_log(&older, 0, 0x22) || !sparse_log(&newer, 0x11, 0) {
+        return skip("a log of 2 GiB: this file system has no such files");
+    }
+    let folder = scratch.path().to_str().expect("text");
+    let list = ["list-changed-blocks", "--store", folder, OLDER, NEWER, "--output", "json"];
+    let failure = with_little_memory(&list).json_failure(1);
+    assert_eq!((failure.error.as_str(), failure.consequence.as_str()), ("out-of-memory", "operator"));
+    assert!(failure.message.contains("2147483648 bytes") && failure.message.contains(NEWER), "{failure:?}");
+    let output = scratch.join("list.json");
+    with_little_memory(&[&list[..], &["-o", output.to_str().expect("text")]].concat()).failure(1);
+    assert_eq!(scratch.names().len(), 2);
+    for args in [
+        &["store", "mark", folder, NEWER, "--offset", "0", "--length", "1"][..],
+        &["store", "snapshot", folder, NEWER, "33333333-3333-3333-3333-333333333333"],
+        &["store", "delete", folder, OLDER],
+    ] {
+        let message = with_little_memory(args).failure(1);
+        assert!(message.contains("no memory"), "{message}");
+        assert_eq!(scratch.names().len(), 2);
+    }
+    // Extents are found one by one.
+    let newer = newer.to_str().expect("text");
+    assert_eq!(with_little_memory(&["extents", "--from", "cbtlog", newer]).text(), "");
+    assert!(with_little_memory(&["chain", folder]).text().contains("1.00 PiB"));
+}
+
+#[test]
+fn a_size_that_is_claimed_costs_nothing_before_it_is_found_out() {
+    if emulated() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let input = scratch.file("short.b64", "YAAAAA==");
+    let input = input.to_str().expect("text");
+    let output = scratch.join("output");
+    for command in ["extents", "bits", "encode"] {
+        for size in ["1P", "15E"] {
+            let args = [command, "--virtual-size", size, "-o", output.to_str().expect("text"), input];
+            let message = with_little_memory(&args).failure(3);
+            assert!(message.contains("4 bytes"), "{message}");
+        }
+    }
+    // A header that claims what the file does not hold.
+    for (uuid, child) in [(OLDER, 0x22), (NEWER, 0)] {
+        let mut log = Bits::new("01100000").cbtlog(PETABYTE, 1);
+        log[..16].fill(if child == 0 { 0x11 } else { 0 });
+        log[16..32].fill(child);
+        scratch.file(&format!("{uuid}.cbtlog"), log);
+    }
+    let folder = scratch.path().to_str().expect("text");
+    let message = with_little_memory(&["list-changed-blocks", "--store", folder, OLDER, NEWER]).failure(3);
+    assert!(message.contains("1 bytes"), "{message}");
+    assert_eq!(scratch.names().len(), 3);
+}
