@@ -14,6 +14,8 @@ use common::{Scratch, cbt, run};
 const DISK: &str = "00000000-0000-0000-0000-00000000000a";
 const OLDER: &str = "00000000-0000-0000-0000-00000000000b";
 const BETWEEN: &str = "00000000-0000-0000-0000-00000000000c";
+const OTHER: &str = "00000000-0000-0000-0000-00000000000d";
+const NOBODY: &str = "00000000-0000-0000-0000-00000000000e";
 
 fn store(folder: &Path, verb: &str, args: &[&str]) {
     run([&["store", verb, folder.to_str().expect("text")], args].concat()).bytes();
@@ -137,17 +139,61 @@ fn bitmaps_are_filled_up_when_that_is_asked_for() {
     }
 }
 
-/// One judgement: what the folder refuses, the server refuses.
+/// One judgement on a store: the folder and the server refuse the same, with the same consequence.
 #[test]
-fn a_chain_with_a_log_that_was_not_closed_is_refused_by_both() {
-    let (scratch, served) = served("1M", &[]);
-    store(scratch.path(), "snapshot", &[DISK, OLDER]);
-    store(scratch.path(), "snapshot", &[DISK, BETWEEN]);
-    store(scratch.path(), "set", &[BETWEEN, "--consistent", "false"]);
-    let folder = scratch.path().to_str().expect("text");
-    run(["list-changed-blocks", "--store", folder, OLDER, DISK]).failure(3);
-    let mut command = cbt(["list-changed-blocks", "--url", &served.url, OLDER, DISK]);
-    let asked: common::Run = command.env("CBT_PASSWORD", PASSWORD).output().expect("the command starts").into();
-    let message = asked.failure(3);
-    assert!(message.contains("SR_BACKEND_FAILURE_459"), "{message}");
+fn the_server_refuses_what_the_folder_refuses() {
+    // Three in a chain, the last of which is the disk, and one more disk.
+    let made = || {
+        let scratch = Scratch::new();
+        for disk in [DISK, OTHER] {
+            store(scratch.path(), "create", &[disk, "--virtual-size", "1M"]);
+        }
+        for snapshot in [OLDER, BETWEEN] {
+            store(scratch.path(), "snapshot", &[DISK, snapshot]);
+        }
+        scratch
+    };
+    let set = |folder: &Path, uuid: &str, args: &[&str]| store(folder, "set", &[&[uuid], args].concat());
+    let log = |folder: &Path, uuid: &str| folder.join(format!("{uuid}.cbtlog"));
+    let cut = |folder: &Path, uuid: &str, len: usize| {
+        let log = log(folder, uuid);
+        let bytes = std::fs::read(&log).expect("there");
+        std::fs::write(&log, &bytes[..len]).expect("room");
+    };
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, [&str; 2], i32, Damage<'_>); 14] = [
+        ("none", [OLDER, DISK], 0, &|_| ()),
+        ("the same", [OLDER, OLDER], 2, &|_| ()),
+        ("swapped", [DISK, OLDER], 3, &|_| ()),
+        ("unrelated", [OLDER, OTHER], 3, &|_| ()),
+        ("not there", [OLDER, NOBODY], 3, &|_| ()),
+        ("a log between was not closed", [OLDER, DISK], 3, &|folder| set(folder, BETWEEN, &["--consistent", "false"])),
+        ("in use", [OLDER, DISK], 4, &|folder| set(folder, DISK, &["--consistent", "false"])),
+        ("in use, and a log between was not closed", [OLDER, DISK], 3, &|folder| {
+            set(folder, DISK, &["--consistent", "false"]);
+            set(folder, BETWEEN, &["--consistent", "false"]);
+        }),
+        ("the older was not closed, which is no part of it", [OLDER, DISK], 0, &|folder| {
+            set(folder, OLDER, &["--consistent", "false"]);
+        }),
+        ("cut short", [OLDER, DISK], 3, &|folder| cut(folder, DISK, 49)),
+        ("cut short in the header", [OLDER, DISK], 3, &|folder| cut(folder, BETWEEN, 40)),
+        ("grown between", [OLDER, DISK], 3, &|folder| set(folder, BETWEEN, &["--virtual-size", "2M"])),
+        ("a circle", [OLDER, OTHER], 3, &|folder| set(folder, DISK, &["--child", OLDER, "--parent", BETWEEN])),
+        ("a log is gone", [OLDER, DISK], 3, &|folder| std::fs::remove_file(log(folder, BETWEEN)).expect("there")),
+    ];
+    for (what, [from, to], code, damage) in cases {
+        let scratch = made();
+        damage(scratch.path());
+        let served = Served::new(scratch.path(), &["--read-only"]);
+        let in_folder = run(["list-changed-blocks", "--store", scratch.path().to_str().expect("text"), from, to]);
+        let mut command = cbt(["list-changed-blocks", "--url", &served.url, from, to]);
+        let asked: common::Run = command.env("CBT_PASSWORD", PASSWORD).output().expect("the command starts").into();
+        if code == 0 {
+            assert_eq!(asked.bytes(), in_folder.bytes(), "{what}");
+        } else {
+            let (asked, in_folder) = (asked.failure(code), in_folder.failure(code));
+            assert!(!asked.is_empty() && !in_folder.is_empty(), "{what}");
+        }
+    }
 }

@@ -206,7 +206,8 @@ impl Api {
         let api = Arc::clone(self);
         let (from, to, units) = blocking(move || {
             let vdis = api.vdis();
-            let (from, newer) = (vdis.find(&from)?, vdis.find(&to)?);
+            let all = vdis.all()?;
+            let (from, newer) = (vdis.find_among(&all, &from)?, vdis.find_among(&all, &to)?);
             // A size that lies is damage. All else is the library's to judge.
             let units = api.units_of(bitmap_bytes(newer.entry.virtual_size));
             let units = units.map_err(|too_large| newer.damage.unwrap_or(too_large))?;

@@ -108,3 +108,59 @@ impl From<std::io::Error> for Failure {
         Self::internal(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error as IoError, ErrorKind};
+    use std::path::PathBuf;
+
+    use changed_blocks::Error;
+    use changed_blocks::cbtlog::{End, Unrelated};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Each error of the library that a listing can meet.
+    #[test]
+    fn every_refusal_of_the_library_has_the_code_of_a_host() {
+        let [from, to] = [1, 2].map(Uuid::from_u128);
+        let path = || PathBuf::from("log");
+        let unrelated = |reason| ChainError::Unrelated { from, to, reason };
+        let log = |source| ChainError::Log { uuid: to, path: path(), source };
+        let no_relation = vec![
+            ChainError::Missing { uuid: from, end: End::From },
+            ChainError::Missing { uuid: to, end: End::To },
+            ChainError::Circle { uuid: from, path: path(), child: to },
+            unrelated(Unrelated::Swapped { newer: from, older: to }),
+            unrelated(Unrelated::Broken { uuid: from, child: to }),
+            unrelated(Unrelated::OtherParent { uuid: from, child: to, parent: None }),
+            unrelated(Unrelated::Ends { last: from }),
+        ];
+        let inconsistent = vec![
+            ChainError::NotConsistent { uuid: from, path: path() },
+            ChainError::Shrunk { uuid: to, path: path(), found: 1, before: 2 },
+            log(Error::HeaderTooShort { found: 3, expected: 48 }),
+            log(Error::ConsistentFlag { offset: 32, value: 7 }),
+            log(Error::VirtualSize { bytes: 0 }),
+        ];
+        let unavailable = log(Error::Read { offset: 0, source: IoError::from(ErrorKind::NotFound) });
+        let busy = vec![ChainError::Changing { from, to }, ChainError::Locked { path: path() }];
+        let cases: [(Vec<ChainError>, &str, &str); 6] = [
+            (vec![ChainError::Same { uuid: to }], "SR_BACKEND_FAILURE_460", "[opterr=Source and target VDI are same]"),
+            (no_relation, "SR_BACKEND_FAILURE_460", "[opterr=Source and target VDI are unrelated]"),
+            (inconsistent, "SR_BACKEND_FAILURE_459", "[opterr=Inconsistent bitmaps]"),
+            (vec![unavailable], "SR_BACKEND_FAILURE_46", "The VDI is not available [opterr="),
+            (vec![ChainError::InUse { uuid: to, path: path() }], "VDI_IN_USE", "newer"),
+            (busy, "OTHER_OPERATION_IN_PROGRESS", "newer"),
+        ];
+        let each = cases.into_iter().flat_map(|(errors, code, told)| errors.into_iter().map(move |e| (e, code, told)));
+        for (error, code, told) in each {
+            let failure = Failure::listing(&error, "newer");
+            assert_eq!(failure.code, code, "{error}");
+            assert!(failure.params.iter().any(|param| param.contains(told)), "{failure:?}");
+            if code.starts_with("SR_BACKEND_FAILURE") {
+                assert_eq!((&*failure.params[0], &failure.params[2]), ("", &error.to_string()));
+            }
+        }
+    }
+}

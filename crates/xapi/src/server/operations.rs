@@ -1,8 +1,7 @@
 //! The operations on a disk, and why a disk does not allow one.
 //!
-//! Calls are refused and operations are listed by the same function, but for listings, of which the library is the judge.
-//! So a disk's `allowed_operations` has an operation
-//! exactly if the disk's state does not stand in its way.
+//! Calls are refused and operations are listed by the same function, but for listings, of which the library is the
+//! judge. So a disk's `allowed_operations` has an operation exactly if the disk's state does not stand in its way.
 
 use changed_blocks::cbtlog::{ChainError, End};
 

@@ -1,9 +1,9 @@
 //! The times that clients are told of snapshots.
 //!
-//! In a chain, an older snapshot has an earlier time than a newer one, and no two snapshots of a store have the same: tools
-//! sort by them. Logs know no times, the API knows only whole seconds, and a snapshot of a snapshot comes before the one
-//! that it was taken of. So a time is given when a snapshot is first seen, as close as can be to when it was taken, and is
-//! kept from then on. It only changes if the chain leaves no room for a new one otherwise.
+//! In a chain, an older snapshot has an earlier time than a newer one, and no two snapshots of a store have the same:
+//! tools sort by them. Logs know no times, the API knows only whole seconds, and a snapshot of a snapshot comes before
+//! the one that it was taken of. So a time is given when a snapshot is first seen, as close as can be to when it was
+//! taken, and is kept from then on. It only changes if the chain leaves no room for a new one otherwise.
 
 use std::collections::BTreeMap;
 

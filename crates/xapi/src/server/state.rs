@@ -80,9 +80,14 @@ impl Vdis {
 
     /// A disk by its reference.
     pub(super) fn find(&self, reference: &str) -> Result<Vdi, Failure> {
+        self.find_among(&self.all()?, reference)
+    }
+
+    /// A disk of all by its reference.
+    pub(super) fn find_among(&self, all: &[Vdi], reference: &str) -> Result<Vdi, Failure> {
         let unknown = || Failure::bad_handle("VDI", reference);
         let uuid = self.uuid_of(reference).ok_or_else(unknown)?;
-        let found = self.all()?.into_iter().find(|vdi| vdi.uuid == uuid);
+        let found = all.iter().find(|vdi| vdi.uuid == uuid).cloned();
         found.ok_or_else(|| match self.was_told(uuid) {
             true => Failure::new("VDI_MISSING", [self.sr_reference(), reference.to_owned()]),
             false => unknown(),
