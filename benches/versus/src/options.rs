@@ -16,7 +16,7 @@ Usage: changed-blocks-versus [OPTIONS]
   --inputs LIST     names of inputs, for example no-change,database-hour
   --only LIST       only candidates whose name or kind holds one of these, for example read,decode,ours
   --csv FILE        write the figures there, and beside it the machine (.machine.txt), a picture (.svg) and a
-                    table for the README (.md)
+                    table (.md)
   --from FILE       measure nothing: print, draw and tabulate an earlier --csv FILE again
   --no-processes    leave out Python and Node, and whole commands";
 
