@@ -57,7 +57,42 @@ async function sequence(xapi, store) {
   }
   await xapi.callAsync('VDI.data_destroy', older)
   assert.equal(await xapi.getField('VDI', older, 'type'), 'cbt_metadata')
+  await aroundAListing(xapi, disk.$ref, newer)
   await xapi.disconnect()
+}
+
+/** What Xen Orchestra's backups do before and after a listing, by this client. */
+async function aroundAListing(xapi, disk, snapshot) {
+  await xapi.setField('VDI', snapshot, 'name_label', '[XO Backup] disk')
+  await xapi.setFieldEntries('VDI', snapshot, 'other_config', {
+    'xo:backup:job': 'job',
+    'xo:backup:datetime': '20260101T00:00:00Z',
+  })
+  await xapi.setFieldEntry('VDI', snapshot, 'other_config', 'xo:backup:job', null)
+  await xapi.barrier(snapshot)
+  const { name_label, other_config, snapshot_of } = xapi.getObjectByRef(snapshot)
+  assert.deepEqual(
+    { name_label, other_config, snapshot_of },
+    {
+      name_label: '[XO Backup] disk',
+      other_config: { 'xo:backup:datetime': '20260101T00:00:00Z' },
+      snapshot_of: disk,
+    }
+  )
+  const where = 'field "other_config" = "()" or not field "is_a_snapshot" = "true"'
+  assert.equal(Object.keys(await xapi.call('VDI.get_all_records_where', where)).includes(snapshot), false)
+  await xapi.callAsync('VDI.resize', disk, 65 << 20)
+  assert.equal(await xapi.getField('VDI', disk, 'virtual_size'), 65 << 20)
+  assert.deepEqual(await xapi.call('VDI.get_nbd_info', snapshot), [])
+  assert.deepEqual(await xapi.call('VM.get_all_records'), {})
+  await assert.rejects(xapi.call('VM.get_by_uuid', DISK), { code: 'UUID_INVALID' })
+  // As it is called there.
+  const task = await xapi.call('task_create', '[XO] Backup', '')
+  await xapi.call('task.set_progress', task, 0.5)
+  await xapi.call('task_set_status', task, 'success')
+  await xapi.call('task.destroy', task)
+  const own = await xapi.createTask('a task', 'of the client')
+  await xapi.call('task.destroy', own)
 }
 
 for (const tls of [[], ['--tls']]) {
