@@ -12,6 +12,12 @@ pub fn json(data: &[u8]) {
     crate::server::fuzz_json(data);
 }
 
+/// See [`server::fuzz`](crate::server).
+#[cfg(feature = "server")]
+pub fn expression(data: &[u8]) {
+    crate::server::fuzz_expression(data);
+}
+
 /// See [`client::fuzz`](crate::client).
 #[cfg(feature = "client")]
 pub fn answer(data: &[u8]) {
@@ -25,8 +31,12 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const TARGETS: [(&str, Body); 3] =
-        [("rpc_answer", super::answer), ("rpc_json", super::json), ("rpc_xml", super::xml)];
+    const TARGETS: [(&str, Body); 4] = [
+        ("expression", super::expression),
+        ("rpc_answer", super::answer),
+        ("rpc_json", super::json),
+        ("rpc_xml", super::xml),
+    ];
 
     fn files(folder: &str, target: &str) -> Vec<PathBuf> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder).join(target);

@@ -1,7 +1,8 @@
-//! The parsers of requests, held against what they have understood.
+//! The parsers of requests and of their expressions, held against what they have understood.
 
 use serde_json::json;
 
+use super::filter::{Filter, Joint, Operand};
 use super::value::{Piece, Pieces, Value};
 use super::{Call, jsonrpc, xmlrpc};
 
@@ -25,6 +26,62 @@ pub(crate) fn json(data: &[u8]) {
     assert_eq!(answer["id"], request["id"]);
     let params = request.get("params").cloned().unwrap_or_else(|| json!([]));
     assert_eq!(as_taken(answer["result"].take()), as_taken(params));
+}
+
+/// An expression that was understood means the same once it is written with all its parentheses, as long as that does not
+/// nest too deeply. One that was not understood is told where.
+pub(crate) fn expression(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let filter = match Filter::parse(text) {
+        Ok(filter) => filter,
+        Err(failure) => {
+            let [whole, why] = &*failure.params else { panic!("{failure:?}") };
+            let place = why.strip_prefix("at byte ").and_then(|why| why.split_once(':'));
+            let place: usize = place.and_then(|(place, _)| place.parse().ok()).expect("a place");
+            assert_eq!((failure.code, &**whole), ("INVALID_VALUE", text));
+            assert!(text.is_char_boundary(place), "{why}");
+            return;
+        }
+    };
+    let mut plain = String::new();
+    write_out(&filter, &mut plain);
+    if let Ok(again) = Filter::parse(&plain) {
+        for length in 0..3 {
+            // Fields with the first characters of their names as values.
+            let value = |name: &str| Ok(name.chars().take(length).collect::<String>().into());
+            assert_eq!(filter.holds(&value), again.holds(&value), "{plain}");
+        }
+    }
+}
+
+fn write_out(filter: &Filter, to: &mut String) {
+    match filter {
+        Filter::Constant(constant) => to.push_str(if *constant { "true" } else { "false" }),
+        Filter::Equal(left, right) => {
+            for (operand, after) in [(left, "="), (right, "")] {
+                let (kind, text) = match operand {
+                    Operand::Field(name) => ("field", name),
+                    Operand::Text(text) => ("", text),
+                };
+                to.extend([kind, "\"", text, "\"", after]);
+            }
+        }
+        Filter::Not(filter) => {
+            to.push_str("(not ");
+            write_out(filter, to);
+            to.push(')');
+        }
+        Filter::Joined(first, rest) => {
+            // The first is joined to the second, and what comes of that to the third.
+            to.push_str(&"(".repeat(rest.len()));
+            write_out(first, to);
+            for (joint, filter) in rest {
+                to.push_str(if *joint == Joint::And { " and " } else { " or " });
+                write_out(filter, to);
+                to.push(')');
+            }
+        }
+    }
 }
 
 fn bytes(pieces: Vec<Piece>) -> Vec<u8> {

@@ -71,7 +71,7 @@ use api::Api;
 use body::Deadline;
 use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use fuzz::{json as fuzz_json, xml as fuzz_xml};
+pub(crate) use fuzz::{expression as fuzz_expression, json as fuzz_json, xml as fuzz_xml};
 pub use nbd::{DataServer, DataServerError};
 use sessions::Sessions;
 pub use tls::{Tls, TlsError};
