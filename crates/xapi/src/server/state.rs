@@ -58,6 +58,7 @@ impl Vdis {
         let mut times = lock(&self.times);
         let chains = self.read_chains(&mut vdis, &times)?;
         drop(still);
+        vdis.retain(|_, vdi| vdi.tracked || !vdi.entry.of_log);
         self.settle_times(&mut vdis, chains, &mut times);
         drop(times);
         for vdi in vdis.values_mut() {
@@ -134,6 +135,7 @@ impl Vdis {
                 let noted = vdis.contains_key(&uuid);
                 let vdi = vdis.entry(uuid).or_insert_with(|| Vdi { uuid, ..Vdi::default() });
                 if !noted {
+                    vdi.entry.of_log = true;
                     // Once a snapshot, always one, also when its disk is gone and the chain no longer tells.
                     let has_child = log.as_ref().is_ok_and(|log| log.header.child.is_some());
                     vdi.entry.is_a_snapshot = has_child || times.contains_key(&uuid);

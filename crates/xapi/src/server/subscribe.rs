@@ -73,7 +73,8 @@ impl Api {
                 _ = stopping.changed() => {}
                 () = tokio::time::sleep(next_look) => {
                     if of_folder {
-                        self.look_now_and_then().await?;
+                        // If that fails, the next look may not.
+                        let _ = self.look_now_and_then().await;
                     }
                 }
             }

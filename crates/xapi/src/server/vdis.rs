@@ -41,6 +41,9 @@ pub(super) struct Entry {
     pub(super) name_description: String,
     /// In bytes. If there is a log, it knows better.
     pub(super) virtual_size: u64,
+    /// Whether it was not made here: nothing but its log says that there is such a disk, and it goes along with that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) of_log: bool,
     #[serde(default)]
     pub(super) data_destroyed: bool,
     #[serde(default)]
@@ -187,7 +190,8 @@ impl Vdis {
         }
         // The disk must not vanish along with its log, nor its snapshots be taken for disks.
         let snapshots = self.snapshots(vdi.uuid)?;
-        self.note(|vdis| vdis.extend(snapshots.chain([(vdi.uuid, vdi.entry.clone())])))?;
+        let entry = Entry { of_log: false, ..vdi.entry.clone() };
+        self.note(|vdis| vdis.extend(snapshots.chain([(vdi.uuid, entry)])))?;
         Ok(self.tracker.delete(vdi.uuid)?)
     }
 
@@ -215,7 +219,13 @@ impl Vdis {
         if vdi.tracked {
             self.tracker.snapshot(vdi.uuid, uuid)?;
         }
-        let entry = Entry { is_a_snapshot: true, snapshot_of: Some(vdi.uuid), snapshot_time: now, ..vdi.entry.clone() };
+        let entry = Entry {
+            of_log: false,
+            is_a_snapshot: true,
+            snapshot_of: Some(vdi.uuid),
+            snapshot_time: now,
+            ..vdi.entry.clone()
+        };
         let noted = self.note(|vdis| drop(vdis.insert(uuid, entry)));
         if noted.is_err() && vdi.tracked {
             // What its log has goes back to the disk's. If that fails too, there is one snapshot more.

@@ -285,3 +285,43 @@ fn a_server_that_only_reads_tells_what_another_server_does() {
     session.get("VDI.destroy", &[&disk]);
     assert_eq!(records(&reading), records(&session));
 }
+
+/// A note does not make a disk of it. Only to switch tracking off by a call leaves the disk.
+#[test]
+fn a_disk_made_elsewhere_goes_along_with_its_log() {
+    let served = Served::new();
+    let (session, tracker) = (served.login(), served.tracker());
+    let [labelled, without_data, switched_off] = [10, 20, 30].map(Uuid::from_u128);
+    let snapshot = Uuid::from_u128(21);
+    for disk in [labelled, without_data, switched_off] {
+        tracker.create(disk, size(MIB)).expect("new");
+    }
+    tracker.snapshot(without_data, snapshot).expect("possible");
+    let token = session.get("event.from", &[&json!(["vdi"]), &json!(""), &json!(0)])["token"].take();
+    let vdis = [labelled, snapshot, switched_off].map(|uuid| session.vdi(uuid));
+    session.get("VDI.add_to_other_config", &[&vdis[0], &json!("key"), &json!("value")]);
+    session.get("VDI.data_destroy", &[&vdis[1]]);
+    session.get("VDI.disable_cbt", &[&vdis[2]]);
+    tracker.delete(labelled).expect("there");
+    tracker.delete(snapshot).expect("there");
+    let left = records(&session);
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left[vdis[2].as_str().expect("text")]["cbt_enabled"], json!(false));
+    let answer = session.get("event.from", &[&json!(["vdi"]), &token, &json!(0)]);
+    let mut gone: Vec<&Value> = answer["events"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| event["operation"] == "del")
+        .map(|event| &event["ref"])
+        .collect();
+    gone.sort_by_key(|reference| reference.as_str());
+    let mut expected = [&vdis[0], &vdis[1]];
+    expected.sort_by_key(|reference| reference.as_str());
+    assert_eq!(gone, expected);
+    let sr = session.get("SR.get_all", &[]);
+    assert_eq!(
+        session.error("VDI.get_uuid", &[&vdis[0]]),
+        ["VDI_MISSING", sr[0].as_str().expect("text"), vdis[0].as_str().expect("text")]
+    );
+}
