@@ -1,4 +1,4 @@
-//! How long a busy pool is asked again.
+//! How long a pool that is busy or away is asked again.
 
 use std::time::Duration;
 
@@ -19,6 +19,11 @@ pub(super) struct Patience {
 impl Patience {
     pub(super) fn new(limit: Duration) -> Self {
         Self { limit, since: None, pause: FIRST }
+    }
+
+    /// Forgets how long it has been busy: it is no longer.
+    pub(super) fn reset(&mut self) {
+        *self = Self::new(self.limit);
     }
 
     /// Waits for a while, longer each time. False, at once, if that has gone on for long enough.

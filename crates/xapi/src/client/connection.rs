@@ -24,6 +24,10 @@ use super::{Error, body};
 /// How long a connection may still be busy with the last request when the next one is to be sent.
 const READY: Duration = Duration::from_secs(1);
 
+/// How long a look at a task may be without an answer: the pool has it at hand, so a connection that is silent for so
+/// long is most likely dead, and another is made.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// How connections are made.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -88,6 +92,12 @@ impl Connector {
         Connection::start(tls, self.clone(), address).await
     }
 
+    /// The longest wait for the next bytes of the answer to a call.
+    pub(super) fn answer_timeout(&self, method: &str) -> Duration {
+        let looks = method.starts_with("task.get_");
+        if looks { self.answer_timeout.min(LOOK) } else { self.answer_timeout }
+    }
+
     fn too_slow(&self, address: &Address, waited_for: &'static str, limit: Duration) -> Error {
         Error::Timeout { address: address.to_string(), waited_for, limit }
     }
@@ -139,10 +149,11 @@ impl Connection {
         Ok(Self { sender, driver, connector, address: address.clone() })
     }
 
-    /// Sends a body and gives the body of the answer, and the connection for the next exchange.
+    /// Sends a body and gives the body of the answer, whose next bytes are waited for so long at most, and the connection
+    /// for the next exchange.
     ///
     /// A future of this that is dropped takes the connection with it.
-    pub(super) async fn exchange(mut self, request: Bytes) -> Result<(Vec<u8>, Self), Broken> {
+    pub(super) async fn exchange(mut self, request: Bytes, wait: Duration) -> Result<(Vec<u8>, Self), Broken> {
         let address = &self.address;
         // Lets the driver notice that the other side has closed the connection since it was last used.
         tokio::task::yield_now().await;
@@ -158,9 +169,8 @@ impl Connection {
             .body(Full::new(request))
             .map_err(|_| Error::Url { reason: "the host cannot be put into a request" })
             .map_err(|error| Broken { error, sent: Sent::Nothing })?;
-        let limit = self.connector.answer_timeout;
-        let response = match timeout(limit, self.sender.try_send_request(request)).await {
-            Err(_) => Err(Broken { error: self.connector.too_slow(address, "the answer", limit), sent: Sent::Yes }),
+        let response = match timeout(wait, self.sender.try_send_request(request)).await {
+            Err(_) => Err(Broken { error: self.connector.too_slow(address, "the answer", wait), sent: Sent::Yes }),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().is_some();
                 let error = failed.into_error();
@@ -175,13 +185,13 @@ impl Connection {
             }
             Ok(Ok(response)) => Ok(response),
         }?;
-        let body = self.receive(response).await.map_err(|error| Broken { error, sent: Sent::Yes })?;
+        let body = self.receive(response, wait).await.map_err(|error| Broken { error, sent: Sent::Yes })?;
         Ok((body, self))
     }
 
-    async fn receive(&self, response: Response<Incoming>) -> Result<Vec<u8>, Error> {
+    async fn receive(&self, response: Response<Incoming>, wait: Duration) -> Result<Vec<u8>, Error> {
         let address = &self.address;
-        let Connector { answer_timeout: wait, answer_limit: limit, .. } = self.connector;
+        let limit = self.connector.answer_limit;
         if response.status() != StatusCode::OK {
             return Err(Error::Http { address: address.to_string(), status: response.status().as_u16() });
         }

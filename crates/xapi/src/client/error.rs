@@ -10,6 +10,8 @@ use super::Refusal;
 use crate::Fingerprint;
 
 /// What can go wrong between here and the pool. No variant holds a password or the reference of a session.
+///
+#[doc = include_str!("consequences.md")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -81,6 +83,33 @@ pub enum Error {
         /// How long.
         limit: std::time::Duration,
     },
+    /// While a task ran, the pool could not be asked about it for too long. The task may still be running, and may
+    /// succeed.
+    #[error("{address}: the pool was away for {} s; its task {task} is left running ({source})", limit.as_secs_f64())]
+    Away {
+        /// The host and the port.
+        address: String,
+        /// The reference of the task.
+        task: String,
+        /// For how long it was asked again.
+        limit: std::time::Duration,
+        /// What went wrong the last time.
+        source: Box<Error>,
+    },
+    /// The [limit](super::Options::time_limit) of a whole listing was reached.
+    #[error("there was no answer within {} s{}", limit.as_secs_f64(), Left(task))]
+    TimeLimit {
+        /// The limit.
+        limit: std::time::Duration,
+        /// The reference of the task, if it could not be destroyed.
+        task: Option<String>,
+    },
+    /// The caller has stopped it.
+    #[error("the listing was stopped{}", Left(task))]
+    Stopped {
+        /// The reference of the task, if it could not be destroyed.
+        task: Option<String>,
+    },
     /// The connection broke off.
     #[error("{address}: the connection broke off {}: {}", Received(*received, *expected), Chain(source.as_ref()))]
     Transport {
@@ -111,6 +140,16 @@ pub enum Error {
         /// Where, in bytes from the start of the body, if that is known.
         offset: Option<u64>,
     },
+    /// The size that was given is another than the one that the pool knows.
+    #[error("a size of {given} bytes was given, but the pool says that the disk has {}{found}", if *at_most {"at most "} else {""})]
+    VirtualSizeMismatch {
+        /// What was given, in bytes.
+        given: u64,
+        /// What the pool says, in bytes.
+        found: u64,
+        /// Whether that is only an upper bound: the size of the disk that it is a snapshot of.
+        at_most: bool,
+    },
     /// The answer is longer than anything that is taken.
     #[error("{address}: the answer has {found} bytes{}, but at most {limit} are taken", if *more {" or more"} else {""})]
     TooLong {
@@ -137,9 +176,13 @@ impl Error {
             Self::Certificate { .. } | Self::Pin { .. } => "certificate",
             Self::NoMaster { .. } => "no-master",
             Self::Timeout { .. } => "timeout",
+            Self::Away { .. } => "pool-away",
+            Self::TimeLimit { .. } => "time-limit",
+            Self::Stopped { .. } => "stopped",
             Self::Transport { .. } => "transport",
             Self::Http { .. } => "http",
             Self::Protocol { .. } => "protocol",
+            Self::VirtualSizeMismatch { .. } => "virtual-size-mismatch",
             Self::TooLong { .. } => "answer-too-long",
         }
     }
@@ -150,8 +193,31 @@ impl Error {
         match self {
             Self::Refused { kind, .. } => kind.consequence(),
             Self::Url { .. } => Consequence::WrongUsage,
-            Self::Trust { .. } | Self::Certificate { .. } | Self::Pin { .. } => Consequence::Operator,
-            _ => Consequence::Retry,
+            Self::VirtualSizeMismatch { .. } => Consequence::FullBackup,
+            Self::Away { .. } | Self::TimeLimit { .. } | Self::NoMaster { .. } | Self::Http { status: 503, .. } => {
+                Consequence::Busy
+            }
+            Self::Http { status: 500..=599, .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Stopped { .. }
+            | Self::Transport { .. }
+            | Self::Protocol { .. } => Consequence::Retry,
+            Self::Trust { .. }
+            | Self::Certificate { .. }
+            | Self::Pin { .. }
+            | Self::Http { .. }
+            | Self::TooLong { .. } => Consequence::Operator,
+        }
+    }
+
+    /// Whether the pool could not be asked, and may be there again soon.
+    pub(super) const fn is_away(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::NoMaster { .. } | Self::Timeout { .. } | Self::Transport { .. } => true,
+            Self::Http { status, .. } => matches!(status, 500..=599),
+            Self::Refused { kind, .. } => matches!(kind, Refusal::Away),
+            _ => false,
         }
     }
 
@@ -174,9 +240,15 @@ impl Error {
             }
             Self::NoMaster { .. } => "the master may be changing just now; try again later",
             Self::Timeout { .. } => "try again later, or with more time; a long listing is best asked for as a task",
+            Self::Away { .. } => "try again later; until then the pool may be busy with that task",
+            Self::TimeLimit { .. } => "the pool is slow or busy; try again later, or with more time",
+            Self::Stopped { .. } => return None,
             Self::Transport { .. } => "nothing that came is used; try again",
             Self::Http { status: 300..=399, .. } => "the address leads elsewhere; is it the pool's master itself?",
             Self::Http { .. } | Self::Protocol { .. } => "is a pool of XenServer or XCP-ng at this address?",
+            Self::VirtualSizeMismatch { .. } => {
+                "is it the right disk, and the right size? if it was resized, take a full backup"
+            }
             Self::TooLong { .. } => "the answer for the largest disk is far shorter; is it the right address?",
         }))
     }
@@ -252,6 +324,18 @@ impl fmt::Display for Via<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(member) => write!(f, " (the pool's master, as {member} says)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A task that may still be running.
+struct Left<'a>(&'a Option<String>);
+
+impl fmt::Display for Left<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(task) => write!(f, ", and its task {task} could not be destroyed"),
             None => Ok(()),
         }
     }

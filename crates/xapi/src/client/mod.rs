@@ -30,6 +30,8 @@ mod answer;
 mod backoff;
 mod body;
 mod connection;
+#[cfg(test)]
+mod consequences;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;

@@ -17,6 +17,8 @@ pub struct Options {
     pub(super) connect_timeout: Duration,
     pub(super) answer_timeout: Duration,
     pub(super) busy_limit: Duration,
+    pub(super) away_limit: Duration,
+    pub(super) time_limit: Option<Duration>,
     pub(super) answer_limit: u64,
 }
 
@@ -39,6 +41,8 @@ impl Options {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(300),
             busy_limit: Duration::from_secs(120),
+            away_limit: Duration::from_secs(120),
+            time_limit: None,
             answer_limit: 1 << 30,
         })
     }
@@ -66,6 +70,19 @@ impl Options {
     #[must_use]
     pub fn busy_limit(self, busy_limit: Duration) -> Self {
         Self { busy_limit, ..self }
+    }
+
+    /// How long a pool that cannot be asked about a task that it runs is asked again: 2 minutes if it is not set.
+    #[must_use]
+    pub fn away_limit(self, away_limit: Duration) -> Self {
+        Self { away_limit, ..self }
+    }
+
+    /// How long [`changed_blocks`](super::changed_blocks) may take, from the login to the size, before it gives up and
+    /// destroys the task: without a limit if it is not set.
+    #[must_use]
+    pub fn time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit: Some(time_limit), ..self }
     }
 
     /// How many bytes an answer may have: 1 GiB if it is not set.

@@ -24,6 +24,10 @@ pub enum Refusal {
     Unsupported,
     /// Something else is under way.
     Busy,
+    /// A host is starting, being upgraded, or away.
+    Away,
+    /// The task is no longer there: the pool was restarted, or someone else destroyed it.
+    TaskGone,
     /// The user may not ask for this.
     NotPermitted,
     /// The user or the password is wrong.
@@ -60,6 +64,12 @@ impl Refusal {
             "SR_BACKEND_FAILURE_46" => Self::Unavailable,
             "SR_OPERATION_NOT_SUPPORTED" | "VDI_INCOMPATIBLE_TYPE" => Self::Unsupported,
             "OTHER_OPERATION_IN_PROGRESS" | "TOO_MANY_PENDING_TASKS" => Self::Busy,
+            "NOT_SUPPORTED_DURING_UPGRADE"
+            | "HOST_STILL_BOOTING"
+            | "HOST_OFFLINE"
+            | "HOST_NOT_LIVE"
+            | "CANNOT_CONTACT_HOST" => Self::Away,
+            "HANDLE_INVALID" if class.eq_ignore_ascii_case("task") => Self::TaskGone,
             "RBAC_PERMISSION_DENIED" => Self::NotPermitted,
             "SESSION_AUTHENTICATION_FAILED" => Self::LoginFailed,
             "SESSION_INVALID" => Self::SessionInvalid,
@@ -80,6 +90,8 @@ impl Refusal {
             Self::Unavailable => "unavailable",
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
+            Self::Away => "away",
+            Self::TaskGone => "task-gone",
             Self::NotPermitted => "not-permitted",
             Self::LoginFailed => "login-failed",
             Self::SessionInvalid => "session-invalid",
@@ -98,10 +110,10 @@ impl Refusal {
             | Self::Unavailable
             | Self::Unsupported
             | Self::MethodUnknown => Consequence::FullBackup,
-            Self::InUse | Self::Busy => Consequence::Busy,
+            Self::InUse | Self::Busy | Self::Away => Consequence::Busy,
             Self::Same => Consequence::WrongUsage,
             Self::NotPermitted | Self::LoginFailed | Self::Other => Consequence::Operator,
-            Self::SessionInvalid | Self::Cancelled | Self::Internal => Consequence::Retry,
+            Self::SessionInvalid | Self::Cancelled | Self::TaskGone | Self::Internal => Consequence::Retry,
         }
     }
 
@@ -117,6 +129,8 @@ impl Refusal {
             Self::Unavailable => "is its storage attached? if so, the disk is gone; take a full backup",
             Self::Unsupported => "this storage tracks no changes; take a full backup",
             Self::Busy => "listings of one storage run one at a time; try again later",
+            Self::Away => "a host is starting or being upgraded; try again later",
+            Self::TaskGone => "the pool was perhaps restarted meanwhile; ask again",
             Self::NotPermitted => "the role of the user does not include this call; ask as another user",
             Self::LoginFailed => "are the user and the password right?",
             Self::SessionInvalid => "the pool ended the session; log in again",
@@ -140,6 +154,8 @@ impl fmt::Display for Refusal {
             Self::Unavailable => "the disk is not available",
             Self::Unsupported => "this disk or its storage has no tracking of changes",
             Self::Busy => "the pool is busy",
+            Self::Away => "a host of the pool is away",
+            Self::TaskGone => "the task is no longer there",
             Self::NotPermitted => "the user may not do this",
             Self::LoginFailed => "the pool does not let the user in",
             Self::SessionInvalid => "the session has ended",

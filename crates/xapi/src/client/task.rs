@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 
+#[cfg(doc)]
+use super::Options;
 use super::backoff::Patience;
 use super::rpc::{self, Reply};
 use super::{Answer, CLOSING, Client, Error, Refusal, VdiRef};
@@ -25,13 +27,18 @@ impl Client {
     /// Lists the changed blocks in a task of the pool, which takes as long as it takes: no connection has to stay open
     /// meanwhile. There is no limit to it but the caller's.
     ///
-    /// Whatever becomes of the task, it is destroyed. If that fails, or if the future is dropped before, then
+    /// While the task runs, a pool that cannot be asked about it (refused and broken connections, HTTP 5xx, a host that
+    /// starts or is upgraded) is asked again until the [limit](Options::away_limit) is reached. Then the task is left
+    /// running: not to see it is not to know that it failed.
+    ///
+    /// Whatever else becomes of the task, it is destroyed. If that fails, or if the future is dropped before, then
     /// [`close`](Self::close) does it. Only if the future is dropped while the request that starts the task is under
     /// way is the task not known: the pool then ends it by itself, at the latest when it collects what sessions leave.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] also if the task fails or is cancelled; or what goes wrong on the way.
+    /// [`Error::Refused`] also if the task fails or is cancelled, [`Error::Away`] if the pool stays away while it runs; or
+    /// what goes wrong on the way.
     pub async fn list_changed_blocks_task(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
         let mut patience = Patience::new(self.options.busy_limit);
         loop {
@@ -49,6 +56,11 @@ impl Client {
         let task = self.invoke("Async.VDI.list_changed_blocks", &params, patience).await?.text()?;
         self.tasks.push(task.clone());
         let watched = self.watch(&task).await;
+        if matches!(watched, Err(Error::Away { .. })) {
+            // Left running, also by `close`.
+            self.tasks.retain(|known| *known != task);
+            return watched?;
+        }
         // The answer counts, not whether the pool is clean. What is left here, `close` tries again.
         let running = watched.is_err();
         drop(timeout(CLOSING, self.end_task(&task, running)).await);
@@ -57,14 +69,27 @@ impl Client {
 
     /// Looks at a task until it has an outcome. The outer error is for looking, the inner one for the task.
     async fn watch(&mut self, task: &str) -> Result<Result<Answer, Error>, Error> {
+        let limit = self.options.away_limit;
+        let mut away = Patience::new(limit);
         let mut pause = FIRST_PAUSE;
         loop {
-            let reply = self.invoke_patiently("task.get_record", &[task.into()]).await?;
-            if let State::Done(outcome) = State::of(reply, task)? {
-                return Ok(outcome);
+            match self.invoke_patiently("task.get_record", &[task.into()]).await {
+                Ok(reply) => {
+                    if let State::Done(outcome) = State::of(reply, task)? {
+                        return Ok(outcome);
+                    }
+                    away.reset();
+                    sleep(pause).await;
+                    pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+                }
+                Err(error) if error.is_away() => {
+                    if !away.wait().await {
+                        let address = self.wire.address().to_string();
+                        return Err(Error::Away { address, task: task.to_owned(), limit, source: Box::new(error) });
+                    }
+                }
+                Err(error) => return Err(error),
             }
-            sleep(pause).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -54,9 +54,10 @@ impl Wire {
         self.last_id += 1;
         let id = self.last_id;
         let request = rpc::request(id, method, params)?;
+        let wait = self.connector.answer_timeout(method);
         let mut kept = None;
         if let Some(connection) = self.idle.take() {
-            match connection.exchange(request.clone()).await {
+            match connection.exchange(request.clone(), wait).await {
                 Ok(done) => kept = Some(done),
                 // The other side may close a connection that is idle, at any moment.
                 Err(Broken { sent: Sent::Nothing, .. }) => {}
@@ -68,7 +69,7 @@ impl Wire {
             Some(done) => done,
             None => {
                 let connection = self.connector.open(&self.address, self.via.as_deref()).await?;
-                connection.exchange(request).await.map_err(|broken| broken.error)?
+                connection.exchange(request, wait).await.map_err(|broken| broken.error)?
             }
         };
         let reply = Reply::parse(method, id, body);

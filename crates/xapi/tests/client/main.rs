@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by itself")]
 
 mod answers;
+mod away;
 mod connections;
 mod mock;
 mod refusals;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use changed_blocks_xapi::client::{Client, Error, Options, Secret, VdiRef};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 use uuid::Uuid;
 
 /// What no error may ever say.
@@ -36,6 +37,8 @@ pub(crate) enum Act {
     SendAndClose(Vec<u8>),
     /// Nothing is sent, and the connection stays open.
     Silence,
+    /// The connection is reset.
+    Reset,
 }
 
 impl Call {
@@ -57,6 +60,12 @@ impl Call {
         self.body(&json!({"result": null, "error": error, "id": self.id}).to_string())
     }
 
+    /// The record of a disk, as far as sizes go.
+    pub(crate) fn record(&self, kind: &str, virtual_size: impl Into<Value>, snapshot_of: &str) -> Act {
+        let snapshot_of = if snapshot_of.is_empty() { "OpaqueRef:NULL" } else { snapshot_of };
+        self.result(json!({"type": kind, "virtual_size": virtual_size.into(), "snapshot_of": snapshot_of}))
+    }
+
     /// An answer of any kind.
     pub(crate) fn body(&self, body: &str) -> Act {
         Act::Send(ok(body))
@@ -68,6 +77,7 @@ impl Call {
             "session.login_with_password" => self.result(format!("OpaqueRef:session-{}", self.earlier)),
             "VDI.get_by_uuid" => self.result(format!("OpaqueRef:{}", self.params[1].as_str().unwrap())),
             "VDI.list_changed_blocks" => self.result("AAAA"),
+            "VDI.get_record" => self.record("user", 24 << 16, ""),
             "Async.VDI.list_changed_blocks" => self.result(format!("OpaqueRef:task-{}", self.earlier)),
             "task.get_record" => {
                 self.result(json!({"status": "success", "result": "<value>AAAA</value>", "error_info": []}))
@@ -172,9 +182,26 @@ impl Mock {
     }
 }
 
+/// A connection that can be ended rudely.
+pub(crate) trait Reset {
+    fn reset(&mut self);
+}
+
+impl Reset for TcpStream {
+    fn reset(&mut self) {
+        self.set_zero_linger().unwrap();
+    }
+}
+
+impl Reset for TlsStream<TcpStream> {
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
+    }
+}
+
 async fn serve<S>(mut stream: S, connection: usize, all: &Mutex<Vec<Call>>, script: &Script)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Reset + Unpin,
 {
     while let Some((head, body)) = request(&mut stream).await {
         let body: Value = serde_json::from_slice(&body).unwrap();
@@ -204,6 +231,7 @@ where
                 return;
             }
             Act::Silence => {}
+            Act::Reset => return stream.reset(),
         }
     }
 }

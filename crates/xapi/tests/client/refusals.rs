@@ -10,7 +10,7 @@ const CASES: &[(&str, &[&str], Refusal, &str, Consequence)] = {
     use Consequence::{Busy, FullBackup, Operator, Retry, WrongUsage};
     &[
         ("HANDLE_INVALID", &["VDI", "OpaqueRef:1"], Refusal::Missing, "missing", FullBackup),
-        ("HANDLE_INVALID", &["task", "OpaqueRef:1"], Refusal::Other, "refused", Operator),
+        ("HANDLE_INVALID", &["task", "OpaqueRef:1"], Refusal::TaskGone, "task-gone", Retry),
         ("HANDLE_INVALID", &[], Refusal::Other, "refused", Operator),
         ("UUID_INVALID", &["VDI", "00000000-0000-0000-0000-000000000001"], Refusal::Missing, "missing", FullBackup),
         ("UUID_INVALID", &["SR", "00000000-0000-0000-0000-000000000001"], Refusal::Other, "refused", Operator),
@@ -53,6 +53,11 @@ const CASES: &[(&str, &[&str], Refusal, &str, Consequence)] = {
         ("VDI_INCOMPATIBLE_TYPE", &["OpaqueRef:1", "rrd"], Refusal::Unsupported, "unsupported", FullBackup),
         ("OTHER_OPERATION_IN_PROGRESS", &["SR", "OpaqueRef:sr"], Refusal::Busy, "busy", Busy),
         ("TOO_MANY_PENDING_TASKS", &[], Refusal::Busy, "busy", Busy),
+        ("NOT_SUPPORTED_DURING_UPGRADE", &[], Refusal::Away, "away", Busy),
+        ("HOST_STILL_BOOTING", &[], Refusal::Away, "away", Busy),
+        ("HOST_OFFLINE", &["OpaqueRef:host"], Refusal::Away, "away", Busy),
+        ("HOST_NOT_LIVE", &[], Refusal::Away, "away", Busy),
+        ("CANNOT_CONTACT_HOST", &["OpaqueRef:host"], Refusal::Away, "away", Busy),
         ("SESSION_AUTHENTICATION_FAILED", &["backup", "no"], Refusal::LoginFailed, "login-failed", Operator),
         ("SESSION_INVALID", &["OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Retry),
         ("HANDLE_INVALID", &["session", "OpaqueRef:session-1"], Refusal::SessionInvalid, "session-invalid", Retry),

@@ -124,17 +124,6 @@ async fn a_task_that_is_given_up_is_stopped_destroyed_and_logged_out_of() {
 }
 
 #[tokio::test]
-async fn a_task_that_cannot_be_watched_is_stopped_and_destroyed() {
-    let mock = Mock::start(|call| (call.method == "task.get_record").then_some(Act::Silence)).await;
-    let mut client = Client::login(mock.options().answer_timeout(Duration::from_millis(200))).await.unwrap();
-    assert_eq!(list(&mut client).await.unwrap_err().kind(), "timeout");
-    let methods = mock.methods();
-    assert_eq!(methods[methods.len() - 2..], ["task.cancel", "task.destroy"]);
-    client.close().await.unwrap();
-    assert_eq!(mock.calls_of("task.destroy").len(), 1);
-}
-
-#[tokio::test]
 async fn what_could_not_be_destroyed_is_tried_again_at_the_end() {
     let mock = Mock::start(|call| {
         (call.method == "task.destroy" && call.earlier == 0).then(|| call.error("INTERNAL_ERROR", &["?"]))
