@@ -174,6 +174,10 @@ const fn pool_hint(error: &client::Error) -> Option<&'static str> {
              --fingerprint"
         }
         client::Error::Trust { .. } => "give a PEM file as --ca, or the fingerprint of the host's own as --fingerprint",
+        client::Error::BitmapTooLong { .. } => {
+            "it is another disk's, or its blocks are smaller: give --virtual-size SIZE to find out, or take a full backup"
+        }
+        client::Error::TimeLimit { .. } => "the pool is slow or busy; try again later, or with a longer --timeout",
         _ => return None,
     })
 }

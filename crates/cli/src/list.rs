@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use changed_blocks::cbtlog::{Store, Uuid};
-use changed_blocks::{BitOrder, BlockSize, Encoding, Extent, Scanner};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs};
 use crate::encode::BitmapRender;
@@ -36,20 +36,29 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             // Found out before anyone is asked.
             let tier = tier()?;
             let target = Target::open(args.file.output_file.as_deref())?;
-            let (answer, virtual_size) = pool::ask(url, &args.pool, json, from, to)?;
+            let mut changed = pool::ask(url, &args.pool, json, from, to)?;
+            if let Some(size) = args.virtual_size {
+                changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
+            }
+            for warning in &changed.warnings {
+                warn(&pool::warning(warning, args.output != Answer::Base64), json);
+            }
             prepare_threads(args.threads);
-            let scanner = answer.scanner(virtual_size, BlockSize::DEFAULT).tier(tier).parallel(args.threads != Some(1));
+            let with = |block_size| {
+                let scanner = changed.scanner(block_size).map_err(Failure::Pool)?;
+                Ok(scanner.tier(tier).parallel(args.threads != Some(1)))
+            };
             block_size = match args.pool.block_size {
                 BlockSizeArg::Size(block_size) => block_size,
-                BlockSizeArg::Auto => scanner
-                    .detect_block_size(answer.base64())
+                BlockSizeArg::Auto => with(BlockSize::DEFAULT)?
+                    .detect_block_size(changed.answer.base64())
                     .map_err(|error| Failure::Bitmap { input: url.clone(), error })?,
             };
-            let scanner = scanner.block_size(block_size);
+            let scanner = with(block_size)?;
             if args.output == Answer::Base64 {
-                return write_checked(&scanner, url, answer.base64(), target);
+                return write_checked(&scanner, url, changed.answer.base64(), target);
             }
-            (scanner, Input::memory(url.clone(), answer), target)
+            (scanner, Input::memory(url.clone(), changed.answer), target)
         }
         (None, None) => unreachable!("one of the two has to be given"),
     };
@@ -72,6 +81,11 @@ fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Resu
         store.list_changed_blocks(from, to)
     };
     let answer = answer.map_err(Failure::Chain)?;
+    let found = answer.virtual_size;
+    if let Some(given) = args.virtual_size.filter(|&given| given != found) {
+        let error = Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() };
+        return Err(Failure::Bitmap { input: name, error });
+    }
     for warning in &answer.warnings {
         warn(&warning.to_string(), json);
     }

@@ -1,26 +1,22 @@
 //! A pool asked for the changed blocks.
 
-use changed_blocks::VirtualSize;
+use std::pin::pin;
+
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks_xapi::client::{Answer, Client, Error, Options, Secret, Trust};
+use changed_blocks_xapi::client::{Changed, Options, Secret, Trust, Warning, changed_blocks_unless};
+use tokio::sync::oneshot;
 
 use crate::args::PoolArgs;
-use crate::failure::{Failure, warn};
+use crate::failure::Failure;
 use crate::password;
 use crate::signal::Stop;
 
 /// Bytes of an answer. That of the largest disk of XCP-ng has 45 MB; nothing shorter should fail for this.
 const LONGEST_ANSWER: u64 = 1 << 28;
 
-/// The answer, and the size of the newer disk. From here on, the process ends with [`Failure::Interrupted`] when it is
-/// told to stop, told of as `json` says.
-pub(crate) fn ask(
-    url: &str,
-    args: &PoolArgs,
-    json: bool,
-    from: Uuid,
-    to: Uuid,
-) -> Result<(Answer, VirtualSize), Failure> {
+/// The answer. From here on, the process ends with [`Failure::Interrupted`] when it is told to stop, told of as `json`
+/// says.
+pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) -> Result<Changed, Failure> {
     // An address that is none is not worth a password.
     Options::new(url, &args.user, Secret::from(String::new())).map_err(Failure::Pool)?;
     let failed = |error| Failure::Open { input: url.to_owned(), error };
@@ -36,27 +32,24 @@ pub(crate) fn ask(
         };
         Ok((stop, password))
     })?;
-    let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?.trust(trust(args));
-    let options = options.answer_limit(LONGEST_ANSWER);
+    let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?;
+    let mut options = options.trust(trust(args)).answer_limit(LONGEST_ANSWER);
+    if let Some(limit) = args.timeout {
+        options = options.time_limit(limit);
+    }
     let answer = runtime.block_on(async {
-        let mut client = tokio::select! {
-            client = Client::login(options) => client.map_err(Failure::Pool)?,
-            () = stop.told() => return Err(Failure::Interrupted),
-        };
-        let answer = tokio::select! {
-            answer = list(&mut client, from, to) => answer.map_err(Failure::Pool),
-            () = stop.told() => Err(Failure::Interrupted),
-        };
-        let closed = tokio::select! {
-            closed = client.close() => closed,
-            () = stop.told() => return Err(Failure::Interrupted),
-        };
-        if let Err(error) = closed
-            && answer.is_ok()
-        {
-            warn(&format!("the session was not closed in good order: {error}"), json);
+        let (told, stopped) = oneshot::channel();
+        let mut asking = pin!(changed_blocks_unless(options, from, to, async { drop(stopped.await) }));
+        tokio::select! {
+            changed = &mut asking => return changed.map_err(Failure::Pool),
+            () = stop.told() => drop(told.send(())),
         }
-        answer
+        // What was begun in the pool is ended, unless someone insists.
+        tokio::select! {
+            _ = &mut asking => {}
+            () = stop.told() => {}
+        }
+        Err(Failure::Interrupted)
     });
     // The process goes on with the answer, and no longer ends by itself when it is told to.
     std::thread::spawn(move || {
@@ -73,13 +66,20 @@ fn end_if_interrupted(failure: &Failure, json: bool) {
     }
 }
 
-async fn list(client: &mut Client, from: Uuid, to: Uuid) -> Result<(Answer, VirtualSize), Error> {
-    let (from, to) = (client.vdi(from).await?, client.vdi(to).await?);
-    // Not before: if a disk is damaged, the listing is what knows why. If it grows in between, the answer is found to be
-    // too short.
-    let answer = client.list_changed_blocks_task(&from, &to).await?;
-    let virtual_size = client.virtual_size(&to).await?;
-    Ok((answer, virtual_size))
+/// The words for a warning. A list of ranges may reach past the end of a disk whose size is not known; base64 does not.
+pub(crate) fn warning(warning: &Warning, is_list: bool) -> String {
+    let known = match warning {
+        Warning::SizeAtMost(bound) => {
+            format!("the pool knows only that the disk has at most {} bytes (its data was destroyed)", bound.bytes())
+        }
+        Warning::SizeUnknown => "the pool does not know the size of the disk (its data was destroyed)".to_owned(),
+        other => return other.to_string(),
+    };
+    let past = if is_list { ", and the last range may reach past the end of the disk" } else { "" };
+    format!(
+        "{known}: neither a bitmap that was cut short nor one of other blocks would be noticed{past}; give --virtual-size \
+         SIZE to have it right"
+    )
 }
 
 fn trust(args: &PoolArgs) -> Trust {

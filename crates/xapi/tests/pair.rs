@@ -4,7 +4,9 @@ use std::slice;
 
 use changed_blocks::cbtlog::{Header, Tracker, Uuid};
 use changed_blocks::{ByteRange, Consequence, Encoding, Scanner, VirtualSize};
-use changed_blocks_xapi::client::{Answer, Client, Error, Fingerprint, Options, Refusal, Secret, Trust, VdiRef};
+use changed_blocks_xapi::client::{
+    Answer, Client, DiskSize, Error, Fingerprint, Options, Refusal, Secret, Trust, VdiRef, changed_blocks,
+};
 use changed_blocks_xapi::server::{self, Server, Tls};
 use serde_json::json;
 
@@ -103,7 +105,7 @@ async fn the_sequence_of_the_guide() {
     for (uuid, value) in uuids.into_iter().zip([&base, &older, &newer]) {
         let vdi = client.vdi(uuid).await.expect("known");
         assert_eq!(vdi.as_str(), reference(value));
-        assert_eq!(client.virtual_size(&vdi).await.expect("known"), size);
+        assert_eq!(client.disk_size(&vdi).await.expect("known"), DiskSize::Exact(size));
         vdis.push(vdi);
     }
     let [base, older, newer] = &*vdis else { unreachable!() };
@@ -112,6 +114,9 @@ async fn the_sequence_of_the_guide() {
     client.call("VDI.data_destroy", &[json!(base.as_str())]).await.expect("possible");
     let answer = both_ways(&mut client, base, newer).await.expect("still related");
     assert_eq!(blocks(&answer, size), [0, 1, 8, 500, 1023]);
+    let changed = changed_blocks(pool.options("sesame"), uuids[0], uuids[2]).await.expect("in one call as well");
+    assert_eq!((changed.size, changed.answer.base64()), (DiskSize::Exact(size), answer.base64()));
+    assert!(changed.warnings.is_empty(), "{:?}", changed.warnings);
 
     let kind = async |client: &mut Client, from: &VdiRef, to: &VdiRef| {
         let error = both_ways(client, from, to).await.expect_err("there is no answer");

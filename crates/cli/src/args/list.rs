@@ -1,14 +1,16 @@
 //! The subcommand for the call itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
 use changed_blocks_xapi::{Fingerprint, FingerprintError};
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::chain::uuid;
-use super::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size};
+use super::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, virtual_size};
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -24,7 +26,9 @@ Examples:
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       Asks a pool; --fingerprint, in place of --ca, pins the host's own certificate
 
-The size of the disk comes from the logs or the pool. Warnings about logs go to standard error.
+The size of the disk comes from the logs or the pool; --virtual-size is needed for a snapshot whose data was destroyed.
+Warnings go to standard error. A pool that is busy or away ends it with exit code 4; a task that could no longer be
+watched is left running and named.
 
 A password comes from --password-file, or CBT_PASSWORD, or is asked for; it is never an argument. On Ctrl-C, the task
 in the pool is destroyed and the session logged out.";
@@ -48,6 +52,11 @@ pub(crate) struct ListArgs {
     /// their host failed, and changes may be missing
     #[arg(long, conflicts_with = "url", help_heading = "Input")]
     pub(crate) allow_inconsistent: bool,
+
+    /// The size of the newer disk, where it is known: it checks what the log or the pool says. A pool does not know it
+    /// once the data of the disk was destroyed
+    #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true, help_heading = "Input")]
+    pub(crate) virtual_size: Option<VirtualSize>,
 
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
@@ -101,7 +110,11 @@ pub(crate) struct PoolArgs {
     #[arg(long, value_name = "HEX", conflicts_with = "store", value_parser = fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
 
-    /// Trust certificates that lead to one in this PEM file [default: to one that this system trusts]
+    /// Give up after this time (30s, 5m, 2h) and destroy the task [default: wait as long as it takes]
+    #[arg(long, value_name = "DURATION", conflicts_with = "store", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Trust certificates that lead to one in this PEM file, or are in it [default: those that this system trusts]
     #[arg(long, value_name = "FILE", conflicts_with = "store")]
     pub(crate) ca: Option<PathBuf>,
 
@@ -166,6 +179,37 @@ fn disk(text: &str) -> Result<Disk, String> {
     }
 }
 
+/// A time as people write it: `30s`, `5m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time; write seconds (30s), minutes (5m) or hours (2h)");
+    let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+    let factor = match text.get(number.len()..) {
+        Some("s") => 1,
+        Some("m") => 60,
+        Some("h") => 3600,
+        _ => return Err(wrong()),
+    };
+    // Numbers with a sign are no numbers here, and a time of nothing is no time.
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = number.parse::<u64>().ok().filter(|&number| digits && number > 0).ok_or_else(wrong)?;
+    seconds.checked_mul(factor).filter(|&seconds| seconds <= u32::MAX.into()).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     text.parse().map_err(|error: FingerprintError| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_people_write() {
+        for (text, seconds) in [("1s", 1), ("90s", 90), ("5m", 300), ("2h", 7200), ("24h", 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "30", "0s", "-1s", "+1s", "1.5h", "1 h", "1d", "1ms", "99999999999h", "4294967296s"] {
+            assert!(duration(text).is_err_and(|error| error.contains("is no time")), "{text}");
+        }
+    }
 }

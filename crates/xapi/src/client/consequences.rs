@@ -53,6 +53,8 @@ fn samples() -> Vec<Error> {
     all.extend([
         Error::Protocol { method: text(), problem: text(), offset: None },
         Error::VirtualSizeMismatch { given: 1, found: 2, at_most: false },
+        Error::BitmapTooLong { found: 2, needed: 1, at_most: 1 },
+        Error::Bitmap(changed_blocks::Error::Empty),
         Error::TooLong { address: text(), found: 2, more: false, limit: 1 },
     ]);
     all
@@ -78,6 +80,8 @@ fn name(error: &Error) -> String {
         Error::Transport { .. } => "Transport",
         Error::Protocol { .. } => "Protocol",
         Error::VirtualSizeMismatch { .. } => "VirtualSizeMismatch",
+        Error::BitmapTooLong { .. } => "BitmapTooLong",
+        Error::Bitmap(_) => "Bitmap",
         Error::TooLong { .. } => "TooLong",
     };
     format!("[`{variant}`](Self::{variant})")
@@ -87,7 +91,11 @@ fn name(error: &Error) -> String {
 fn the_table_in_the_docs_is_what_the_code_does() {
     let mut table = String::from("| error | kind | what the caller does next |\n|---|---|---|\n");
     for error in samples() {
-        table += &format!("| {} | `{}` | `{}` |\n", name(&error), error.kind(), error.consequence());
+        let (kind, consequence) = match error {
+            Error::Bitmap(_) => ("as its own".to_owned(), "as its own".to_owned()),
+            _ => (format!("`{}`", error.kind()), format!("`{}`", error.consequence())),
+        };
+        table += &format!("| {} | {kind} | {consequence} |\n", name(&error));
     }
     assert_eq!(TABLE, table, "crates/xapi/src/client/consequences.md has to be:\n{table}");
 }

@@ -150,6 +150,19 @@ pub enum Error {
         /// Whether that is only an upper bound: the size of the disk that it is a snapshot of.
         at_most: bool,
     },
+    /// The bitmap is longer than the disk can be.
+    #[error("the bitmap has {found} bytes, but a disk of at most {at_most} bytes has only {needed}")]
+    BitmapTooLong {
+        /// How many bytes there are.
+        found: u64,
+        /// How many the upper bound needs.
+        needed: u64,
+        /// The upper bound in bytes: the size of the disk that it is a snapshot of.
+        at_most: u64,
+    },
+    /// Something is wrong with the bitmap itself.
+    #[error("{0}")]
+    Bitmap(#[source] changed_blocks::Error),
     /// The answer is longer than anything that is taken.
     #[error("{address}: the answer has {found} bytes{}, but at most {limit} are taken", if *more {" or more"} else {""})]
     TooLong {
@@ -183,6 +196,8 @@ impl Error {
             Self::Http { .. } => "http",
             Self::Protocol { .. } => "protocol",
             Self::VirtualSizeMismatch { .. } => "virtual-size-mismatch",
+            Self::BitmapTooLong { .. } => "too-long",
+            Self::Bitmap(error) => error.kind(),
             Self::TooLong { .. } => "answer-too-long",
         }
     }
@@ -193,7 +208,8 @@ impl Error {
         match self {
             Self::Refused { kind, .. } => kind.consequence(),
             Self::Url { .. } => Consequence::WrongUsage,
-            Self::VirtualSizeMismatch { .. } => Consequence::FullBackup,
+            Self::Bitmap(error) => error.consequence(),
+            Self::VirtualSizeMismatch { .. } | Self::BitmapTooLong { .. } => Consequence::FullBackup,
             Self::Away { .. } | Self::TimeLimit { .. } | Self::NoMaster { .. } | Self::Http { status: 503, .. } => {
                 Consequence::Busy
             }
@@ -249,6 +265,10 @@ impl Error {
             Self::VirtualSizeMismatch { .. } => {
                 "is it the right disk, and the right size? if it was resized, take a full backup"
             }
+            Self::BitmapTooLong { .. } => {
+                "it is another disk's, or its blocks are smaller: give the size of the disk, or take a full backup"
+            }
+            Self::Bitmap(error) => return error.hint(),
             Self::TooLong { .. } => "the answer for the largest disk is far shorter; is it the right address?",
         }))
     }

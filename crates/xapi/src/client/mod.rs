@@ -2,22 +2,22 @@
 //!
 //! ```no_run
 //! use changed_blocks::BlockSize;
-//! use changed_blocks_xapi::client::{Client, Options, Secret, Trust};
+//! use changed_blocks_xapi::client::{Options, Secret, Trust, changed_blocks};
 //! # use uuid::Uuid;
 //!
 //! # async fn list(password: String, older: Uuid, newer: Uuid) -> Result<(), Box<dyn std::error::Error>> {
 //! let trust = Trust::Authorities("/etc/pool-ca.pem".into());
 //! let options = Options::new("https://pool.example", "backup", Secret::from(password))?.trust(trust);
-//! let mut client = Client::login(options).await?;
-//! let (from, to) = (client.vdi(older).await?, client.vdi(newer).await?);
-//! let answer = client.list_changed_blocks_task(&from, &to).await;
-//! let size = client.virtual_size(&to).await;
-//! client.close().await?;
-//! let answer = answer?;
-//! let extents = answer.scanner(size?, BlockSize::default()).extents(answer.base64())?;
+//! let changed = changed_blocks(options, older, newer).await?;
+//! changed.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+//! for range in changed.ranges(BlockSize::DEFAULT)? {
+//!     println!("{} {}", range.offset_bytes, range.len_bytes);
+//! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Client`] makes any other call.
 //!
 //! # What is given up midway
 //!
@@ -27,6 +27,7 @@
 //! known yet cannot be cleaned up: a session or a task whose reference was still on its way. The pool collects those.
 
 mod answer;
+mod ask;
 mod backoff;
 mod body;
 mod connection;
@@ -38,6 +39,7 @@ mod fuzz;
 mod options;
 mod refusal;
 mod rpc;
+mod size;
 mod task;
 mod trust;
 mod wire;
@@ -45,18 +47,19 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-use changed_blocks::VirtualSize;
 use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use crate::{Fingerprint, Secret};
 pub use answer::Answer;
+pub use ask::{Changed, Warning, changed_blocks, changed_blocks_unless};
 pub use error::Error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::answer as fuzz_answer;
 pub use options::Options;
 pub use refusal::Refusal;
+pub use size::DiskSize;
 pub use trust::Trust;
 
 use backoff::Patience;
@@ -134,16 +137,6 @@ impl Client {
     /// As for [`call`](Self::call).
     pub async fn vdi(&mut self, uuid: Uuid) -> Result<VdiRef, Error> {
         self.invoke_patiently("VDI.get_by_uuid", &[uuid.to_string().into()]).await?.text().map(VdiRef)
-    }
-
-    /// The size of a disk.
-    ///
-    /// # Errors
-    ///
-    /// As for [`call`](Self::call), and for a size that no disk has.
-    pub async fn virtual_size(&mut self, vdi: &VdiRef) -> Result<VirtualSize, Error> {
-        let reply = self.invoke_patiently("VDI.get_virtual_size", &[vdi.as_str().into()]).await?;
-        VirtualSize::new(reply.integer()?).map_err(|error| reply.wrong(&error.to_string()))
     }
 
     /// Lists the changed blocks in one call, whose answer may take minutes to begin.

@@ -89,7 +89,7 @@ impl Reply {
     }
 
     /// The result, as text of JSON.
-    pub(super) fn raw(&self) -> &[u8] {
+    fn raw(&self) -> &[u8] {
         self.body.get(self.result.clone()).unwrap_or_default()
     }
 
@@ -101,18 +101,6 @@ impl Reply {
     pub(super) fn text(&self) -> Result<String, Error> {
         let text: String = self.read("a string")?;
         if text.is_empty() { Err(self.wrong("the result is an empty string")) } else { Ok(text) }
-    }
-
-    /// The result, which has to be a whole number: some versions of the pool put it into a string.
-    pub(super) fn integer(&self) -> Result<u64, Error> {
-        let number = if self.raw().starts_with(b"\"") { self.text()? } else { self.value()?.to_string() };
-        // `u64` would take a plus sign too.
-        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        number
-            .parse()
-            .ok()
-            .filter(|_| digits)
-            .ok_or_else(|| self.wrong("the result is no whole number from 0 to 2^64 - 1"))
     }
 
     pub(super) fn read<'a, T: Deserialize<'a>>(&'a self, what: &str) -> Result<T, Error> {
@@ -158,6 +146,13 @@ pub(super) fn refusal(code: String, mut params: Vec<String>) -> Error {
         params.iter_mut().filter(|param| param.starts_with("OpaqueRef:")).for_each(|param| WITHHELD.clone_into(param));
     }
     Error::Refused { kind, code, params }
+}
+
+/// A whole number as JSON: some versions of the pool put it into a string.
+pub(super) fn whole_number(json: &str) -> Option<u64> {
+    let digits = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(json);
+    // `u64` would take a plus sign too.
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn text(value: Value) -> String {

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by itself")]
 
 mod answers;
+mod asking;
 mod away;
 mod connections;
 mod mock;
 mod refusals;
 mod sessions;
+mod sizes;
 mod tasks;
 mod tls;
