@@ -49,6 +49,7 @@ impl Api {
             let api = Arc::clone(self);
             blocking(move || api.look()).await?;
         }
+        let mut next_look = Instant::now() + self.until_next_look();
         loop {
             changes.borrow_and_update();
             let number = self.events.number();
@@ -67,16 +68,17 @@ impl Api {
                 return blocking(move || api.events(events, number)).await;
             }
             // What has happened is found out by looking again.
-            let next_look = if of_folder { left.min(self.until_next_look()) } else { left };
+            let pause = if of_folder { left.min(next_look.saturating_duration_since(Instant::now())) } else { left };
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = stopping.changed() => {}
-                () = tokio::time::sleep(next_look) => {
-                    if of_folder {
-                        // If that fails, the next look may not.
-                        let _ = self.look_now_and_then().await;
-                    }
-                }
+                () = tokio::time::sleep(pause) => {}
+            }
+            // Also while others keep waking it.
+            if of_folder && next_look <= Instant::now() {
+                // If that fails, the next look may not.
+                let _ = self.look_now_and_then().await;
+                next_look = Instant::now() + self.until_next_look();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
@@ -235,6 +236,34 @@ fn one_who_waits_hears_of_it_within_two_seconds() {
     hear(&|| tracker.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("possible"), "mod", &uuid);
     hear(&|| tracker.set(DISK, |header| header.consistent = false).expect("possible"), "mod", &uuid);
     hear(&|| tracker.delete(DISK).expect("there"), "del", &uuid);
+}
+
+/// Others, about whose objects it does not want to know, keep waking it.
+#[test]
+fn one_who_waits_hears_of_it_also_when_other_things_happen() {
+    let served = Served::new();
+    let session = served.login();
+    let pools = session.get("pool.get_all", &[]);
+    let from = |token: &Value| session.get("event.from", &[&json!(["vdi"]), token, &json!(60)]);
+    let token = from(&json!(""))["token"].take();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                session.get("event.inject", &[&json!("pool"), &pools[0]]);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let waiting = scope.spawn(|| (from(&token), Instant::now()));
+        std::thread::sleep(Duration::from_millis(100));
+        served.tracker().create(DISK, size(MIB)).expect("new");
+        let changed = Instant::now();
+        let ended = waiting.join();
+        done.store(true, Ordering::Relaxed);
+        let (answer, heard) = ended.expect("it ends well");
+        assert_eq!(answer["events"][0]["operation"], json!("add"));
+        assert!(heard.saturating_duration_since(changed) < Duration::from_secs(2));
+    });
 }
 
 #[test]
