@@ -66,6 +66,8 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::BlockSizeMismatch { found, expected },
         Error::Shrunk { offset: 0, expected },
         Error::Grown { expected },
+        Error::Changed,
+        Error::OutOfMemory { bytes: 1 },
         Error::LengthMismatch { left: 1, right: 2 },
         Error::UnknownTier { name: String::new(), known: String::new() },
         Error::UnavailableTier { tier: Tier::Portable, available: String::new() },
@@ -99,6 +101,9 @@ fn the_table_of_chain_errors_is_right() {
         ChainError::NotOnDisk { uuid, byte: 1, virtual_size: 1 },
         ChainError::Exists { uuid, path: path() },
         ChainError::NameTaken { uuid, by: uuid },
+        ChainError::Open { path: path(), source: refused() },
+        ChainError::TwoLogs { uuid, first: path(), second: path() },
+        ChainError::LogName { uuid, path: path() },
         ChainError::Write { path: path(), source: refused() },
         ChainError::Log { uuid, path: path(), source: Error::Empty },
     ];

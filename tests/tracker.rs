@@ -192,3 +192,36 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .map(|entry| (entry.file_name().into_string().expect("text"), fs::read(entry.path()).expect("there")))
         .collect()
 }
+
+/// Else the log that is there would go on without what is written from now on.
+#[test]
+fn a_log_with_a_name_in_upper_case_is_the_one_that_is_changed() {
+    let (folder, tracker) = tracker();
+    let [disk, first, second] = [0xab, 0xcd, 0xef].map(|byte| Uuid::from_bytes([byte; 16]));
+    tracker.create(disk, size(20 * BLOCK)).expect("new");
+    let names = || {
+        let entries = fs::read_dir(folder.path()).expect("a folder");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let upper = |uuid: Uuid| format!("{}.cbtlog", uuid.to_string().to_uppercase());
+    let raise = |uuid: Uuid| {
+        let lower = folder.path().join(format!("{uuid}.cbtlog"));
+        fs::rename(lower, folder.path().join(upper(uuid))).expect("there");
+    };
+    raise(disk);
+    let error = tracker.create(disk, size(BLOCK)).expect_err("it has a log");
+    assert!(matches!(error, ChainError::Exists { .. }), "{error}");
+    for (snapshot, block) in [(first, 3), (second, 5)] {
+        tracker.snapshot(disk, snapshot).expect("possible");
+        raise(snapshot);
+        tracker.mark(disk, ByteRange::between(block * BLOCK, block * BLOCK + 1)).expect("on the disk");
+    }
+    tracker.set(disk, |header| header.consistent = true).expect("there");
+    assert_eq!(names(), [upper(disk), upper(first), upper(second)].map(std::ffi::OsString::from));
+    tracker.delete(second).expect("there");
+    assert_eq!(names(), [upper(disk), upper(first)].map(std::ffi::OsString::from));
+    let answer = tracker.store().expect("there").list_changed_blocks(first, disk).expect("a chain");
+    assert_eq!((answer.bitmap.count(), answer.bitmap.get(3), answer.bitmap.get(5)), (2, Some(true), Some(true)));
+}

@@ -66,8 +66,8 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// What the system says of the folder.
-    pub fn store(&self) -> io::Result<Store> {
+    /// As for [`Store::open`].
+    pub fn store(&self) -> Result<Store, ChainError> {
         Store::open(&self.folder)
     }
 
@@ -104,7 +104,7 @@ impl Tracker {
         let found = content.header.virtual_size;
         if found < before {
             let (found, before) = (found.bytes(), before.bytes());
-            return Err(ChainError::Shrunk { uuid, path: self.path(uuid), found, before });
+            return Err(ChainError::Shrunk { uuid, path: self.path(uuid)?, found, before });
         }
         Self::refuse_too_large(uuid, found)?;
         content.bitmap.try_resize(content.header.blocks()).map_err(|source| self.no_memory(uuid, source))?;
@@ -189,12 +189,12 @@ impl Tracker {
             grown.map_err(|source| self.no_memory(child, source))?;
             if heir.bitmap.blocks() > heir.header.blocks() {
                 let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
-                return Err(ChainError::Shrunk { uuid: child, path: self.path(child), found, before });
+                return Err(ChainError::Shrunk { uuid: child, path: self.path(child)?, found, before });
             }
             self.write(child, &heir)?;
         }
         self.relink(parent, uuid, child)?;
-        let path = self.path(uuid);
+        let path = self.path(uuid)?;
         #[cfg(test)]
         tests::step().map_err(|source| ChainError::Write { path: path.clone(), source })?;
         fs::remove_file(&path).and_then(|()| self.sync()).map_err(|source| ChainError::Write { path, source })
@@ -208,7 +208,7 @@ impl Tracker {
     /// Refuses a name for a snapshot that a log but the disk's own has as its parent's: that parent is gone, and what it
     /// had would be taken for what the snapshot has.
     fn refuse_taken(&self, snapshot: Uuid, disk: Uuid) -> Result<(), ChainError> {
-        let store = self.store().map_err(|source| ChainError::Write { path: self.folder.clone(), source })?;
+        let store = self.store()?;
         let mut others = store.links()?.into_iter().filter(|&(uuid, _)| uuid != disk);
         match others.find(|(_, (links, _))| links.parent == Some(snapshot)) {
             Some((by, _)) => Err(ChainError::NameTaken { uuid: snapshot, by }),
@@ -224,12 +224,16 @@ impl Tracker {
 
     /// The error for a log that memory does not hold.
     fn no_memory(&self, uuid: Uuid, source: Error) -> ChainError {
-        ChainError::Log { uuid, path: self.path(uuid), source }
+        let path = self.path(uuid).unwrap_or_else(|_| self.folder.clone());
+        ChainError::Log { uuid, path, source }
     }
 
     /// Gives a disk's parent another child, if it leads to that disk.
     fn relink(&self, parent: Option<Uuid>, uuid: Uuid, child: Option<Uuid>) -> Result<(), ChainError> {
-        let Some(parent) = parent.filter(|&parent| self.path(parent).exists()) else { return Ok(()) };
+        let Some(parent) = parent else { return Ok(()) };
+        if !self.path(parent)?.exists() {
+            return Ok(());
+        }
         let mut content = self.read(parent)?;
         if content.header.child != Some(uuid) {
             return Ok(());
@@ -241,23 +245,29 @@ impl Tracker {
     /// The log of a disk's child, if that knows its parent. One that was tracked anew lacks what came before: it must not
     /// become part of the chain.
     fn heir(&self, uuid: Uuid, header: &Header) -> Result<Option<(Uuid, Content)>, ChainError> {
-        let Some(child) = header.child.filter(|&child| self.path(child).exists()) else { return Ok(None) };
+        let Some(child) = header.child else { return Ok(None) };
+        if !self.path(child)?.exists() {
+            return Ok(None);
+        }
         let heir = self.read(child)?;
         Ok(header.leads_to(uuid, &heir.header).then_some((child, heir)))
     }
 
-    fn path(&self, uuid: Uuid) -> PathBuf {
-        self.folder.join(super::store::file_name(uuid))
+    /// Where the log of a disk is, in whatever case its name is written, or where it is to be.
+    fn path(&self, uuid: Uuid) -> Result<PathBuf, ChainError> {
+        let store = self.store()?;
+        let new = || self.folder.join(super::store::file_name(uuid));
+        Ok(store.path(uuid).map_or_else(new, Path::to_owned))
     }
 
     fn refuse_existing(&self, uuid: Uuid) -> Result<(), ChainError> {
-        let path = self.path(uuid);
+        let path = self.path(uuid)?;
         if path.symlink_metadata().is_ok() { Err(ChainError::Exists { uuid, path }) } else { Ok(()) }
     }
 
     fn read(&self, uuid: Uuid) -> Result<Content, ChainError> {
         let mut store = Store::default();
-        let path = self.path(uuid);
+        let path = self.path(uuid)?;
         if path.exists() {
             store.insert(uuid, &path);
         }
@@ -268,7 +278,7 @@ impl Tracker {
 
     /// Puts a log in the place of the one that is there, or of none.
     fn write(&self, uuid: Uuid, content: &Content) -> Result<(), ChainError> {
-        let path = self.path(uuid);
+        let path = self.path(uuid)?;
         self.replace(&path, content).map_err(|source| ChainError::Write { path, source })
     }
 

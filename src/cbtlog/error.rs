@@ -131,6 +131,33 @@ pub enum ChainError {
         /// The disk whose log has it.
         by: Uuid,
     },
+    /// A folder of logs cannot be listed.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There are two logs of a disk, whose names differ in upper and lower case. Either may lack changes.
+    #[error("{} and {} are both logs of {uuid}", first.display(), second.display())]
+    TwoLogs {
+        /// The disk.
+        uuid: Uuid,
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A file is named as the log of a disk, but not in the one way in which logs are named. Without it, changes would be
+    /// missing from answers.
+    #[error("{}: the log of a disk is called UUID.cbtlog, here {}", path.display(), super::store::file_name(*uuid))]
+    LogName {
+        /// The disk.
+        uuid: Uuid,
+        /// The file.
+        path: PathBuf,
+    },
     /// A log cannot be written or made to last, or its folder cannot be locked or listed. The log is as it was or as it
     /// should be, and nothing between.
     #[error("writing {}: {source}", path.display())]
@@ -230,6 +257,9 @@ impl ChainError {
             Self::NotOnDisk { .. } => "not-on-disk",
             Self::Exists { .. } => "exists",
             Self::NameTaken { .. } => "name-taken",
+            Self::Open { .. } => "open",
+            Self::TwoLogs { .. } => "two-logs",
+            Self::LogName { .. } => "log-name",
             Self::Write { .. } => "write",
             Self::Log { source, .. } => source.kind(),
         }
@@ -252,7 +282,8 @@ impl ChainError {
             | Self::Unrelated { .. }
             | Self::Shrunk { .. }
             | Self::Circle { .. } => Consequence::FullBackup,
-            Self::Write { source, .. } => Consequence::of_io(source),
+            Self::Open { source, .. } | Self::Write { source, .. } => Consequence::of_io(source),
+            Self::TwoLogs { .. } | Self::LogName { .. } => Consequence::Operator,
             Self::Log { source, .. } => source.consequence(),
         }
     }
@@ -269,7 +300,9 @@ impl ChainError {
             Self::TooLarge { .. } => "is the size right?",
             Self::Changing { .. } => "try again once the snapshot or deletion is done",
             Self::NameTaken { .. } => "choose another UUID",
-            Self::Write { .. } => return None,
+            Self::Open { .. } | Self::Write { .. } => return None,
+            Self::TwoLogs { .. } => "keep the one that the storage manager writes, and move the other away",
+            Self::LogName { .. } => "rename it if it is the log of that disk, or else move it away",
             Self::Missing { .. } => {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"
             }

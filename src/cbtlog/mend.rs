@@ -11,7 +11,7 @@ impl Tracker {
     /// between them, while only one of its neighbours knows. Once more in its place, it hides nothing; left there, it
     /// would lead past what is moved out of its child later.
     pub(super) fn mend(&self) -> Result<(), ChainError> {
-        let store = self.store().map_err(|source| ChainError::Write { path: self.folder.clone(), source })?;
+        let store = self.store()?;
         // A damaged log leads nowhere.
         let headers = store.links()?.into_iter().filter_map(|(uuid, (_, log))| Some((uuid, log.ok()?.header)));
         let mut headers: BTreeMap<Uuid, Header> = headers.collect();

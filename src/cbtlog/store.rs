@@ -83,18 +83,23 @@ impl Log {
 }
 
 impl Store {
-    /// The logs of a folder: every `<uuid>.cbtlog`. Other files are left alone.
+    /// The logs of a folder: every `<uuid>.cbtlog`, in upper or lower case. Files that are named after no disk are left
+    /// alone.
     ///
     /// # Errors
     ///
-    /// What the system says of the folder. The logs themselves are not looked at.
-    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+    /// [`ChainError::Open`] with what the system says of the folder; [`ChainError::TwoLogs`]; and [`ChainError::LogName`]
+    /// for a log that is named in another way, which would be missed. The logs themselves are not looked at.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, ChainError> {
         let folder = folder.as_ref();
         let mut store = Self { folder: Some(folder.to_owned()), ..Self::default() };
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if let Some(uuid) = uuid_of(&path) {
-                store.logs.insert(uuid, path);
+        let failed = |source| ChainError::Open { path: folder.to_owned(), source };
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let Some(uuid) = uuid_of(&path)? else { continue };
+            if let Some(other) = store.logs.insert(uuid, path.clone()) {
+                let (first, second) = if other < path { (other, path) } else { (path, other) };
+                return Err(ChainError::TwoLogs { uuid, first, second });
             }
         }
         Ok(store)
@@ -178,11 +183,18 @@ impl Store {
     }
 }
 
-/// The disk that a log is for, by the log's name.
-fn uuid_of(path: &Path) -> Option<Uuid> {
-    let uuid = Uuid::parse_str(path.file_stem()?.to_str()?).ok()?;
-    // Of the ways to write a UUID, only the one that logs are named by: there are not two logs of a disk.
-    (path.file_name()? == &*file_name(uuid)).then_some(uuid)
+/// The disk that a file is the log of, by its name; nothing for other files. Of the ways to write a UUID, only the one
+/// that logs are named by is taken, in upper or lower case.
+fn uuid_of(path: &Path) -> Result<Option<Uuid>, ChainError> {
+    let log = path.extension().filter(|extension| extension.eq_ignore_ascii_case(EXTENSION));
+    let uuid = log.and_then(|_| Uuid::parse_str(path.file_stem()?.to_str()?).ok());
+    let Some(uuid) = uuid else { return Ok(None) };
+    let named = path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(uuid.to_string()));
+    if named && log.is_some_and(|extension| extension == EXTENSION) {
+        Ok(Some(uuid))
+    } else {
+        Err(ChainError::LogName { uuid, path: path.to_owned() })
+    }
 }
 
 /// What the log of a disk is called.

@@ -65,15 +65,57 @@ fn a_log_that_shrinks_while_it_is_read_never_shortens_the_answer() {
     });
 }
 
-/// Otherwise there could be two logs of a disk, and it would be up to chance which one is read.
+/// A log that is skipped hides changes; and of two logs of a disk, it would be up to chance which one is read.
 #[test]
-fn a_log_has_one_name() {
-    let folder = folder_of(&chain(&[(20, &[0]), (20, &[1])]));
-    let lower = folder.path(2);
-    let odd = Uuid::from_bytes([0xab; 16]);
-    fs::copy(&lower, lower.with_file_name(format!("{}.cbtlog", odd.to_string().to_uppercase()))).expect("room");
-    fs::copy(&lower, lower.with_file_name(format!("{}.cbtlog", odd.simple()))).expect("room");
-    assert_eq!(folder.store().uuids().collect::<Vec<_>>(), [id(1), id(2)]);
+fn a_log_has_one_name_in_upper_or_lower_case() {
+    let folder = folder_of(&chain(&[(20, &[0]), (20, &[1]), (20, &[2])]));
+    let at = |name: &str| folder.0.path().join(name);
+    let rename = |uuid: u8, name: &str| fs::rename(folder.path(uuid), at(name)).expect("there");
+    // The digits of these names are letters.
+    let lower = Uuid::from_bytes([0xab; 16]);
+    let upper = lower.to_string().to_uppercase();
+    let (lower_name, upper_name) = (format!("{lower}.cbtlog"), format!("{upper}.cbtlog"));
+    for (number, field) in [(1, 16..32), (3, 0..16)] {
+        let mut bytes = fs::read(folder.path(number)).expect("there");
+        bytes[field].fill(0xab);
+        folder.write(number, &bytes);
+    }
+    for name in [&lower_name, &upper_name, &format!("{}.cbtlog", upper.replacen("AB", "aB", 3))] {
+        rename(2, name);
+        let store = folder.store();
+        assert_eq!(store.uuids().collect::<Vec<_>>(), [id(1), id(3), lower]);
+        assert_eq!(changed(&store.list_changed_blocks(id(1), id(3)).expect("a chain")), [1, 2]);
+        fs::rename(at(name), folder.path(2)).expect("there");
+    }
+    rename(2, &upper_name);
+    fs::copy(at(&upper_name), at(&lower_name)).expect("room");
+    if fs::read_dir(folder.0.path()).expect("a folder").count() == 3 {
+        // The file system takes them for the same.
+        return;
+    }
+    let error = Store::open(folder.0.path()).expect_err("two logs");
+    let ChainError::TwoLogs { uuid, first, second } = &error else { panic!("{error}") };
+    assert_eq!((*uuid, first, second), (lower, &at(&upper_name), &at(&lower_name)));
+    assert_eq!((error.kind(), error.consequence()), ("two-logs", Consequence::Operator));
+    fs::remove_file(at(&lower_name)).expect("there");
+
+    for name in [
+        format!("{}.cbtlog", lower.simple()),
+        format!("{}.cbtlog", lower.braced()),
+        format!("{}.cbtlog", lower.urn()),
+        format!("{lower}.CBTLOG"),
+        format!("{}.Cbtlog", lower.simple()),
+    ] {
+        fs::rename(at(&upper_name), at(&name)).expect("there");
+        let error = Store::open(folder.0.path()).expect_err("a log of another name");
+        assert!(
+            matches!(&error, ChainError::LogName { uuid, path } if *uuid == lower && *path == at(&name)),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&name) && error.to_string().contains(&lower_name), "{error}");
+        assert_eq!((error.kind(), error.consequence()), ("log-name", Consequence::Operator));
+        fs::rename(at(&name), at(&upper_name)).expect("there");
+    }
 }
 
 #[test]
@@ -114,7 +156,7 @@ fn damaged_logs_are_named_at_every_length() {
 fn a_folder_has_other_files_too() {
     let folder = folder_of(&chain(&[(20, &[0]), (20, &[1])]));
     let uuid = id(3).to_string();
-    for name in ["notes.txt", "x.cbtlog", &uuid, &format!("{uuid}.cbtlog.bak"), &format!("{{{uuid}}}.cbtlog")] {
+    for name in ["notes.txt", "x.cbtlog", &uuid, &format!("{uuid}.cbtlog.bak"), &format!("copy of {uuid}.cbtlog")] {
         fs::write(folder.0.path().join(name), "anything").expect("room");
     }
     let mut store = folder.store();

@@ -16,7 +16,7 @@ use crate::sink::Target;
 
 pub(crate) fn chain(args: &ChainArgs) -> Result<(), Failure> {
     let name = args.store.display().to_string();
-    let store = Store::open(&args.store).map_err(|error| Failure::Open { input: name.clone(), error })?;
+    let store = Store::open(&args.store).map_err(Failure::Chain)?;
     let mut chains = store.chains();
     if let Some(uuid) = args.uuid {
         chains.retain(|chain| chain.logs.iter().any(|log| uuid_of(log) == uuid));

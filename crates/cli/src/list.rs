@@ -72,7 +72,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
 fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Result<(Scanner, Input, Target), Failure> {
     let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
     let name = store.display().to_string();
-    let store = Store::open(store).map_err(|error| Failure::Open { input: name.clone(), error })?;
+    let store = Store::open(store).map_err(Failure::Chain)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     prepare_threads(args.threads);
     let answer = if args.allow_inconsistent {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChangedBlocks, Store, Tracker};
+use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Store, Tracker};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -145,7 +145,7 @@ impl Vdis {
     }
 
     /// The logs as they are now.
-    pub(super) fn store(&self) -> io::Result<Store> {
+    pub(super) fn store(&self) -> Result<Store, ChainError> {
         self.tracker.store()
     }
 
