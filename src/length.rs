@@ -95,6 +95,13 @@ pub(crate) fn check(bits: u64, encoding: Encoding, geometry: &Geometry) -> Resul
     }
 }
 
+/// The most bits that a bitmap of that disk has with any block size. What has more is refused, however it goes on; up to
+/// here its length tells with which block size it would fit.
+pub(crate) fn most_bits(size: VirtualSize) -> u64 {
+    let smallest = size.bitmap_bytes(BlockSize::MIN);
+    smallest.max(filled_up(size.bitmap_bytes(BlockSize::DEFAULT))).saturating_mul(8)
+}
+
 /// The one block size with which a bitmap of that many bits can be the disk's.
 pub(crate) fn only_block_size(bits: u64, encoding: Encoding, size: VirtualSize) -> Result<BlockSize> {
     let (found, unit) = counted(bits, encoding);
@@ -155,6 +162,17 @@ mod tests {
             }
         }
         assert!(found > 1000 && refused > 100, "{found} {refused}");
+    }
+
+    #[test]
+    fn beyond_the_most_bits_nothing_fits() {
+        for bytes in sizes().chain([1, 511, 512, 513, 65_536, 5 * 65_536]) {
+            let size = VirtualSize::new(bytes).expect("not 0");
+            let most = most_bits(size) / 8;
+            assert!(!size.block_sizes_of(most).is_empty(), "{bytes}");
+            assert!((1..100).all(|more| size.block_sizes_of(most + more).is_empty()), "{bytes}");
+        }
+        assert_eq!(most_bits(VirtualSize::new(u64::MAX).expect("not 0")), 1 << 55);
     }
 
     #[test]

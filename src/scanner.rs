@@ -44,6 +44,8 @@ pub struct Scanner {
     parallel: bool,
     tier: Option<Tier>,
     chunk_bytes: Option<usize>,
+    /// The size of the disk, where only the length of a stream is to be limited by it.
+    limited_by: Option<VirtualSize>,
 }
 
 /// What is known of a bitmap once all of it was scanned.
@@ -68,6 +70,7 @@ impl Scanner {
             parallel: true,
             tier: None,
             chunk_bytes: None,
+            limited_by: None,
         }
     }
 
@@ -273,7 +276,7 @@ impl Scanner {
             return Ok(Header::BLOCK_SIZE);
         }
         let size = self.geometry.virtual_size.ok_or(Error::NoVirtualSize)?;
-        let any_length = Self { geometry: Geometry::default(), ..self.clone() };
+        let any_length = Self { geometry: Geometry::default(), limited_by: Some(size), ..self.clone() };
         let outcome = any_length.visit(source, |_: &[Extent]| ControlFlow::<Infallible>::Continue(()))?;
         let ControlFlow::Continue(Summary { blocks, .. }) = outcome;
         length::only_block_size(blocks, self.encoding, size)
@@ -344,7 +347,10 @@ impl Scanner {
                 }
                 outcome
             }
-            Opened::Stream(mut reader) => pipeline.run_stream(&mut *reader, outlet)?,
+            Opened::Stream(mut reader) => {
+                let most_bits = geometry.virtual_size.or(self.limited_by).map(length::most_bits);
+                pipeline.run_stream(&mut *reader, outlet, most_bits)?
+            }
         };
         if let ControlFlow::Break(value) = outcome {
             return Ok(ControlFlow::Break(value));

@@ -6,9 +6,9 @@ mod common;
 mod naive;
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 
-use changed_blocks::{BitOrder, Encoding, Error, Mapped, Scanner, Source};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Mapped, Scanner, Source, VirtualSize};
 use common::{FailingReader, Kind, Rng, for_every_setup, pairs, simplify};
 use naive::Found;
 
@@ -75,4 +75,50 @@ fn a_pipe_is_read_as_a_stream() {
     let extents = Scanner::new(Encoding::Base64).extents(&pipe).expect("a stream is read as one");
     assert_eq!(pairs(&extents), naive::extents(&bits));
     writing.join().expect("no panic").expect("all was read");
+}
+
+/// The size of the disk tells when enough was read.
+#[test]
+fn a_stream_without_an_end_is_refused() {
+    const RAW: Encoding = Encoding::Raw(BitOrder::Msb0);
+    let size = VirtualSize::new(1 << 20).expect("not 0");
+    let endless = |bytes: &'static [u8]| bytes.chain(std::io::repeat(*bytes.last().expect("some")));
+    for (encoding, byte) in [
+        (Encoding::Base64, b"A"),
+        (Encoding::Base64, b"/"),
+        (Encoding::Base64, b"q"),
+        (Encoding::Bits, b"0"),
+        (Encoding::Bits, b"1"),
+        (RAW, b"\0"),
+        (RAW, b"\xaa"),
+    ] {
+        for block_size in [BlockSize::MIN, BlockSize::DEFAULT, BlockSize::MAX] {
+            let scanner = Scanner::new(encoding).virtual_size(size).block_size(block_size);
+            let error = scanner.extents(Source::reader(&mut endless(byte))).expect_err("endless");
+            assert!(matches!(&error, Error::TooLong { fitting, .. } if fitting.is_empty()), "{encoding}: {error}");
+            let error = scanner.bitmap(Source::reader(&mut endless(byte))).expect_err("endless");
+            assert_eq!(error.kind(), "too-long", "{encoding}");
+        }
+        let scanner = Scanner::new(encoding).virtual_size(size);
+        let error = scanner.detect_block_size(Source::reader(&mut endless(byte))).expect_err("endless");
+        assert!(matches!(&error, Error::UnknownBlockSize { fitting, .. } if fitting.is_empty()), "{encoding}: {error}");
+    }
+    for (encoding, bytes) in [
+        (Encoding::Base64, &b"\n"[..]),
+        (Encoding::Base64, b" "),
+        (Encoding::Base64, b"YAA=\n"),
+        (Encoding::Base64, b"YAA= "),
+        (Encoding::Base64, b"YAAA\n"),
+        (Encoding::Bits, b"\r"),
+        (Encoding::Bits, b"0110000000000000\n"),
+    ] {
+        let scanner = Scanner::new(encoding).virtual_size(size);
+        let error = scanner.extents(Source::reader(&mut endless(bytes))).expect_err("endless");
+        let last = *bytes.last().expect("some");
+        assert!(matches!(error, Error::InvalidSymbol { byte, .. } if byte == last), "{encoding}: {error}");
+    }
+    // Up to the longest bitmap of any block size, the length tells which one it is.
+    let shorter = vec![0; 256];
+    let error = Scanner::new(RAW).virtual_size(size).extents(Source::reader(&mut &*shorter)).expect_err("too long");
+    assert!(matches!(&error, Error::TooLong { found: 256, fitting, .. } if *fitting == [512]), "{error}");
 }

@@ -177,6 +177,15 @@ impl Joiner {
         ControlFlow::Continue(())
     }
 
+    /// Drops all runs that have ended if the bitmap is too long for the disk: an error for certain, which needs no list.
+    pub(super) fn forget_if_too_long(&mut self) {
+        // What fills up a bitmap to a multiple of four bytes.
+        const FILLING: u64 = 31;
+        if self.disk_end.blocks.is_some_and(|blocks| self.seam.position > blocks.saturating_add(FILLING)) {
+            let _: ControlFlow<()> = self.flush(|_| ControlFlow::Continue(()));
+        }
+    }
+
     /// Closes the last run at the end of the bitmap. What was not given out yet is left, checked, for
     /// [`flush`](Self::flush) or [`into_boundaries`](Self::into_boundaries).
     pub(crate) fn finish(&mut self, bits: u64) -> Result<()> {

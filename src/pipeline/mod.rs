@@ -83,6 +83,8 @@ const WORTH_SHARING: f64 = 100_000.0;
 const WORTH_MARKING: u64 = 20;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
+/// How much white space there may be in a stream, however short its bitmap is.
+const MOST_SPACE: u64 = 1 << 20;
 /// How much of a stream is read before it is scanned.
 const STREAM_BUFFER: usize = 1 << 20;
 
@@ -102,6 +104,8 @@ pub(crate) struct Pipeline {
     expected: Density,
     /// Bytes of input dealt with before, also by earlier calls of `run`.
     done: u64,
+    /// Whether a stream was left before its end, since it is too long.
+    cut_short: bool,
 }
 
 impl Pipeline {
@@ -123,15 +127,20 @@ impl Pipeline {
             density: None,
             expected: Density::default(),
             done,
+            cut_short: false,
         }
     }
 
-    /// Reads a stream to its end.
+    /// Reads a stream to its end, or until it has more bits than the most that a bitmap may have.
     pub(crate) fn run_stream<O: Outlet>(
         &mut self,
         reader: &mut dyn Read,
         outlet: &mut O,
+        most_bits: Option<u64>,
     ) -> Result<ControlFlow<O::Break>> {
+        // Two bytes of line break after each symbol. More white space than that has no end.
+        let symbols = |bits: u64| if self.plan.codec == Codec::Text(Alphabet::Bits) { bits } else { bits / 6 };
+        let most_bytes = most_bits.map(|bits| symbols(bits).saturating_mul(3).saturating_add(MOST_SPACE));
         let mut buffer = Buffer::new(self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER));
         let buffer = buffer.bytes_mut();
         loop {
@@ -141,6 +150,14 @@ impl Pipeline {
             }
             if let ControlFlow::Break(value) = self.run(&Slice::new(&buffer[..filled]), outlet)? {
                 return Ok(ControlFlow::Break(value));
+            }
+            self.joiner.forget_if_too_long();
+            if most_bits.is_some_and(|most| self.joiner.position() > most) {
+                self.cut_short = true;
+                return Ok(ControlFlow::Continue(()));
+            }
+            if matches!(self.plan.codec, Codec::Text(_)) && most_bytes.is_some_and(|most| self.done > most) {
+                return Err(Error::InvalidSymbol { offset: self.done - 1, byte: buffer[filled - 1] });
             }
         }
     }
@@ -208,8 +225,8 @@ impl Pipeline {
     /// Judges the whole, at its end. Returns the number of bits.
     pub(crate) fn finish(self) -> Result<(u64, Joiner)> {
         let bits = match self.plan.codec {
-            Codec::Text(_) => self.tail.finish(self.done)?,
-            Codec::Raw(_) => self.joiner.position(),
+            Codec::Text(_) if !self.cut_short => self.tail.finish(self.done)?,
+            _ => self.joiner.position(),
         };
         Ok((bits, self.joiner))
     }

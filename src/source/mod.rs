@@ -44,7 +44,9 @@ pub enum Source<'a> {
     /// soon after the one before, is not seen. Nor is, before the system notices, a write through a map, nor most writes
     /// to block devices.
     File(&'a File),
-    /// A stream, read to its end in bounded memory.
+    /// A stream, read to its end in bounded memory. Where the size of the disk is known, a stream that is longer than a
+    /// bitmap of that disk can be, whatever the block size, is an error at once, and so is white space that has no end.
+    /// Without it, a stream that has no end is read for ever.
     Reader(&'a mut dyn Read),
 }
 

@@ -25,6 +25,9 @@ enum Content {
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
 }
 
+/// How much of a volume is read that is not needed: there may be no end to it.
+const MOST_SURPLUS: u64 = 64 << 20;
+
 /// How much of an input is looked at before it is decoded.
 const GLANCE: u64 = 64;
 
@@ -121,7 +124,7 @@ impl Input {
     pub(crate) fn drain(&mut self) {
         if let Content::Stream(stream) = &mut self.content {
             // What cannot be read was not needed either.
-            let _ = io::copy(stream, &mut io::sink());
+            let _ = io::copy(&mut stream.take(MOST_SURPLUS), &mut io::sink());
         }
     }
 }

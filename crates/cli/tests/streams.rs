@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{JsonFailure, LongList, Run, Scratch, cbt, data, program, run, run_piped, run_redirected, skip};
+use common::{Bits, JsonFailure, LongList, Run, Scratch, cbt, data, program, run, run_piped, run_redirected, skip};
 use serde_json::Value;
 
 const DISK: &str = "0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f";
@@ -332,6 +332,23 @@ fn a_closed_standard_input_is_told_from_an_empty_one() {
     let scratch = Scratch::new();
     let good = scratch.file("good.b64", "YAAAAA==");
     assert_eq!(shell("\"$0\" \"$@\" <&-", &["extents", text(&good)]).text(), "65536 131072\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stream_without_an_end_is_refused() {
+    for (stream, kind) in [("yes AAAA", "too-long"), ("yes qqqq", "too-long"), ("yes ''", "invalid-symbol")] {
+        for block_size in ["64k", "4k"] {
+            let args = ["extents", "--output", "json", "--virtual-size", "1G", "--block-size", block_size];
+            let failure = shell(&format!("{stream} | \"$0\" \"$@\""), &args).json_failure(3);
+            assert_eq!(failure.error, kind, "{stream}: {failure:?}");
+        }
+    }
+    // What lies after the bitmap of a log is read for the sake of the writer, but not for ever.
+    let scratch = Scratch::new();
+    let log = scratch.file("log", Bits::new("01100000").cbtlog(8 * 65_536, 1));
+    let line = "{ cat \"$1\"; yes; } | \"$0\" extents --from cbtlog";
+    assert_eq!(shell(line, &[text(&log)]).text(), "65536 131072\n");
 }
 
 /// A list that is too long to be held back, of a file that is written to before it is read again, or meanwhile.
