@@ -48,13 +48,15 @@ impl Api {
 /// What a record says of a disk that is to be made.
 fn entry(record: &Value) -> Result<Entry, Failure> {
     let text = |name| record.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    // A null is no value.
+    let given = |name| record.get(name).filter(|value| value.as_text() != Some(""));
     let virtual_size = size_of(record.get("virtual_size")).ok_or_else(|| Failure::field_type("virtual_size"))?;
     let entry = Entry {
         name_label: text("name_label"),
         name_description: text("name_description"),
         virtual_size,
-        tags: record.get("tags").map_or_else(|| Ok(Default::default()), tags_of)?,
-        other_config: record.get("other_config").map_or_else(|| Ok(Default::default()), |of| notes::all("VDI", of))?,
+        tags: given("tags").map_or_else(|| Ok(Default::default()), tags_of)?,
+        other_config: given("other_config").map_or_else(|| Ok(Default::default()), |of| notes::all("VDI", of))?,
         ..Entry::default()
     };
     check_labels(&entry)?;

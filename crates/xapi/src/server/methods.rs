@@ -215,7 +215,7 @@ fn as_struct(records: Vec<(String, Struct)>) -> Value {
 
 /// A field as expressions name it, and as they compare it.
 fn stored_field<'r>(class: &str, reference: &'r str, record: &'r Struct, name: &str) -> Result<Cow<'r, str>, Failure> {
-    if name == "ref" {
+    if name == "_ref" {
         return Ok(Cow::Borrowed(reference));
     }
     // Only the pool's names are in no group.

@@ -66,7 +66,7 @@ fn set(tasks: &mut Tasks, reference: &str, verb: &str, value: &Value) -> Result<
             let status = Status::parse(name).ok_or_else(|| Failure::new("INVALID_VALUE", ["status", name]))?;
             tasks.set_status(reference, status, now())?;
         }
-        ("set_progress", Value::Float(progress)) => tasks.get(reference)?.progress = *progress,
+        ("set_progress", Value::Float(progress)) if progress.is_finite() => tasks.get(reference)?.progress = *progress,
         #[expect(clippy::cast_precision_loss, reason = "progress is a fraction")]
         ("set_progress", Value::Int(progress)) => tasks.get(reference)?.progress = *progress as f64,
         ("set_result", Value::Text(text)) if text.len() <= MOST_BYTES => tasks.get(reference)?.result = value.clone(),

@@ -58,6 +58,8 @@ fn names_tags_and_notes_of_disks_are_kept() {
     let other = session.get("VDI.create", &[&made]);
     assert_eq!(session.get("VDI.get_tags", &[&other]), json!(["t"]));
     assert_eq!(session.get("VDI.get_other_config", &[&other]), json!({"a": "b"}));
+    let made = json!({"virtual_size": 4096, "tags": null, "other_config": null});
+    assert_eq!(session.get("VDI.get_tags", &[&session.get("VDI.create", &[&made])]), json!([]));
     let snapshot = session.get("VDI.snapshot", &[&disk]);
     assert_eq!(session.get("VDI.get_other_config", &[&snapshot]), json!({"xo:backup:job": "j", "folder": ""}));
     let records = session.get("VDI.get_all_records", &[]);

@@ -46,7 +46,7 @@ fn records_are_found_by_their_fields() {
         ("field \"name__label\" = \"\"", references(&[&disk, &snapshot])),
         (&format!("field \"uuid\" = \"{DISK}\""), references(&[&disk])),
         (&format!("field \"snapshot_of\" = \"{disk_ref}\""), references(&[&snapshot])),
-        (&format!("field \"ref\" = \"{disk_ref}\""), references(&[&disk])),
+        (&format!("field \"_ref\" = \"{disk_ref}\""), references(&[&disk])),
         ("field \"VBDs\" = \"()\" and (field \"type\" = \"user\")", references(&[&disk, &snapshot, &other])),
         ("field \"uuid\" = field \"location\"", references(&[&disk, &snapshot, &other])),
     ] {
@@ -66,7 +66,9 @@ fn records_are_found_by_their_fields() {
         |class: &str, expression: &str| session.error(&format!("{class}.get_all_records_where"), &[&json!(expression)]);
     let bad = "field \"uuid\" == \"x\"";
     assert_eq!(refused("VDI", bad), ["INVALID_VALUE", bad, "at byte 14: a comparison was expected, not \"=\""]);
-    for (class, name) in [("VDI", "nonsense"), ("VDI", "name_label"), ("pool", "name__label"), ("VDI", "a__b")] {
+    for (class, name) in
+        [("VDI", "nonsense"), ("VDI", "name_label"), ("pool", "name__label"), ("VDI", "a__b"), ("VDI", "ref")]
+    {
         let expression = format!("field \"{name}\" = \"x\"");
         assert_eq!(refused(class, &expression), ["INTERNAL_ERROR", "missing field", name, ""]);
     }
