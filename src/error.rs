@@ -335,13 +335,13 @@ impl Error {
                 "this looks like a byte order mark; save the text as plain ASCII"
             }
             Self::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
-                "this looks like binary data; is it a raw bitmap or a .cbtlog?"
+                "this looks like binary data: read it as a raw bitmap or as a .cbtlog if it is one"
             }
             Self::InvalidSymbol { .. } | Self::InvalidBit { .. } => {
                 "the text is damaged or is not a bitmap; ask for it again, or take a full backup"
             }
             Self::MisplacedPadding { .. } => {
-                "characters are missing before it, or two texts stand behind each other: pass one answer of the call at a time"
+                "characters are missing before it, or two texts follow each other: pass one answer of the call at a time"
             }
             Self::MissingPadding { .. } | Self::IncompleteGroup { .. } => {
                 "the text was cut short; ask for it again, or take a full backup"
@@ -370,12 +370,16 @@ impl Error {
             Self::BlockBeyondEnd { .. } | Self::VirtualSizeMismatch { .. } => {
                 "the bitmap is another disk's, or the disk was resized; take a full backup"
             }
-            Self::OffsetOverflow { .. } => "is the block size right?",
+            Self::OffsetOverflow { .. } => {
+                "the block size is wrong, or the bitmap is another disk's: give the size that the storage tracks, or take a \
+                 full backup"
+            }
             Self::HeaderTooShort { .. } | Self::ConsistentFlag { .. } | Self::HeaderVirtualSize { .. } => {
                 "the file is damaged or is no .cbtlog; take a full backup"
             }
+            Self::BlockSizeMismatch { .. } => "leave out the block size: the format has only one",
             Self::Inconsistent { .. } => {
-                "the disk is attached for writing, or was when its host failed; detach it or take a snapshot first"
+                "if the disk is attached, detach it or take a snapshot first; if its host failed, take a full backup"
             }
             Self::Shrunk { .. } => {
                 "something else changes the file, or it is shorter than the system says; try a copy of it"

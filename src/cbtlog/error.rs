@@ -306,7 +306,10 @@ impl ChainError {
             Self::Missing { .. } => {
                 "was tracking on when the snapshot was made, and are all logs there? if not, take a full backup"
             }
-            Self::InUse { .. } => "list first, and only then connect to it; or take a snapshot and ask for that",
+            Self::InUse { .. } => {
+                "if the disk is attached, detach it or take a snapshot and ask for that; if its host failed, take a full \
+                 backup"
+            }
             Self::NotConsistent { .. } => "its host failed while the disk was written; take a full backup",
             Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => {
                 "give the older one first, or take a full backup of the one that is newer"

@@ -212,20 +212,27 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         // The library knows better what such a byte means at the very start.
         Error::InvalidSymbol { offset: 1.., byte: 0..=8 | 14..=31 | 127..=255 }
         | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {
-            "this looks like binary data; for a raw bitmap or a .cbtlog say --from raw-msb0, raw-lsb0 or cbtlog"
+            "this looks like binary data: for a .cbtlog say --from cbtlog; for a raw bitmap give its bit order, --from raw-msb0 \
+             or raw-lsb0, and the --virtual-size"
         }
         Error::Inconsistent { .. } => {
-            "the disk is attached for writing, or was when its host failed: detach it or take a snapshot first; if it is \
-             not attached, take a full backup"
+            "if the disk is attached, detach it or take a snapshot first; if its host failed, take a full backup"
         }
-        Error::InvalidBit { .. } => "--from bits reads one 0 or 1 for each block; for the call's answer leave it out",
+        Error::InvalidBit { .. } => {
+            "the text is damaged, or is not one 0 or 1 for each block: for the call's answer leave out --from and give the \
+             --virtual-size; else take a full backup"
+        }
         Error::ConsistentFlag { .. } | Error::HeaderTooShort { .. } => {
             "the file is damaged or is no .cbtlog: for the call's answer leave out --from; else take a full backup"
         }
         Error::NoVirtualSize => "give --virtual-size, or the block size itself",
-        Error::OffsetOverflow { .. } => "is --block-size right?",
+        Error::OffsetOverflow { .. } => {
+            "--block-size is wrong, or the bitmap is another disk's: give the size that the storage tracks, or take a full backup"
+        }
+        Error::BlockSizeMismatch { .. } => "leave out --block-size: the format has only one",
         Error::VirtualSizeMismatch { .. } => {
-            "leave out --virtual-size to use what the header says, if it is the right file"
+            "the log is another disk's, or the disk was resized: take a full backup; or leave out --virtual-size if the log is \
+             known to be the right one"
         }
         _ => return None,
     })
