@@ -167,6 +167,15 @@ fn first_command_prints_as_many_lines_as_the_readme_says() {
     assert!(README.contains(&sentence), "the README does not say: {sentence}");
 }
 
+/// Examples that the library's own documentation tests cannot run are lines of one that is compiled.
+#[test]
+fn example_of_the_client_is_that_of_its_documentation() {
+    let documentation = include_str!("../../xapi/src/client/mod.rs");
+    for line in blocks("rust,ignore").iter().flat_map(|block| block.lines()).filter(|line| !line.is_empty()) {
+        assert!(documentation.contains(&format!("//! {line}\n")), "{line}");
+    }
+}
+
 /// Links of the README lead to something.
 #[test]
 fn linked_files_exist() {
