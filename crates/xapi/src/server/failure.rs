@@ -144,14 +144,21 @@ mod tests {
             log(Error::VirtualSize { bytes: 0 }),
         ];
         let unavailable = log(Error::Read { offset: 0, source: IoError::from(ErrorKind::NotFound) });
-        let busy = vec![ChainError::Changing { from, to }, ChainError::Locked { path: path() }];
-        let cases: [(Vec<ChainError>, &str, &str); 6] = [
+        let busy = vec![ChainError::Changing { from, to }, ChainError::Locked { path: path() }, log(Error::Changed)];
+        let for_an_operator = vec![
+            ChainError::TwoLogs { uuid: to, first: path(), second: path() },
+            ChainError::LogName { uuid: to, path: path() },
+            ChainError::Open { path: path(), source: IoError::from(ErrorKind::NotFound) },
+            log(Error::OutOfMemory { bytes: 1 }),
+        ];
+        let cases: [(Vec<ChainError>, &str, &str); 7] = [
             (vec![ChainError::Same { uuid: to }], "SR_BACKEND_FAILURE_460", "[opterr=Source and target VDI are same]"),
             (no_relation, "SR_BACKEND_FAILURE_460", "[opterr=Source and target VDI are unrelated]"),
             (inconsistent, "SR_BACKEND_FAILURE_459", "[opterr=Inconsistent bitmaps]"),
             (vec![unavailable], "SR_BACKEND_FAILURE_46", "The VDI is not available [opterr="),
             (vec![ChainError::InUse { uuid: to, path: path() }], "VDI_IN_USE", "newer"),
             (busy, "OTHER_OPERATION_IN_PROGRESS", "newer"),
+            (for_an_operator, "INTERNAL_ERROR", "log"),
         ];
         let each = cases.into_iter().flat_map(|(errors, code, told)| errors.into_iter().map(move |e| (e, code, told)));
         for (error, code, told) in each {

@@ -96,6 +96,8 @@ impl Vdis {
     pub(super) fn open(folder: &Path, read_only: bool, sizes_after_scan: Option<SizesAfterScan>) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         let tracker = Tracker::open(&folder)?;
+        // A log that would be missed is told of right away.
+        tracker.store().map_err(io::Error::other)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
         let text = Inventory::text(&folder)?;
         let Inventory { vdis, snapshot_times } = Inventory::parse(&text)?;

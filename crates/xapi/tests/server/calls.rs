@@ -3,8 +3,9 @@
 use std::fs;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{HEADER_BYTES, Uuid};
+use changed_blocks::cbtlog::{HEADER_BYTES, Tracker, Uuid};
 use changed_blocks::{Bitmap, ByteRange, Encoding, Scanner};
+use changed_blocks_xapi::server::{Options, Server};
 use serde_json::{Value, json};
 
 use crate::wire::{Served, Session};
@@ -281,7 +282,7 @@ fn what_makes_no_sense_is_refused() {
 #[test]
 fn a_store_that_is_only_read_stays_as_it_is() {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = changed_blocks::cbtlog::Tracker::open(folder.path()).expect("there");
+    let tracker = Tracker::open(folder.path()).expect("there");
     tracker.create(DISK, size(MIB)).expect("new");
     tracker.snapshot(DISK, Uuid::from_u128(2)).expect("possible");
     let contents = |folder: &std::path::Path| {
@@ -370,4 +371,58 @@ fn a_damaged_log_does_not_stand_in_the_way_of_others() {
     assert_eq!(records[text(&session.vdi(damaged))]["virtual_size"], json!(0));
     let error = session.error("VDI.list_changed_blocks", &[&session.vdi(DISK), &session.vdi(damaged)]);
     assert_eq!(error[0], "SR_BACKEND_FAILURE_459");
+}
+
+/// Windows and some tools write names in upper case.
+#[test]
+fn a_log_named_in_upper_case_is_served_like_any_other() {
+    let folder = tempfile::tempdir().expect("room");
+    let tracker = Tracker::open(folder.path()).expect("there");
+    let [disk, snapshot] = [0xabc, 0xdef].map(Uuid::from_u128);
+    tracker.create(disk, size(MIB)).expect("new");
+    tracker.snapshot(disk, snapshot).expect("possible");
+    tracker.mark(disk, ByteRange::between(0, 1)).expect("on the disk");
+    for uuid in [disk, snapshot] {
+        let name = |uuid: String| folder.path().join(format!("{uuid}.cbtlog"));
+        fs::rename(name(uuid.to_string()), name(uuid.to_string().to_uppercase())).expect("there");
+    }
+    let served = Served::of(folder, |options| options);
+    let session = served.login();
+    assert_eq!(session.get("VDI.get_all", &[]).as_array().map(Vec::len), Some(2));
+    let [newer, older] = [disk, snapshot].map(|uuid| session.vdi(uuid));
+    assert_eq!(session.get("VDI.get_snapshot_of", &[&older]), newer);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &newer]), MIB), [0]);
+    let between = session.get("VDI.snapshot", &[&newer]);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &between]), MIB), [0]);
+    session.get("VDI.destroy", &[&between]);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &newer]), MIB), [0]);
+    session.get("VDI.destroy", &[&older]);
+    session.get("VDI.disable_cbt", &[&newer]);
+    let left = fs::read_dir(served.folder()).expect("there").filter(|file| {
+        let path = file.as_ref().expect("there").path();
+        path.extension().is_some_and(|extension| extension == "cbtlog")
+    });
+    assert_eq!(left.count(), 0);
+}
+
+/// Changes would be missing from answers.
+#[test]
+fn a_folder_with_a_log_that_would_be_missed_is_not_served() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let misnamed = served.folder().join(format!("{}.cbtlog", DISK.simple()));
+    fs::copy(served.folder().join(format!("{DISK}.cbtlog")), &misnamed).expect("room");
+    for (method, params) in [("VDI.get_all", vec![]), ("VDI.list_changed_blocks", vec![&disk, &disk])] {
+        let error = session.error(method, &params);
+        assert!(error[1].contains(&misnamed.display().to_string()), "{error:?}");
+    }
+    let options = Options::new(served.folder(), "root", "a password").read_only(true);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let bound = runtime.block_on(Server::bind("127.0.0.1:0".parse().expect("an address"), options));
+    let error = bound.expect_err("it cannot be served").to_string();
+    assert!(error.contains(&misnamed.display().to_string()), "{error}");
+    fs::remove_file(&misnamed).expect("there");
+    assert_eq!(session.get("VDI.get_all", &[]), json!([disk]));
 }
