@@ -157,7 +157,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Kinds that no input of the command gives, and the tests that have them.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("offset-overflow", "2 GiB of bitmap: an_offset_beyond_64_bits_is_refused in extents.rs"),
     ("block-size", "refused as an option, by the message itself"),
     ("virtual-size", "refused as an option, by the message itself"),
@@ -166,6 +166,8 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("unavailable-tier", "of the environment: inputs.rs"),
     ("shrunk", "a file that changes while it is read: the library's files.rs"),
     ("grown", "a file that changes while it is read: the library's files.rs"),
+    ("changed", "a file that changes while it is read: the library's files.rs"),
+    ("out-of-memory", "of a machine with little memory: memory.rs"),
     ("read", "what the system says: errors.rs"),
 ];
 
