@@ -149,9 +149,15 @@ impl Store {
     /// leaves one that fails in the middle of a deletion, after the neighbours were linked and before what the log says
     /// was given to the newer one. Later on, either neighbour may go in good order; so one is enough.
     fn strays(&self, from: Uuid, to: Uuid, chain: &[Log]) -> Result<Vec<Log>, ChainError> {
-        let all: BTreeMap<Uuid, Linked> = self.links()?;
+        let all = self.links()?;
+        let newer = chain.iter().map(|log| log.uuid).collect();
+        let strays = Self::stray(&all, from, to, &newer);
+        all.into_iter().filter(|(uuid, _)| strays.contains(uuid)).map(|(_, (_, log))| log).collect()
+    }
+
+    /// Which of all logs these are, for a chain of logs after that of `from`.
+    pub(super) fn stray(all: &BTreeMap<Uuid, Linked>, from: Uuid, to: Uuid, newer: &HashSet<Uuid>) -> HashSet<Uuid> {
         let led_to = |uuid, parent| all.get(&parent).is_some_and(|(links, _)| links.child == Some(uuid));
-        let newer: HashSet<Uuid> = chain.iter().map(|log| log.uuid).collect();
         let mut strays = HashSet::new();
         loop {
             let found = all.iter().find(|&(&uuid, (links, _))| {
@@ -166,7 +172,7 @@ impl Store {
             let Some((&uuid, _)) = found else { break };
             strays.insert(uuid);
         }
-        all.into_iter().filter(|(uuid, _)| strays.contains(uuid)).map(|(_, (_, log))| log).collect()
+        strays
     }
 
     /// The logs after `first` up to and including that of `to`, or where the chain ends.

@@ -39,7 +39,12 @@ impl Header {
     /// A log that was written a second time under another name, before the first one was emptied, has the same parent,
     /// and hides nothing.
     pub(super) fn leads_to(&self, uuid: Uuid, child: &Self) -> bool {
-        child.parent.is_some() && (child.parent == Some(uuid) || child.parent == self.parent)
+        self.leads_to_one_of(uuid, child.parent)
+    }
+
+    /// The same of a child that names that parent.
+    pub(super) fn leads_to_one_of(&self, uuid: Uuid, parent: Option<Uuid>) -> bool {
+        parent.is_some() && (parent == Some(uuid) || parent == self.parent)
     }
 
     /// The size of the blocks that a `.cbtlog` tracks.

@@ -6,6 +6,7 @@ mod edit;
 mod error;
 mod forest;
 mod header;
+mod judgement;
 mod lock;
 mod mend;
 mod store;
@@ -15,6 +16,7 @@ pub use edit::Tracker;
 pub use error::{ChainError, End, Unrelated};
 pub use forest::{Chain, ChainEnd};
 pub use header::{HEADER_BYTES, Header};
+pub use judgement::Judgement;
 pub use store::{Log, Store};
 pub use uuid::Uuid;
 

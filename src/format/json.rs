@@ -6,6 +6,7 @@ use crate::{ByteRange, Geometry, VirtualSize};
 
 /// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
 /// array of objects with `offset` and `length`. Where the totals are not known in time, they stand behind the extents.
+/// The command adds `warnings` at the end, an array of strings, where there are any.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 

@@ -1,15 +1,20 @@
-//! `cbt chain`: the chains of a folder of logs, drawn, with what is wrong with them and what to do.
+//! `cbt chain`: the chains of a folder of logs, drawn or as JSON, with what is wrong with them and what to do.
+//!
+//! It fails on what `list-changed-blocks` refuses, and on nothing else: the library judges for both.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use changed_blocks::cbtlog::{Chain, ChainEnd, ChainError, Header, Log, Store, Uuid, Warning};
+use changed_blocks::cbtlog::{ChainError, Header, Log, Store, Uuid};
 use changed_blocks::format::Totals;
-use changed_blocks::{Extent, Geometry};
+use changed_blocks::{Consequence, Extent, Geometry};
 use indicatif::{BinaryBytes, HumanCount};
 use rayon::prelude::*;
+use serde_json::json;
 
-use crate::args::ChainArgs;
+use crate::args::{ChainArgs, ChainFormat};
+use crate::chain_report::{ChainReport, LogReport, Problem};
 use crate::failure::Failure;
 use crate::plan::prepare_threads;
 use crate::sink::Target;
@@ -17,33 +22,39 @@ use crate::sink::Target;
 pub(crate) fn chain(args: &ChainArgs) -> Result<(), Failure> {
     let name = args.store.display().to_string();
     let store = Store::open(&args.store).map_err(Failure::Chain)?;
-    let mut chains = store.chains();
-    if let Some(uuid) = args.uuid {
-        chains.retain(|chain| chain.logs.iter().any(|log| uuid_of(log) == uuid));
-        if chains.is_empty() {
-            return Err(Failure::Usage {
-                message: format!("{name}: there is no log of {uuid}"),
-                hint: "is it the right folder?",
-            });
-        }
-    }
+    let chains = store.chains();
+    let judgements = store.judge(&chains).map_err(Failure::Chain)?;
+    let needed: HashSet<Uuid> = judgements.iter().flat_map(|judgement| judgement.strays.iter().copied()).collect();
     prepare_threads(None);
+    let asked_for = |uuid: Uuid| args.uuid.is_none_or(|asked_for| asked_for == uuid);
+    let chosen =
+        chains.iter().zip(&judgements).filter(|(chain, _)| chain.logs.iter().any(|log| asked_for(uuid_of(log))));
+    let reports: Vec<ChainReport<'_>> = chosen
+        .map(|(chain, judgement)| {
+            let totals: Vec<_> = chain.logs.par_iter().map(|log| log.as_ref().ok().map(changed)).collect();
+            ChainReport::new(chain, judgement, totals, &needed)
+        })
+        .collect();
+    if let (Some(uuid), true) = (args.uuid, reports.is_empty()) {
+        return Err(Failure::Usage {
+            message: format!("{name}: there is no log of {uuid}"),
+            hint: "is it the right folder?",
+        });
+    }
+    let text = match args.output {
+        ChainFormat::Human => drawn(&reports),
+        ChainFormat::Json => as_json(&name, &reports),
+    };
     let mut target = Target::open(None)?;
-    let (mut text, mut problems) = (Vec::new(), 0);
-    for chain in &chains {
-        problems += draw(chain, &mut text);
-    }
-    if chains.is_empty() {
-        text.extend_from_slice(b"no .cbtlog files\n");
-    }
     target.write_all(&text).map_err(|error| target.failure(error))?;
-    match problems {
-        0 => Ok(()),
-        count => Err(Failure::Chains { store: name, count }),
-    }
+    let problems: Vec<&Problem> = reports.iter().flat_map(ChainReport::problems).collect();
+    let Some(first) = problems.first() else { return Ok(()) };
+    let full_backup = problems.iter().any(|problem| problem.consequence == Consequence::FullBackup);
+    let consequence = if full_backup { Consequence::FullBackup } else { first.consequence };
+    Err(Failure::Chains { store: name, count: problems.len(), consequence })
 }
 
-fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
+pub(crate) fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
     match log {
         Ok(log) => log.uuid,
         Err(ChainError::Log { uuid, .. }) => *uuid,
@@ -52,83 +63,83 @@ fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
     }
 }
 
-/// Draws a chain. Returns how many problems it has.
-fn draw(chain: &Chain, text: &mut Vec<u8>) -> usize {
-    let problem = |error: &ChainError| format!("{error}: {}", error.hint().unwrap_or("try again".into()));
-    let scanned = chain.logs.par_iter().map(|log| {
-        let log = log.as_ref().map_err(problem)?;
-        changed(log).map(|totals| (log, totals)).map_err(|error| problem(&error))
-    });
-    let scanned: Vec<_> = scanned.collect();
-    let mut problems = Vec::new();
-    let mut before: Option<&Log> = None;
-    let last = chain.logs.len() - 1;
-    for (i, (log, scanned)) in chain.logs.iter().zip(scanned).enumerate() {
+fn drawn(reports: &[ChainReport<'_>]) -> Vec<u8> {
+    let mut text = Vec::new();
+    reports.iter().for_each(|report| draw(report, &mut text));
+    if reports.is_empty() {
+        text.extend_from_slice(b"no .cbtlog files\n");
+    }
+    text
+}
+
+fn draw(report: &ChainReport<'_>, text: &mut Vec<u8>) {
+    let last = report.logs.len() - 1;
+    for (i, log) in report.logs.iter().enumerate() {
         let branch = match (i, last) {
             (0, 0) => "──",
             (0, _) => "┌─",
             _ if i == last => "└─",
             _ => "├─",
         };
-        let line = match scanned {
-            Ok((log, totals)) => {
-                look_at(log, before, i == last, &mut problems);
-                let header = &log.header;
+        let line = match log {
+            LogReport { header: Some(header), totals: Some(totals), .. } => {
                 let size = BinaryBytes(header.virtual_size.bytes()).to_string();
                 let flag = if header.consistent { "" } else { ", not consistent" };
                 let (bytes, blocks) =
                     (BinaryBytes(totals.changed_bytes).to_string(), HumanCount(totals.changed_blocks));
                 format!("{size:>12} {bytes:>12} changed in {blocks} blocks{flag}")
             }
-            Err(problem) => {
-                problems.push(problem);
-                "cannot be used".to_owned()
-            }
+            _ => "cannot be used".to_owned(),
         };
         // Writing to a Vec does not fail.
-        let _ = writeln!(text, "{branch} {} {line}", uuid_of(log));
-        before = log.as_ref().ok();
+        let _ = writeln!(text, "{branch} {} {line}", log.uuid);
     }
-    if let Some(problem) = problem_at_end(chain.end) {
-        problems.push(format!("{problem}: what comes later needs a full backup first"));
+    for problem in report.problems() {
+        let _ = writeln!(text, "   ! {}: {}", problem.message, problem.hint.as_deref().unwrap_or("try again"));
     }
-    for problem in &problems {
-        let _ = writeln!(text, "   ! {problem}");
+    for warning in report.warnings() {
+        let _ = writeln!(text, "   * {warning}");
     }
-    problems.len()
 }
 
-fn problem_at_end(end: ChainEnd) -> Option<String> {
-    let (child, what) = match end {
-        ChainEnd::Broken { child } => (child, "has no log"),
-        ChainEnd::Circle { child } => (child, "is in this chain already"),
-        ChainEnd::Joins { child } => (child, "is another one's child, too"),
-        _ => return None,
+fn as_json(store: &str, reports: &[ChainReport<'_>]) -> Vec<u8> {
+    let chains: Vec<_> = reports.iter().map(chain_as_json).collect();
+    let mut object = json!({ "store": store, "chains": chains });
+    let warnings: Vec<&str> = reports.iter().flat_map(ChainReport::warnings).collect();
+    if !warnings.is_empty() {
+        object["warnings"] = json!(warnings);
+    }
+    format!("{object}\n").into_bytes()
+}
+
+fn chain_as_json(report: &ChainReport<'_>) -> serde_json::Value {
+    let problems = |problems: &[Problem]| -> Vec<_> {
+        let as_json = |problem: &Problem| {
+            json!({
+                "error": problem.kind,
+                "message": problem.message,
+                "hint": problem.hint,
+                "consequence": problem.consequence.name(),
+            })
+        };
+        problems.iter().map(as_json).collect()
     };
-    Some(format!("the child of the last one is {child}, which {what}"))
-}
-
-/// Notes what is wrong with a log that can be read.
-fn look_at(log: &Log, before: Option<&Log>, last: bool, problems: &mut Vec<String>) {
-    let Log { uuid, header, .. } = log;
-    for warning in log.warnings(before.map(|before| before.uuid)) {
-        problems.push(match warning {
-            // It may be attached just now, which is as it should be.
-            Warning::NotConsistent { .. } if last => continue,
-            Warning::NotConsistent { uuid } => {
-                format!("{uuid} is not marked as consistent: changes may be missing from it; take a full backup")
-            }
-            Warning::Parent { uuid, found, expected } => {
-                let found = found.map_or("none".to_owned(), |parent| parent.to_string());
-                format!("{uuid} names {found} as its parent, not {expected}: take a full backup")
-            }
-            other => format!("{other}: take a full backup"),
-        });
-    }
-    let Some(before) = before else { return };
-    if header.virtual_size < before.header.virtual_size {
-        problems.push(format!("{uuid} is smaller than the one before it, which no disk ever is: take a full backup"));
-    }
+    let uuid = |uuid: Option<Uuid>| uuid.map(|uuid| uuid.to_string());
+    let logs = report.logs.iter().map(|log| {
+        json!({
+            "path": log.path.map(|path| path.display().to_string()),
+            "uuid": log.uuid.to_string(),
+            "parent": log.header.and_then(|header| uuid(header.parent)),
+            "child": log.header.and_then(|header| uuid(header.child)),
+            "consistent": log.header.map(|header| header.consistent),
+            "virtual_size": log.header.map(|header| header.virtual_size.bytes()),
+            "changed_blocks": log.totals.map(|totals| totals.changed_blocks),
+            "changed_bytes": log.totals.map(|totals| totals.changed_bytes),
+            "problems": problems(&log.problems),
+            "warnings": log.warnings,
+        })
+    });
+    json!({ "logs": logs.collect::<Vec<_>>(), "problems": problems(&report.beside), "warnings": report.warnings_beside })
 }
 
 /// Sums over what a log has as changed.

@@ -14,6 +14,7 @@ use crate::plan;
 use crate::prepare::{Desk, Prepared, Preparer};
 use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
+use crate::warned::WarnedJson;
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let window = window(&args.window)?;
@@ -49,6 +50,14 @@ impl Listing {
             Format::Csv => Box::new(Csv),
         };
         Self { format, window }
+    }
+
+    /// Puts warnings into the object, if it is to be one.
+    pub(crate) fn with_warnings(mut self, format: Format, warnings: &[String]) -> Self {
+        if format == Format::Json && !warnings.is_empty() {
+            self.format = Box::new(WarnedJson::new(warnings));
+        }
+        self
     }
 
     /// Writes the list of what changed in the input.

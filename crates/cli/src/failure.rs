@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     /// There is no answer from a chain of logs.
     Chain(ChainError),
     /// Something is wrong with chains of logs, as was said in the output.
-    Chains { store: String, count: usize },
+    Chains { store: String, count: usize, consequence: Consequence },
     /// A pool has not answered, or refused.
     Pool(client::Error),
     /// The user has stopped it.
@@ -64,7 +64,8 @@ impl Failure {
             Self::Bitmap { error, .. } => error.consequence(),
             Self::Chain(error) => error.consequence(),
             Self::Pool(error) => error.consequence(),
-            Self::NotABitmap { .. } | Self::Chains { .. } => Consequence::FullBackup,
+            Self::Chains { consequence, .. } => *consequence,
+            Self::NotABitmap { .. } => Consequence::FullBackup,
             Self::Usage { .. } => Consequence::WrongUsage,
             Self::Open { error, .. } | Self::Write { error, .. } | Self::Serve(error) => Consequence::of_io(error),
             Self::Closed { .. } => Consequence::Operator,
@@ -95,8 +96,8 @@ impl Failure {
         match self {
             Self::Bitmap { input, error } => format!("{input}: {error}"),
             Self::Chain(error) => error.to_string(),
-            Self::Chains { store, count: 1 } => format!("{store}: 1 problem, marked with !"),
-            Self::Chains { store, count } => format!("{store}: {count} problems, each marked with !"),
+            Self::Chains { store, count: 1, .. } => format!("{store}: 1 problem, marked with !"),
+            Self::Chains { store, count, .. } => format!("{store}: {count} problems, each marked with !"),
             Self::Pool(error) => error.to_string(),
             Self::Interrupted => "interrupted".to_owned(),
             Self::Serve(error) => error.to_string(),

@@ -30,8 +30,13 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
     }
     let window = window(&args.window)?;
     let mut block_size = BlockSize::DEFAULT;
+    let mut warnings = Vec::new();
     let (scanner, mut input, target) = match (&args.store, &args.pool.url) {
-        (Some(store), _) => read(args, store, from, to, json)?,
+        (Some(store), _) => {
+            let read = read(args, store, from, to, &mut warnings)?;
+            tell(&warnings, json);
+            read
+        }
         (None, Some(url)) => {
             // Found out before anyone is asked.
             let tier = tier()?;
@@ -40,9 +45,9 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             if let Some(size) = args.virtual_size {
                 changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
             }
-            for warning in &changed.warnings {
-                warn(&pool::warning(warning, args.output != Answer::Base64), json);
-            }
+            let list = args.output != Answer::Base64;
+            warnings.extend(changed.warnings.iter().map(|warning| pool::warning(warning, list)));
+            tell(&warnings, json);
             prepare_threads(args.threads);
             let with = |block_size| {
                 let scanner = changed.scanner(block_size).map_err(Failure::Pool)?;
@@ -63,13 +68,26 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
         (None, None) => unreachable!("one of the two has to be given"),
     };
     match args.output {
-        Answer::List(format) => Listing::new(format, block_size, window).run(&scanner, &mut input, target),
+        Answer::List(format) => {
+            let listing = Listing::new(format, block_size, window).with_warnings(format, &warnings);
+            listing.run(&scanner, &mut input, target)
+        }
         Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
     }
 }
 
+fn tell(warnings: &[String], json: bool) {
+    warnings.iter().for_each(|warning| warn(warning, json));
+}
+
 /// The answer from a folder.
-fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Result<(Scanner, Input, Target), Failure> {
+fn read(
+    args: &ListArgs,
+    store: &Path,
+    from: Uuid,
+    to: Uuid,
+    warnings: &mut Vec<String>,
+) -> Result<(Scanner, Input, Target), Failure> {
     let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
     let name = store.display().to_string();
     let store = Store::open(store).map_err(Failure::Chain)?;
@@ -86,9 +104,7 @@ fn read(args: &ListArgs, store: &Path, from: Uuid, to: Uuid, json: bool) -> Resu
         let error = Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() };
         return Err(Failure::Bitmap { input: name, error });
     }
-    for warning in &answer.warnings {
-        warn(&warning.to_string(), json);
-    }
+    warnings.extend(answer.warnings.iter().map(ToString::to_string));
     let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0);
     let input = match bitmap {
         Ok(bitmap) => Input::memory(name, bitmap),

@@ -4,6 +4,7 @@
 
 mod args;
 mod chain;
+mod chain_report;
 mod edit;
 mod encode;
 mod extents;
@@ -27,6 +28,7 @@ mod sink;
 mod size;
 mod staged;
 mod standard;
+mod warned;
 
 use std::process::ExitCode;
 
@@ -35,7 +37,7 @@ use clap::error::ErrorKind;
 
 use changed_blocks::Consequence;
 
-use args::{Answer, Cli, Command, Format};
+use args::{Answer, ChainFormat, Cli, Command, Format};
 use sink::Target;
 
 fn main() -> ExitCode {
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
             (list::list_changed_blocks(args, json), json)
         }
-        Command::Chain(args) => (chain::chain(args), false),
+        Command::Chain(args) => (chain::chain(args), args.output == ChainFormat::Json),
         Command::Store(args) => (edit::store(args), false),
         Command::Serve(args) => (serve::serve(args), false),
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 pub(crate) const CHAIN_EXAMPLES: &str = "\
 Examples:
@@ -11,8 +11,10 @@ Examples:
       All chains of a folder of .cbtlog files, with what is wrong with them and what to do
   cbt chain logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f
       The chain that this disk is part of
+  cbt chain --output json logs
+      One JSON object: of every log its path, uuid, parent, child, flag, size, what changed, and what is wrong
 
-Exit codes: 0 all is well, 3 something is wrong: what it says needs a full backup or a repair";
+Exit codes: 0 all is well, 3 something is wrong that list-changed-blocks refuses: take a full backup";
 
 #[derive(Debug, Args)]
 pub(crate) struct ChainArgs {
@@ -23,6 +25,18 @@ pub(crate) struct ChainArgs {
     /// Only the chain that this disk is part of
     #[arg(value_name = "UUID", value_parser = uuid)]
     pub(crate) uuid: Option<Uuid>,
+
+    /// How to write them
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ChainFormat::Human)]
+    pub(crate) output: ChainFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChainFormat {
+    /// A drawing, for people
+    Human,
+    /// One object
+    Json,
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid, String> {

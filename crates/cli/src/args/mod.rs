@@ -8,7 +8,7 @@ mod serve;
 use std::path::PathBuf;
 
 use chain::CHAIN_EXAMPLES;
-pub(crate) use chain::ChainArgs;
+pub(crate) use chain::{ChainArgs, ChainFormat};
 use edit::STORE_EXAMPLES;
 pub(crate) use edit::{Change, LogArgs, StoreArgs};
 use list::LIST_EXAMPLES;

@@ -1,0 +1,135 @@
+//! What answers over the chains of a store are refused for: the judgement of the call, without its answers.
+//!
+//! It uses the same tests of a link, of a flag and of what stands beside a chain as the call does.
+
+use std::collections::{BTreeMap, HashSet};
+
+use uuid::Uuid;
+
+use super::store::Linked;
+use super::{Chain, ChainEnd, ChainError, Log, Store, Unrelated, Warning};
+
+/// What [`Store::list_changed_blocks`] says of the disks of a chain. Logs that cannot be read stand in the chain itself;
+/// whether the bitmaps are good is known only once they are read.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Judgement {
+    /// Why answers that need a log are refused, along with its disk.
+    pub refusals: Vec<(Uuid, ChainError)>,
+    /// What answers that need a log warn of, along with its disk.
+    pub warnings: Vec<(Uuid, Warning)>,
+    /// Disks beside the chain whose logs are part of its answers.
+    pub strays: Vec<Uuid>,
+}
+
+impl Store {
+    /// Judges each of these chains, which are those of the store. That a chain's last log is not consistent is no fault of
+    /// it: the disk may be attached now.
+    ///
+    /// # Errors
+    ///
+    /// If one of the logs cannot be read just now.
+    pub fn judge(&self, chains: &[Chain]) -> Result<Vec<Judgement>, ChainError> {
+        let all = self.links()?;
+        Ok(chains.iter().map(|chain| judge(chain, &all)).collect())
+    }
+}
+
+fn judge(chain: &Chain, all: &BTreeMap<Uuid, Linked>) -> Judgement {
+    let mut judgement = Judgement::default();
+    let logs: Vec<&Log> = chain.logs.iter().flatten().collect();
+    let (Some(first), Some(last)) = (logs.first(), logs.last()) else { return judgement };
+    // The oldest log is not part of any answer over the chain.
+    for (number, (before, log)) in (1..).zip(logs.iter().zip(&logs[1..])) {
+        if before.header.leads_to(before.uuid, &log.header) {
+            let warnings = log.warnings(Some(before.uuid));
+            let odd = warnings.filter(|warning| !matches!(warning, Warning::NotConsistent { .. }));
+            judgement.warnings.extend(odd.map(|warning| (log.uuid, warning)));
+        } else {
+            judgement.refuse_link(before, log.uuid, log.header.parent);
+        }
+        let (found, size_before) = (log.header.virtual_size.bytes(), before.header.virtual_size.bytes());
+        if number > 1 && found < size_before {
+            let path = log.path.clone();
+            judgement.refuse(log, ChainError::Shrunk { uuid: log.uuid, path, found, before: size_before });
+        }
+        if !log.header.consistent && number + 1 < chain.logs.len() {
+            judgement.refuse_flag(log);
+        }
+    }
+    if logs.len() > 1
+        && let ChainEnd::Joins { child } = chain.end
+    {
+        judgement.add_joined(last, all.get(&child));
+    }
+    if logs.len() > 1 {
+        let newer = logs[1..].iter().map(|log| log.uuid).collect();
+        judgement.add_strays(&Store::stray(all, first.uuid, last.uuid, &newer), all);
+    }
+    judgement.add_end(chain.end, last, all);
+    judgement
+}
+
+impl Judgement {
+    fn refuse(&mut self, log: &Log, error: ChainError) {
+        self.refusals.push((log.uuid, error));
+    }
+
+    fn refuse_flag(&mut self, log: &Log) {
+        self.refuse(log, ChainError::NotConsistent { uuid: log.uuid, path: log.path.clone() });
+    }
+
+    fn refuse_link(&mut self, log: &Log, child: Uuid, parent: Option<Uuid>) {
+        let reason = Unrelated::OtherParent { uuid: log.uuid, child, parent };
+        self.refusals.push((child, ChainError::Unrelated { from: log.uuid, to: child, reason }));
+    }
+
+    /// Those that are damaged stand in chains of their own.
+    fn add_strays(&mut self, strays: &HashSet<Uuid>, all: &BTreeMap<Uuid, Linked>) {
+        for (&uuid, (_, log)) in all.iter().filter(|(uuid, _)| strays.contains(uuid)) {
+            self.strays.push(uuid);
+            self.warnings.push((uuid, Warning::Stray { uuid }));
+            if let Ok(log) = log
+                && !log.header.consistent
+            {
+                self.refuse_flag(log);
+            }
+        }
+    }
+
+    /// A last log that is an inner one of the chain that it joins.
+    fn add_joined(&mut self, last: &Log, child: Option<&Linked>) {
+        let led_to = |(links, _): &&Linked| last.header.leads_to_one_of(last.uuid, links.parent);
+        let Some((_, child)) = child.filter(led_to) else { return };
+        if !last.header.consistent {
+            self.refuse_flag(last);
+        }
+        if let Ok(child) = child
+            && child.header.virtual_size < last.header.virtual_size
+        {
+            let (found, before) = (child.header.virtual_size.bytes(), last.header.virtual_size.bytes());
+            self.refuse(child, ChainError::Shrunk { uuid: child.uuid, path: child.path.clone(), found, before });
+        }
+    }
+
+    fn add_end(&mut self, end: ChainEnd, last: &Log, all: &BTreeMap<Uuid, Linked>) {
+        let uuid = last.uuid;
+        match end {
+            ChainEnd::Complete | ChainEnd::Unreadable => {}
+            ChainEnd::Broken { child } => {
+                let reason = Unrelated::Broken { uuid, child };
+                self.refuse(last, ChainError::Unrelated { from: uuid, to: child, reason });
+            }
+            ChainEnd::Circle { child } => {
+                self.refuse(last, ChainError::Circle { uuid, path: last.path.clone(), child });
+            }
+            ChainEnd::Joins { child } => {
+                let parent = all.get(&child).and_then(|(links, _)| links.parent);
+                if !last.header.leads_to_one_of(uuid, parent) {
+                    let reason = Unrelated::OtherParent { uuid, child, parent };
+                    self.refuse(last, ChainError::Unrelated { from: uuid, to: child, reason });
+                }
+            }
+        }
+    }
+}
