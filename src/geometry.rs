@@ -46,6 +46,7 @@ impl BlockSize {
     }
 
     /// All block sizes, in ascending order.
+    #[must_use]
     pub fn all() -> impl DoubleEndedIterator<Item = Self> {
         (Self::MIN.log2..=Self::MAX.log2).map(|log2| Self { log2 })
     }

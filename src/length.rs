@@ -130,7 +130,7 @@ mod tests {
     fn lengths(bytes: u64, block_size: u64) -> Vec<u64> {
         let blocks = bytes / block_size + u64::from(!bytes.is_multiple_of(block_size));
         let exact = blocks / 8 + u64::from(!blocks.is_multiple_of(8));
-        let filled = (exact + 3) / 4 * 4;
+        let filled = exact + (4 - exact % 4) % 4;
         if block_size == 65_536 && filled != exact { vec![exact, filled] } else { vec![exact] }
     }
 
