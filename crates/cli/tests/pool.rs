@@ -81,6 +81,12 @@ fn tls_with_a_certificate_of_its_own() {
     let other = fingerprint.replace(|char: char| char.is_ascii_digit(), "0");
     let refusal = ask(&served.url, &[&user, &["--fingerprint", &*other][..]].concat()).failure(1);
     assert!(refusal.contains(&fingerprint) && refusal.contains(&other), "{refusal}");
+    let options = [&user, &["--fingerprint", &*other, "--output", "json"][..]].concat();
+    let refusal = ask(&served.url, &options).json_failure(1);
+    assert_eq!((&*refusal.error, &*refusal.consequence), ("pin-changed", "operator"));
+    let plain = Served::new(&store, &["--read-only"]);
+    let refusal = ask(&plain.url.replace("http:", "https:"), &[OLDER, DISK, "--insecure", "--output", "json"]);
+    assert_eq!(refusal.json_failure(1).error, "not-tls");
     let no_file = scratch.join("none.pem");
     let refusal = ask(&served.url, &[&user, &["--ca", no_file.to_str().expect("text")][..]].concat()).failure(1);
     assert!(refusal.contains("none.pem"), "{refusal}");

@@ -100,7 +100,7 @@ pub async fn changed_blocks(options: Options, from: Uuid, to: Uuid) -> Result<Ch
     changed_blocks_unless(options, from, to, pending()).await
 }
 
-/// [`changed_blocks`], given up when a future ends: the task is destroyed then, and the session logged out, before this
+/// [`changed_blocks()`], given up when a future ends: the task is destroyed then, and the session logged out, before this
 /// returns.
 ///
 /// # Errors

@@ -1,6 +1,5 @@
 //! One connection, and one exchange on it.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +14,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::version::TLS12;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::options::{Address, Options};
 use super::trust::{Trust, Verifier};
-use super::{Error, body};
+use super::{Error, body, handshake};
 
 /// How long a connection may still be busy with the last request when the next one is to be sent.
 const READY: Duration = Duration::from_secs(1);
@@ -32,7 +32,8 @@ const LOOK: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Connector {
     tls: TlsConnector,
-    verifier: Arc<Verifier>,
+    /// For hosts with weak keys that are trusted by name.
+    weak_tls: TlsConnector,
     insecure: bool,
     connect_timeout: Duration,
     answer_timeout: Duration,
@@ -46,16 +47,19 @@ impl Connector {
         let insecure = matches!(options.trust, Trust::Insecure);
         // Without TLS, there is nothing to be trusted, and a file or the system is not looked at.
         let trust = if options.address.tls { &options.trust } else { &Trust::Insecure };
-        let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider))?);
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Trust { reason: error.to_string() })?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
-            .with_no_client_auth();
+        let verifier = Verifier::new(trust, Arc::clone(&provider))?;
+        let tls = |verifier, versions| {
+            let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(versions)
+                .map_err(|error| Error::Trust { reason: error.to_string() })?
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth();
+            Ok(TlsConnector::from(Arc::new(config)))
+        };
         Ok(Self {
-            tls: TlsConnector::from(Arc::new(config)),
-            verifier,
+            weak_tls: tls(verifier.for_weak_keys(), &[&TLS12])?,
+            tls: tls(verifier, rustls::DEFAULT_VERSIONS)?,
             insecure,
             connect_timeout: options.connect_timeout,
             answer_timeout: options.answer_timeout,
@@ -74,21 +78,25 @@ impl Connector {
     }
 
     async fn connect(&self, address: &Address, via: Option<&str>) -> Result<Connection, Error> {
-        let failed = |source| Error::Connect { address: address.to_string(), source };
-        let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(failed)?;
-        // A request is one small packet, and the answer waits for it.
-        tcp.set_nodelay(true).map_err(failed)?;
-        if !address.tls {
-            return Connection::start(tcp, self.clone(), address).await;
-        }
-        let name = ServerName::try_from(address.host.clone())
-            .map_err(|_| Error::Url { reason: "the host is no name that a certificate could have" })?;
-        let tls = self.tls.connect(name, tcp).await.map_err(|source| {
-            let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
-            inner
-                .and_then(|error| self.verifier.explain(error, &address.to_string(), via))
-                .unwrap_or_else(|| failed(no_tls(source)))
-        })?;
+        let name = match address.tls {
+            true => Some(
+                ServerName::try_from(address.host.clone())
+                    .map_err(|_| Error::Url { reason: "the host is no name that a certificate could have" })?,
+            ),
+            false => None,
+        };
+        let tcp = tcp(address).await?;
+        let Some(name) = name else { return Connection::start(tcp, self.clone(), address).await };
+        let failed = |error| handshake::explain(error, address, via);
+        let tls = match self.tls.connect(name.clone(), tcp).await {
+            Ok(tls) => tls,
+            Err(first) if handshake::cause(&first).is_some_and(Verifier::is_worth_another_try) => {
+                let again = self.weak_tls.connect(name, self::tcp(address).await?).await;
+                // A host without TLS 1.2 does not come to terms then. What is wrong with it is its weak key.
+                again.map_err(|second| failed(if handshake::is_no_agreement(&second) { first } else { second }))?
+            }
+            Err(error) => return Err(failed(error)),
+        };
         Connection::start(tls, self.clone(), address).await
     }
 
@@ -237,15 +245,12 @@ impl Connection {
     }
 }
 
-/// What is said to a host that answers in something else than TLS.
-fn no_tls(source: io::Error) -> io::Error {
-    let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
-    match inner {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            io::Error::new(source.kind(), "it does not speak TLS; is it http://?")
-        }
-        _ => source,
-    }
+async fn tcp(address: &Address) -> Result<TcpStream, Error> {
+    let failed = |source| Error::Connect { address: address.to_string(), source };
+    let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(failed)?;
+    // A request is one small packet, and the answer waits for it.
+    tcp.set_nodelay(true).map_err(failed)?;
+    Ok(tcp)
 }
 
 fn transport(

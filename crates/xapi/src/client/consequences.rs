@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Error, Refusal};
+use super::{Error, Handshake, Refusal};
 use crate::Fingerprint;
 
 const TABLE: &str = include_str!("consequences.md");
@@ -40,6 +40,18 @@ fn samples() -> Vec<Error> {
         Error::Url { reason: "text" },
         Error::Trust { reason: text() },
         Error::Connect { address: text(), source: io::ErrorKind::ConnectionRefused.into() },
+    ]);
+    let handshakes = [
+        Handshake::NotTls { is_local: false },
+        Handshake::OldVersion,
+        Handshake::NoCommonCipher,
+        Handshake::WeakKey { bits: 1024 },
+        Handshake::UnreadableCertificate,
+        Handshake::NoProof,
+        Handshake::Other(text()),
+    ];
+    all.extend(handshakes.map(|cause| Error::Handshake { address: text(), cause }));
+    all.extend([
         Error::Certificate { address: text(), found, reason: text() },
         Error::Pin { address: text(), via: None, found, pinned: found },
         Error::NoMaster { hosts: Vec::new() },
@@ -64,6 +76,18 @@ fn samples() -> Vec<Error> {
 fn name(error: &Error) -> String {
     let variant = match error {
         Error::Refused { kind, .. } => return format!("[`Refused`](Self::Refused): [`{kind:?}`](Refusal::{kind:?})"),
+        Error::Handshake { cause, .. } => {
+            let cause = match cause {
+                Handshake::NotTls { .. } => "NotTls",
+                Handshake::OldVersion => "OldVersion",
+                Handshake::NoCommonCipher => "NoCommonCipher",
+                Handshake::WeakKey { .. } => "WeakKey",
+                Handshake::UnreadableCertificate => "UnreadableCertificate",
+                Handshake::NoProof => "NoProof",
+                Handshake::Other(_) => "Other",
+            };
+            return format!("[`Handshake`](Self::Handshake): [`{cause}`](Handshake::{cause})");
+        }
         Error::Http { status: 503, .. } => return "[`Http`](Self::Http): status 503".to_owned(),
         Error::Http { status: 500..=599, .. } => return "[`Http`](Self::Http): another status from 500 on".to_owned(),
         Error::Http { .. } => return "[`Http`](Self::Http): any other".to_owned(),

@@ -6,7 +6,7 @@ use std::io;
 
 use changed_blocks::Consequence;
 
-use super::Refusal;
+use super::{Handshake, Refusal};
 use crate::Fingerprint;
 
 /// What can go wrong between here and the pool. No variant holds a password or the reference of a session.
@@ -44,6 +44,14 @@ pub enum Error {
         address: String,
         /// What the system or the other side said.
         source: io::Error,
+    },
+    /// The host answers, but TLS with it does not come about.
+    #[error("{address}: {cause}")]
+    Handshake {
+        /// The host and the port.
+        address: String,
+        /// Why not.
+        cause: Handshake,
     },
     /// The certificate of the host is not trusted.
     #[error("{address}: its certificate is not trusted ({reason}); the SHA-256 fingerprint is {found}")]
@@ -186,7 +194,9 @@ impl Error {
             Self::Url { .. } => "url",
             Self::Trust { .. } => "trust",
             Self::Connect { .. } => "connect",
-            Self::Certificate { .. } | Self::Pin { .. } => "certificate",
+            Self::Handshake { cause, .. } => cause.name(),
+            Self::Certificate { .. } => "certificate",
+            Self::Pin { .. } => "pin-changed",
             Self::NoMaster { .. } => "no-master",
             Self::Timeout { .. } => "timeout",
             Self::Away { .. } => "pool-away",
@@ -220,6 +230,7 @@ impl Error {
             | Self::Transport { .. }
             | Self::Protocol { .. } => Consequence::Retry,
             Self::Trust { .. }
+            | Self::Handshake { .. }
             | Self::Certificate { .. }
             | Self::Pin { .. }
             | Self::Http { .. }
@@ -245,6 +256,7 @@ impl Error {
             Self::Url { .. } => "give https://HOST or https://HOST:PORT, the pool's master",
             Self::Trust { .. } => "give a file with certificates in PEM form, or pin the fingerprint of the host's own",
             Self::Connect { .. } => "is it the right address, and is the host up?",
+            Self::Handshake { cause, .. } => return cause.hint().map(Cow::Borrowed),
             Self::Certificate { .. } => {
                 "compare the fingerprint with the one that the host shows on its console, and pin it if it is the same"
             }

@@ -30,13 +30,16 @@ mod answer;
 mod ask;
 mod backoff;
 mod body;
+mod certificate;
 mod connection;
 #[cfg(test)]
 mod consequences;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
+mod handshake;
 mod options;
+mod proof;
 mod refusal;
 mod rpc;
 mod size;
@@ -57,6 +60,7 @@ pub use ask::{Changed, Warning, changed_blocks, changed_blocks_unless};
 pub use error::Error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::answer as fuzz_answer;
+pub use handshake::Handshake;
 pub use options::Options;
 pub use refusal::Refusal;
 pub use size::DiskSize;

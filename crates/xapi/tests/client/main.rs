@@ -6,6 +6,7 @@ mod asking;
 mod away;
 mod connections;
 mod mock;
+mod peers;
 mod refusals;
 mod sessions;
 mod sizes;

@@ -144,6 +144,22 @@ impl Mock {
         Self { port, calls }
     }
 
+    /// A pool that does the usual behind a program that speaks TLS in its place: what comes decrypted is read from one of
+    /// its streams, and what is to be encrypted is written to the other.
+    pub(crate) fn start_behind<R, W>(port: u16, from: R, to: W) -> Self
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&calls);
+        tokio::spawn(async move {
+            let script: Script = Arc::new(|_| None);
+            serve(tokio::io::join(from, to), 0, &all, &script).await;
+        });
+        Self { port, calls }
+    }
+
     pub(crate) fn options(&self) -> Options {
         self.options_at(&format!("http://127.0.0.1:{}", self.port))
     }
@@ -190,6 +206,12 @@ pub(crate) trait Reset {
 impl Reset for TcpStream {
     fn reset(&mut self) {
         self.set_zero_linger().unwrap();
+    }
+}
+
+impl<R, W> Reset for tokio::io::Join<R, W> {
+    fn reset(&mut self) {
+        unreachable!("the connection is another program's");
     }
 }
 
