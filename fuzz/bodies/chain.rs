@@ -128,15 +128,15 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         return Err(None);
     }
     let way: Vec<&Log> = way.into_iter().filter_map(|number| logs[usize::from(number)].as_ref()).collect();
+    if way.windows(2).any(|pair| pair[1].size < pair[0].size) {
+        return Err(Some("chain-shrunk"));
+    }
     let (last, inner) = way.split_last().expect("`to` at the least");
     if inner.iter().chain(&strays).any(|log| log.consistent == 0) {
         return Err(Some("not-consistent"));
     }
     if last.consistent == 0 {
         return Err(Some("in-use"));
-    }
-    if way.windows(2).any(|pair| pair[1].size < pair[0].size) {
-        return Err(Some("chain-shrunk"));
     }
     let mut changed = BTreeSet::new();
     for log in way.iter().chain(&strays) {

@@ -60,6 +60,12 @@ pub enum Warning {
 }
 
 impl Log {
+    /// The error for a log of a smaller disk than the one before it.
+    pub(super) fn shrunk(&self, before: &Self) -> ChainError {
+        let (found, before) = (self.header.virtual_size.bytes(), before.header.virtual_size.bytes());
+        ChainError::Shrunk { uuid: self.uuid, path: self.path.clone(), found, before }
+    }
+
     /// What is odd about the log, as the child of that disk, if it is one's.
     pub fn warnings(&self, parent: Option<Uuid>) -> impl Iterator<Item = Warning> + use<> {
         let Self { uuid, header, .. } = *self;
@@ -113,7 +119,8 @@ impl Store {
         let mut walk = self.now().walk(from, to);
         for _ in 0..ATTEMPTS {
             let answer = match &walk {
-                Ok(walk) => refuse(walk).and_then(|()| walk.merge(from)),
+                // What stays wrong comes before a disk that is in use now.
+                Ok(walk) => walk.require_growth().and_then(|()| refuse(walk)).and_then(|()| walk.merge(from)),
                 // Once it is certain.
                 Err(_) => Err(ChainError::Changing { from, to }),
             };
@@ -205,6 +212,15 @@ struct Walk {
 }
 
 impl Walk {
+    /// Refuses a disk that is smaller than the one before it. The oldest is not part of the answer.
+    fn require_growth(&self) -> Result<(), ChainError> {
+        let shrunk = |pair: &&[Log]| pair[1].header.virtual_size < pair[0].header.virtual_size;
+        match self.logs.windows(2).find(shrunk) {
+            Some([before, log]) => Err(log.shrunk(before)),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses logs that are not consistent. One inside the chain stays so, whereas the newer disk may be detached later.
     fn require_consistent(&self) -> Result<(), ChainError> {
         let Some((last, inner)) = self.logs.split_last() else { return Ok(()) };
@@ -227,22 +243,15 @@ impl Walk {
 fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, ChainError> {
     let mut warnings = Vec::new();
     let mut before = from;
-    let mut virtual_size = None::<VirtualSize>;
     for log in logs {
-        let Log { uuid, header, .. } = log;
-        let size = header.virtual_size;
-        if let Some(before) = virtual_size.filter(|&before| before > size) {
-            let (found, before) = (size.bytes(), before.bytes());
-            return Err(ChainError::Shrunk { uuid: *uuid, path: log.path.clone(), found, before });
-        }
         warnings.extend(log.warnings(Some(before)));
-        (before, virtual_size) = (*uuid, Some(size));
+        before = log.uuid;
     }
-    let virtual_size = virtual_size.expect("a chain has a log for `to`, which is not `from`");
+    let last = logs.last().expect("a chain has a log for `to`, which is not `from`");
+    let virtual_size = last.header.virtual_size;
     let blocks = virtual_size.blocks(Header::BLOCK_SIZE);
     // As long as it will be: zeros cost nothing before they are touched, and to grow takes twice the memory. But a size
     // that lies must not be believed before it is found out.
-    let last = logs.last().expect("see above");
     let prepared = if last.is_long_enough() { blocks } else { 0 };
     for log in strays {
         warnings.push(Warning::Stray { uuid: log.uuid });

@@ -2,7 +2,7 @@
 //!
 //! It uses the same tests of a link, of a flag and of what stands beside a chain as the call does.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use uuid::Uuid;
 
@@ -38,34 +38,37 @@ impl Store {
 fn judge(chain: &Chain, all: &BTreeMap<Uuid, Linked>) -> Judgement {
     let mut judgement = Judgement::default();
     let logs: Vec<&Log> = chain.logs.iter().flatten().collect();
-    let (Some(first), Some(last)) = (logs.first(), logs.last()) else { return judgement };
+    let Some(last) = logs.last() else { return judgement };
+    // Beside each link. What stands beside a longer part of the chain stands beside one of its links.
+    let mut strays = BTreeSet::new();
+    let mut add_strays = |from, to| strays.extend(Store::stray(all, from, to, &HashSet::from([to])));
     // The oldest log is not part of any answer over the chain.
     for (number, (before, log)) in (1..).zip(logs.iter().zip(&logs[1..])) {
         if before.header.leads_to(before.uuid, &log.header) {
             let warnings = log.warnings(Some(before.uuid));
             let odd = warnings.filter(|warning| !matches!(warning, Warning::NotConsistent { .. }));
             judgement.warnings.extend(odd.map(|warning| (log.uuid, warning)));
+            add_strays(before.uuid, log.uuid);
         } else {
             judgement.refuse_link(before, log.uuid, log.header.parent);
         }
-        let (found, size_before) = (log.header.virtual_size.bytes(), before.header.virtual_size.bytes());
-        if number > 1 && found < size_before {
-            let path = log.path.clone();
-            judgement.refuse(log, ChainError::Shrunk { uuid: log.uuid, path, found, before: size_before });
+        if number > 1 && log.header.virtual_size < before.header.virtual_size {
+            judgement.refuse(log, log.shrunk(before));
         }
         if !log.header.consistent && number + 1 < chain.logs.len() {
             judgement.refuse_flag(log);
         }
     }
-    if logs.len() > 1
-        && let ChainEnd::Joins { child } = chain.end
+    if let ChainEnd::Joins { child } = chain.end
+        && let Some((_, joined)) =
+            all.get(&child).filter(|(links, _)| last.header.leads_to_one_of(last.uuid, links.parent))
     {
-        judgement.add_joined(last, all.get(&child));
+        add_strays(last.uuid, child);
+        if logs.len() > 1 {
+            judgement.add_joined(last, joined.as_ref().ok());
+        }
     }
-    if logs.len() > 1 {
-        let newer = logs[1..].iter().map(|log| log.uuid).collect();
-        judgement.add_strays(&Store::stray(all, first.uuid, last.uuid, &newer), all);
-    }
+    judgement.add_strays(&strays, all);
     judgement.add_end(chain.end, last, all);
     judgement
 }
@@ -85,7 +88,7 @@ impl Judgement {
     }
 
     /// Those that are damaged stand in chains of their own.
-    fn add_strays(&mut self, strays: &HashSet<Uuid>, all: &BTreeMap<Uuid, Linked>) {
+    fn add_strays(&mut self, strays: &BTreeSet<Uuid>, all: &BTreeMap<Uuid, Linked>) {
         for (&uuid, (_, log)) in all.iter().filter(|(uuid, _)| strays.contains(uuid)) {
             self.strays.push(uuid);
             self.warnings.push((uuid, Warning::Stray { uuid }));
@@ -98,17 +101,12 @@ impl Judgement {
     }
 
     /// A last log that is an inner one of the chain that it joins.
-    fn add_joined(&mut self, last: &Log, child: Option<&Linked>) {
-        let led_to = |(links, _): &&Linked| last.header.leads_to_one_of(last.uuid, links.parent);
-        let Some((_, child)) = child.filter(led_to) else { return };
+    fn add_joined(&mut self, last: &Log, child: Option<&Log>) {
         if !last.header.consistent {
             self.refuse_flag(last);
         }
-        if let Ok(child) = child
-            && child.header.virtual_size < last.header.virtual_size
-        {
-            let (found, before) = (child.header.virtual_size.bytes(), last.header.virtual_size.bytes());
-            self.refuse(child, ChainError::Shrunk { uuid: child.uuid, path: child.path.clone(), found, before });
+        if let Some(child) = child.filter(|child| child.header.virtual_size < last.header.virtual_size) {
+            self.refuse(child, child.shrunk(last));
         }
     }
 

@@ -6,5 +6,6 @@
 mod cases;
 mod folders;
 mod histories;
+mod judgement;
 mod links;
 mod logs;

@@ -75,6 +75,7 @@ fn cases() -> Vec<Case> {
         ("other parent", vec![one, log(2, 9, 3), three], (1, 3), (3, "unrelated"), 3, "as its parent"),
         ("no parent", vec![one, log(2, 0, 3), three], (1, 3), (3, "unrelated"), 3, "names none as its parent"),
         ("smaller later log", vec![one, two, three.of(10)], (1, 3), (3, "chain-shrunk"), 3, "is smaller"),
+        ("smaller and in use", vec![one, two, three.of(10).open()], (1, 3), (3, "chain-shrunk"), 3, "is smaller"),
         ("broken child", vec![one, log(2, 1, 9)], (1, 3), (3, "missing"), 3, "has no log"),
         ("broken before the newer", vec![one, log(2, 1, 9), log(3, 0, 0)], (1, 3), (3, "unrelated"), 3, "has no log"),
         ("circle", vec![one, log(2, 1, 1), log(3, 0, 0)], (1, 3), (3, "circle"), 3, "in this chain already"),
