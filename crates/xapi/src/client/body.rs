@@ -13,7 +13,10 @@ impl Buffer {
     /// A buffer for a body of that length, if it is known.
     pub(super) fn new(expected: Option<u64>) -> Self {
         let at_once = usize::try_from(expected.unwrap_or(0).min(TRUSTED)).unwrap_or(0);
-        Self { bytes: Vec::with_capacity(at_once), expected }
+        let mut bytes = Vec::new();
+        // It saves copying, no more: the length may be a lie, and there may not be as much memory.
+        let _ = bytes.try_reserve_exact(at_once);
+        Self { bytes, expected }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -26,7 +29,7 @@ impl Buffer {
         {
             // As much again as has come, and no more than is to come: who lies about the length has to send half of it.
             let rest = expected.saturating_sub(self.len()).min(self.len());
-            self.bytes.reserve_exact(usize::try_from(rest).unwrap_or(0).max(data.len()));
+            let _ = self.bytes.try_reserve_exact(usize::try_from(rest).unwrap_or(0).max(data.len()));
         }
         self.bytes.extend_from_slice(data);
     }
