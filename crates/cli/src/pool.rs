@@ -70,9 +70,9 @@ fn end_if_interrupted(failure: &Failure, json: bool) {
 pub(crate) fn warning(warning: &Warning, is_list: bool) -> String {
     let known = match warning {
         Warning::SizeAtMost(bound) => {
-            format!("the pool knows only that the disk has at most {} bytes (its data was destroyed)", bound.bytes())
+            format!("the pool knows only that the disk has at most {} bytes (there is no data in it)", bound.bytes())
         }
-        Warning::SizeUnknown => "the pool does not know the size of the disk (its data was destroyed)".to_owned(),
+        Warning::SizeUnknown => "the pool does not know the size of the disk (there is no data in it)".to_owned(),
         other => return other.to_string(),
     };
     let past = if is_list { ", and the last range may reach past the end of the disk" } else { "" };

@@ -6,9 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+use changed_blocks_xapi::Secret;
+use changed_blocks_xapi::client::{Client, Options};
+use common::served::{PASSWORD, Served};
 use common::{Run, Scratch, cbt, run};
 use serde_json::{Value, json};
 
+const DISK: &str = "00000000-0000-0000-0000-00000000000a";
 const OLDER: &str = "00000000-0000-0000-0000-00000000000b";
 const NEWER: &str = "00000000-0000-0000-0000-00000000000c";
 
@@ -127,6 +131,66 @@ fn a_snapshot_without_data_has_not_the_size_of_its_log() {
         let failure = ask(&url, &["--virtual-size", "1G", "--output", "json"]).json_failure(3);
         assert_eq!(failure.error, "virtual-size-mismatch");
         assert!(failure.message.contains("1073741824") && failure.message.contains(&bytes.to_string()), "{failure:?}");
+    }
+}
+
+#[test]
+fn programs_find_the_warning_in_the_object() {
+    let url = Pool::metadata_only("gAAAAA==", 52, None).start();
+    let run = ask(&url, &["--output", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told: Value = serde_json::from_str(&run.stderr).expect("one object");
+    let object: Value = serde_json::from_slice(&run.stdout).expect("one object");
+    assert!(told["warning"].as_str().is_some_and(|text| text.contains("--virtual-size")), "{told}");
+    assert_eq!(object["warnings"], json!([told["warning"]]));
+    assert_eq!(object["virtual_size"], Value::Null);
+    let object: Value =
+        serde_json::from_slice(&ask(&url, &["--output", "json", "--virtual-size", "2M"]).bytes()).expect("one object");
+    assert_eq!((&object["warnings"], &object["virtual_size"]), (&Value::Null, &json!(2 << 20)));
+}
+
+#[test]
+fn a_block_size_is_not_found_from_a_size_that_is_not_known() {
+    for disk in [None, Some(64 << 20)] {
+        let base64 = "gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let url = Pool::metadata_only(base64, 80, disk).start();
+        let failure = ask(&url, &["--block-size", "auto", "--output", "json"]);
+        assert_eq!(failure.code, Some(2), "{}", failure.stderr);
+        let lines: Vec<Value> =
+            failure.stderr.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+        assert_eq!(lines.last().expect("an error")["error"], "no-virtual-size");
+        let auto = ["--block-size", "auto", "--virtual-size", "64M", "--output", "text"];
+        assert_eq!(ask(&url, &auto).text(), "0 262144\n");
+    }
+}
+
+#[test]
+fn the_server_imitates_it_for_the_desk() {
+    let scratch = Scratch::new();
+    let path = scratch.join("store");
+    let store = path.to_str().expect("text");
+    run(["store", "create", store, DISK, "--virtual-size", "2M"]).bytes();
+    run(["store", "snapshot", store, DISK, OLDER]).bytes();
+    run(["store", "mark", store, DISK, "--offset", "0", "--length", "1"]).bytes();
+    run(["store", "snapshot", store, DISK, NEWER]).bytes();
+    for storage in ["file", "lvm"] {
+        let served = Served::new(&path, &[&format!("--sizes-after-scan={storage}")]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let options = Options::new(&served.url, "root", Secret::from(PASSWORD)).expect("an address");
+            let mut client = Client::login(options).await.expect("right");
+            let newer = client.vdi(NEWER.parse().expect("a UUID")).await.expect("known");
+            client.call("VDI.data_destroy", &[json!(newer.as_str())]).await.expect("possible");
+            client.close().await.expect("in good order");
+        });
+        let list = |options: &[&str]| -> Run {
+            let mut command = cbt(["list-changed-blocks", "--url", &served.url, OLDER, NEWER, "--output", "text"]);
+            command.args(options).env("CBT_PASSWORD", PASSWORD).output().expect("the command starts").into()
+        };
+        let unknown = list(&[]);
+        assert!(unknown.stderr.contains("at most 2097152 bytes"), "{}", unknown.stderr);
+        assert_eq!(warned(unknown), "0 65536\n");
+        assert_eq!(list(&["--virtual-size", "2M"]).text(), "0 65536\n");
     }
 }
 
