@@ -119,10 +119,7 @@ impl Failure {
             Self::Chain(error) => error.hint(),
             Self::Pool(error) => pool_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(Cow::Borrowed(hint)),
-            Self::Closed { .. } => Some(Cow::Borrowed(
-                "redirect it: to a file, a pipe, or /dev/null, but not one that is open for reading and writing, which \
-                 looks closed",
-            )),
+            Self::Closed { .. } => Some(Cow::Borrowed("redirect it: to a file, a pipe, or /dev/null")),
             Self::Changed { .. } => {
                 Some(Cow::Borrowed("what was written so far must not be used; try again with a copy"))
             }

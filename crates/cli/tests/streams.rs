@@ -308,8 +308,9 @@ fn a_closed_standard_output_is_a_failure() {
         let message = shell("\"$0\" \"$@\" >&-", args).failure(1);
         assert!(message.contains("standard output is closed") && message.contains("hint: "), "{args:?}: {message}");
         if args[0] != "serve" {
-            // Nobody needs to see it.
+            // Nobody needs to see it: opened for writing by a shell, and for reading too by many programs.
             shell("\"$0\" \"$@\" >/dev/null", args).bytes();
+            shell("\"$0\" \"$@\" 1<>/dev/null", args).bytes();
         }
     }
     let failure = shell("\"$0\" \"$@\" >&-", &["extents", "--output", "json", good]).json_failure(1);
@@ -328,6 +329,7 @@ fn a_closed_standard_input_is_told_from_an_empty_one() {
         let failure = shell("\"$0\" \"$@\" <&-", args).json_failure(1);
         assert_eq!((failure.error.as_str(), failure.message.as_str()), ("closed", "standard input is closed"));
         assert_eq!(shell("\"$0\" \"$@\" </dev/null", args).json_failure(3).error, "empty");
+        assert_eq!(shell("\"$0\" \"$@\" <>/dev/null", args).json_failure(3).error, "empty");
     }
     let scratch = Scratch::new();
     let good = scratch.file("good.b64", "YAAAAA==");

@@ -32,8 +32,8 @@ mod tests {
     type Body = fn(&[u8]);
 
     const TARGETS: [(&str, Body); 4] = [
-        ("expression", super::expression),
         ("rpc_answer", super::answer),
+        ("rpc_expression", super::expression),
         ("rpc_json", super::json),
         ("rpc_xml", super::xml),
     ];
