@@ -164,6 +164,27 @@ fn a_block_size_is_not_found_from_a_size_that_is_not_known() {
     }
 }
 
+/// Each refusal names the next step, and the last one leads to the right list.
+#[test]
+fn the_hints_for_a_bitmap_of_smaller_blocks_lead_to_the_list() {
+    let edges = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/edges");
+    let base64 = std::fs::read_to_string(format!("{edges}/granularity-16k-of-64M.b64")).expect("there");
+    let url = Pool::metadata_only(&base64, 560, Some(64 << 20)).start();
+    let text = ["--output", "text"];
+    let step = |options: &[&str], kind: &str, says: &str| {
+        let failure = ask(&url, &[options, &["--output", "json"]].concat());
+        let last = failure.stderr.lines().last().expect("an error");
+        let error: Value = serde_json::from_str(last).expect("an object a line");
+        assert!(failure.code == Some(3) && failure.stdout.is_empty(), "{failure:?}");
+        assert_eq!(error["error"], kind, "{error}");
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains(says)), "{error}");
+    };
+    step(&[], "too-long", "--virtual-size");
+    step(&["--virtual-size", "64M"], "too-long", "--block-size 16k");
+    let options = ["--virtual-size", "64M", "--block-size", "16k"];
+    assert_eq!(ask(&url, &[&options, &text[..]].concat()).text(), "0 16384\n1638400 16384\n");
+}
+
 #[test]
 fn the_server_imitates_it_for_the_desk() {
     let scratch = Scratch::new();
