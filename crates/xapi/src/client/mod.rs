@@ -87,6 +87,9 @@ pub struct Client {
     session: String,
     /// Those that were begun and are not yet known to be destroyed.
     tasks: Vec<String>,
+    /// Whether the pool has let this user in once and did not another time. It is not asked again then: a wrong password
+    /// that is tried a few times locks the account.
+    locked_out: bool,
 }
 
 /// The pool's reference of a disk.
@@ -118,7 +121,7 @@ impl Client {
     pub async fn login(options: Options) -> Result<Self, Error> {
         let mut wire = Wire::new(&options)?;
         let session = log_in(&mut wire, &options).await?;
-        Ok(Self { options, wire, session, tasks: Vec::new() })
+        Ok(Self { options, wire, session, tasks: Vec::new(), locked_out: false })
     }
 
     /// Makes any call. The session is put before the parameters.
@@ -205,10 +208,13 @@ impl Client {
                 Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
                 // A host that is no longer the master knows no sessions either. It names the new one at the login.
                 Error::Refused { kind, code, .. }
-                    if !renewed && (*kind == Refusal::SessionInvalid || code == SLAVE) =>
+                    if !renewed && !self.locked_out && (*kind == Refusal::SessionInvalid || code == SLAVE) =>
                 {
                     renewed = true;
-                    self.session = log_in(&mut self.wire, &self.options).await?;
+                    let session = log_in(&mut self.wire, &self.options).await;
+                    self.locked_out =
+                        session.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::LoginFailed));
+                    self.session = session?;
                 }
                 _ => return Err(error.without(&self.session)),
             }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use changed_blocks::Consequence;
 use changed_blocks_xapi::client::{Client, Error, Refusal};
 use serde_json::json;
 
@@ -116,6 +117,28 @@ async fn a_session_that_ended_is_renewed_once() {
     assert_eq!(error.refusal(), Some(Refusal::SessionInvalid));
     assert_eq!(mock.calls_of("VDI.list_changed_blocks").len(), 2);
     client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_that_is_refused_is_not_tried_again() {
+    // It was changed while the task ran, and the pool was restarted: whatever is cleaned up needs a session.
+    let mock = Mock::start(|call| match call.method.as_str() {
+        "session.login_with_password" if call.earlier > 0 => {
+            Some(call.error("SESSION_AUTHENTICATION_FAILED", &["backup", "no"]))
+        }
+        "session.login_with_password" => None,
+        method if method.starts_with("task.") || method == "session.logout" => {
+            Some(call.error("SESSION_INVALID", &["OpaqueRef:session-0"]))
+        }
+        _ => None,
+    })
+    .await;
+    let mut client = mock.login().await;
+    let (from, to) = disks(&mut client).await;
+    let error = client.list_changed_blocks_task(&from, &to).await.unwrap_err();
+    assert_eq!((error.refusal(), error.consequence()), (Some(Refusal::LoginFailed), Consequence::Operator));
+    drop(client.close().await);
+    assert_eq!(mock.calls_of("session.login_with_password").len(), 2);
 }
 
 #[tokio::test]
