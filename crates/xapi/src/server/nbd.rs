@@ -55,6 +55,10 @@ impl DataServer {
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let first = CertificateDer::from_pem_slice(text.as_bytes())
             .map_err(|_| refuse("there is no certificate in it in PEM form".to_owned()))?;
+        // The file is told to clients as it is.
+        if text.contains("PRIVATE KEY-----") {
+            return Err(refuse("there is a private key in it, and clients are sent the whole file".to_owned()));
+        }
         let host = plain.unwrap_or(host).to_owned();
         let subject = name_of(&first).unwrap_or_else(|| host.clone());
         Ok(Self { host, port, certificate: text, subject })

@@ -269,4 +269,6 @@ fn the_data_is_where_one_was_told_that_it_is() {
     }
     assert!(refuse("a:1", &served.folder().join("none")).contains("none"));
     assert!(refuse("a:1", &served.folder().join("vdis.json")).contains("no certificate"));
+    std::fs::write(&certificate, made.cert.pem() + &made.signing_key.serialize_pem()).expect("room");
+    assert!(refuse("a:1", &certificate).contains("private key"));
 }
