@@ -34,12 +34,14 @@ pub(super) struct Chain {
     pub(super) next: Option<Uuid>,
 }
 
-/// Gives each snapshot a time, and forgets those that are gone. A chain that leads into another comes after that.
-/// Whether a time has changed.
+/// Gives each snapshot a time, and forgets those that are gone. A chain that leads into another comes after that one in
+/// the list. Returns whether a time has changed.
 pub(super) fn settle(times: &mut Times, mut chains: Vec<Chain>) -> bool {
     let before = times.clone();
-    // Those that were taken first come first, so that others move up rather than down.
-    chains.sort_by_key(|chain| (chain.next.is_some(), chain.snapshots.last().map(|newest| newest.taken)));
+    // Those that were taken first come first, so that others move up rather than down. Those that join another stay in
+    // their order: one may join another that joins.
+    let taken = |chain: &Chain| chain.snapshots.last().map(|newest| newest.taken);
+    chains.sort_by_key(|chain| (chain.next.is_some(), taken(chain).filter(|_| chain.next.is_none())));
     let siblings: BTreeMap<Uuid, Option<Uuid>> =
         chains.iter().flat_map(|chain| &chain.snapshots).map(|snapshot| (snapshot.uuid, snapshot.of)).collect();
     times.retain(|uuid, time| siblings.contains_key(uuid) && (1..=LAST).contains(time));
@@ -197,5 +199,9 @@ mod tests {
     fn a_chain_that_joins_another_is_older_than_where_it_joins() {
         let joining = Chain { next: Some(Uuid::from_u128(1)), ..chain(&[(3, 90)]) };
         settles(&[], vec![chain(&[(1, 10), (2, 20)]), joining], &[(1, 10), (2, 20), (3, 9)]);
+        // Also if that one joins another in its turn, whichever was taken first.
+        let joining = |next, snapshot| Chain { next: Some(Uuid::from_u128(next)), ..chain(&[snapshot]) };
+        let chains = vec![chain(&[(1, 10)]), joining(1, (2, 60)), joining(2, (3, 50))];
+        settles(&[], chains, &[(1, 10), (2, 9), (3, 8)]);
     }
 }
