@@ -1,8 +1,8 @@
 //! The methods: who may call them, and which of them take their time.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -11,10 +11,11 @@ use super::look::Seen;
 use super::nbd::DataServer;
 use super::notes::Notes;
 use super::sessions::Sessions;
+use super::sync::{blocking, lock};
 use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
-use super::value::{Bitmap, Value};
-use super::vdis::Vdis;
+use super::value::{Bitmap, Value, now};
+use super::vdis::{Vdis, bitmap_bytes};
 use super::{Call, Failure, Limits, MOST_CONNECTIONS};
 
 /// The one call of a session that needs none.
@@ -256,11 +257,6 @@ impl Api {
     }
 }
 
-/// The bytes that the bitmap of a disk has.
-pub(super) const fn bitmap_bytes(virtual_size: u64) -> u64 {
-    virtual_size.div_ceil(8 << 16)
-}
-
 impl Call {
     /// Parameters that are all texts.
     pub(super) fn texts<const N: usize>(&self) -> Result<[&str; N], Failure> {
@@ -279,22 +275,4 @@ impl Call {
         let (expected, found) = (expected.to_string(), self.params.len().to_string());
         Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", [&self.method, &expected, &found])
     }
-}
-
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Failure::internal(error.to_string())),
-    }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

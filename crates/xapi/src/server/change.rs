@@ -2,10 +2,11 @@
 
 use std::sync::PoisonError;
 
-use super::api::{Api, bitmap_bytes, now};
-use super::value::Value;
+use super::api::Api;
+use super::inventory::Entry;
+use super::value::{Value, now};
 use super::vdi_methods::{check_labels, size_of, tags_of};
-use super::vdis::Entry;
+use super::vdis::bitmap_bytes;
 use super::{Call, Failure, notes, operations};
 
 impl Api {

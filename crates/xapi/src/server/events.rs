@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use tokio::sync::watch;
 
-use super::api::lock;
+use super::sync::lock;
 
 /// Objects whose changes are remembered; beyond, those that changed the longest ago are forgotten.
 const MOST: usize = 10_000;

@@ -1,6 +1,6 @@
 //! What is noted of disks beside their logs: a file, replaced as a whole at each change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -9,13 +9,40 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Failure;
+use super::notes::Notes;
 use super::snapshot_times::Times;
-use super::vdis::Entry;
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
 
-/// What the file has.
+/// What is known of a disk beside its log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    #[serde(default)]
+    pub(super) name_label: String,
+    #[serde(default)]
+    pub(super) name_description: String,
+    /// In bytes. If there is a log, it knows better.
+    pub(super) virtual_size: u64,
+    /// Whether it was not made here: nothing but its log says that there is such a disk, and it goes along with that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) of_log: bool,
+    #[serde(default)]
+    pub(super) data_destroyed: bool,
+    #[serde(default)]
+    pub(super) is_a_snapshot: bool,
+    #[serde(default)]
+    pub(super) snapshot_of: Option<Uuid>,
+    /// When it was taken, in seconds since 1970; 0 if it is not known. Clients are told what follows from it.
+    #[serde(default)]
+    pub(super) snapshot_time: i64,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) tags: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub(super) other_config: Notes,
+}
+
+/// All that the file has.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Inventory {
     pub(super) vdis: BTreeMap<Uuid, Entry>,

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Failure;
-use super::api::{Api, blocking, lock};
+use super::api::Api;
 use super::events::Operation;
-use super::state::Vdi;
+use super::sync::{blocking, lock};
+use super::vdis::Vdi;
 
 /// How often the folder is looked at while a client waits.
 const PERIOD: Duration = Duration::from_millis(500);

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLockReadGuard};
 
-use super::api::{Api, lock};
+use super::api::Api;
 use super::events::Operation;
 use super::filter::{Filter, stored};
 use super::records::{self, HOST_FIELDS, POOL_FIELDS, SR_FIELDS, VDI_FIELDS};
+use super::sync::lock;
 use super::value::{Struct, Value};
 use super::vdis::Vdis;
 use super::{Call, Failure, empty, plugin, tasks};

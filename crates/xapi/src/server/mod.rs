@@ -42,6 +42,7 @@ mod sessions;
 mod snapshot_times;
 mod state;
 mod subscribe;
+mod sync;
 mod table;
 mod task_methods;
 mod tasks;

@@ -6,7 +6,7 @@
 use changed_blocks::cbtlog::{ChainError, End};
 
 use super::Failure;
-use super::state::Vdi;
+use super::vdis::Vdi;
 
 /// All of them, named as the methods are.
 const ALL: &[&str] = &[

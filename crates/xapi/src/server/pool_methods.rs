@@ -1,8 +1,9 @@
 //! What clients note at the pool, and the events that they bring about themselves.
 
-use super::api::{Api, lock};
+use super::api::Api;
 use super::events::Operation;
 use super::methods::{class_of, known_as};
+use super::sync::lock;
 use super::value::Value;
 use super::{Call, Failure, notes};
 

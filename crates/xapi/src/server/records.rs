@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::notes::{self, Notes};
-use super::state::Vdi;
 use super::value::{Struct, Value};
-use super::vdis::Vdis;
+use super::vdis::{Vdi, Vdis};
 use super::{NULL, operations};
 
 /// The type of the storage repository, and of the plugin that it is of.

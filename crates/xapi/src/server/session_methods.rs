@@ -1,8 +1,9 @@
 //! What sessions tell about themselves.
 
-use super::api::{Api, lock};
+use super::api::Api;
 use super::records;
 use super::sessions::Session;
+use super::sync::lock;
 use super::value::{Struct, Value};
 use super::{Call, Failure, NULL};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::api;
+use super::value;
 use crate::Secret;
 
 /// After so long without a call, a session ends.
@@ -58,7 +58,7 @@ impl Sessions {
             self.sessions.remove(&oldest);
         }
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
-        let opened = api::now();
+        let opened = value::now();
         let session = Session {
             uuid: Uuid::new_v4(),
             originator: originator.chars().take(LONGEST_ORIGINATOR).collect(),
@@ -75,7 +75,7 @@ impl Sessions {
         match self.sessions.get_mut(reference) {
             Some(session) if now.duration_since(session.last_used) < IDLE => {
                 session.last_used = now;
-                session.last_active = api::now();
+                session.last_active = value::now();
                 true
             }
             _ => false,

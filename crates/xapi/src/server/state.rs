@@ -11,28 +11,12 @@ use std::time::UNIX_EPOCH;
 use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, Log, Store};
 use uuid::Uuid;
 
-use super::api::{bitmap_bytes, lock, now};
+use super::inventory::Entry;
 use super::snapshot_times::{Chain, Snapshot, Times, settle};
-use super::vdis::{Entry, Vdis};
+use super::sync::lock;
+use super::value::now;
+use super::vdis::{Vdi, Vdis, bitmap_bytes};
 use super::{Failure, SizesAfterScan};
-
-/// A disk.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Vdi {
-    pub(super) uuid: Uuid,
-    /// What is noted of it, corrected by what its log and its chain say.
-    pub(super) entry: Entry,
-    /// The size that clients are told.
-    pub(super) reported_size: u64,
-    /// Whether it has a log.
-    pub(super) tracked: bool,
-    /// Whether its log was not closed.
-    pub(super) in_use: bool,
-    /// Why its log cannot be used, if that is known without reading the bitmap.
-    pub(super) damage: Option<Failure>,
-    /// Its snapshots, in the order of their UUIDs.
-    pub(super) snapshots: Vec<Uuid>,
-}
 
 /// The disks of a chain of logs.
 struct Links {
@@ -40,12 +24,6 @@ struct Links {
     uuids: Vec<Uuid>,
     /// The disk of another chain that follows.
     next: Option<Uuid>,
-}
-
-impl Vdi {
-    pub(super) const fn kind(&self) -> &'static str {
-        if self.entry.data_destroyed { "cbt_metadata" } else { "user" }
-    }
 }
 
 impl Vdis {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::api::{Api, blocking, now};
+use super::api::Api;
 use super::events::{Event, Operation};
 use super::methods::{CLASSES, class_of, known_as};
 use super::records;
-use super::value::{Struct, Value};
+use super::sync::blocking;
+use super::value::{Struct, Value, now};
 use super::{Call, Failure};
 
 /// The longest time that a client waits for an event.

@@ -1,9 +1,10 @@
 //! What clients do with tasks: their own ones, which tell others how far they are, and those of their calls.
 
-use super::api::{Api, lock, now};
+use super::api::Api;
 use super::events::Operation;
+use super::sync::lock;
 use super::tasks::{Status, Tasks};
-use super::value::Value;
+use super::value::{Value, now};
 use super::{Call, Failure, notes};
 
 /// Bytes of the result of a client's task, and of what it says of an error.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
@@ -111,6 +112,11 @@ impl Pieces {
         self.done.push(Piece::Text(self.text.into()));
         self.done
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Time as the API writes it: `20261124T12:00:00Z`.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::api::{Api, bitmap_bytes};
+use super::api::Api;
+use super::inventory::Entry;
 use super::value::Value;
-use super::vdis::Entry;
+use super::vdis::bitmap_bytes;
 use super::{Call, Failure, notes, operations};
 
 /// Tags that a disk has room for.

@@ -4,7 +4,7 @@
 //! tracking is off, names, whose snapshot a disk is once its chain no longer tells, the times of snapshots, and whether
 //! data was destroyed. The file only ever adds to the logs; without it, they are served all the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Store, Tracker};
-use serde::{Deserialize, Serialize};
+use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Header, Store, Tracker};
 use uuid::Uuid;
 
-use super::api::lock;
-use super::inventory::Inventory;
-use super::notes::Notes;
+use super::inventory::{Entry, Inventory};
 use super::snapshot_times::Times;
-use super::state::Vdi;
+use super::sync::lock;
 use super::{Failure, SizesAfterScan};
 
 /// Held by the one server that may change the folder.
@@ -32,34 +29,31 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// How often it is tried.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What is known of a disk beside its log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    #[serde(default)]
-    pub(super) name_label: String,
-    #[serde(default)]
-    pub(super) name_description: String,
-    /// In bytes. If there is a log, it knows better.
-    pub(super) virtual_size: u64,
-    /// Whether it was not made here: nothing but its log says that there is such a disk, and it goes along with that.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) of_log: bool,
-    #[serde(default)]
-    pub(super) data_destroyed: bool,
-    #[serde(default)]
-    pub(super) is_a_snapshot: bool,
-    #[serde(default)]
-    pub(super) snapshot_of: Option<Uuid>,
-    /// When it was taken, in seconds since 1970; 0 if it is not known. Clients are told what follows from it.
-    #[serde(default)]
-    pub(super) snapshot_time: i64,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(super) tags: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "Notes::is_empty")]
-    pub(super) other_config: Notes,
+/// A disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Vdi {
+    pub(super) uuid: Uuid,
+    /// What is noted of it, corrected by what its log and its chain say.
+    pub(super) entry: Entry,
+    /// The size that clients are told.
+    pub(super) reported_size: u64,
+    /// Whether it has a log.
+    pub(super) tracked: bool,
+    /// Whether its log was not closed.
+    pub(super) in_use: bool,
+    /// Why its log cannot be used, if that is known without reading the bitmap.
+    pub(super) damage: Option<Failure>,
+    /// Its snapshots, in the order of their UUIDs.
+    pub(super) snapshots: Vec<Uuid>,
 }
 
-/// All of them.
+impl Vdi {
+    pub(super) const fn kind(&self) -> &'static str {
+        if self.entry.data_destroyed { "cbt_metadata" } else { "user" }
+    }
+}
+
+/// The folder, and what is noted beside its logs.
 #[derive(Debug)]
 pub(super) struct Vdis {
     folder: PathBuf,
@@ -284,4 +278,9 @@ impl Vdis {
         }
         Inventory { vdis: vdis.clone(), snapshot_times: times.clone() }.write(&self.folder)
     }
+}
+
+/// The bytes that the bitmap of a disk has.
+pub(super) fn bitmap_bytes(virtual_size: u64) -> u64 {
+    VirtualSize::new(virtual_size).map_or(0, |size| size.bitmap_bytes(Header::BLOCK_SIZE))
 }
