@@ -29,30 +29,31 @@ impl Seen {
     pub(super) fn new(vdis: Vec<Vdi>) -> Self {
         Self { vdis, at: Instant::now(), took: Duration::ZERO }
     }
+
+    /// How long to wait before the next look. It must not become all that the server does.
+    fn pause(&self) -> Duration {
+        PERIOD.max(self.took * 4).min(PERIOD * 3)
+    }
 }
 
 impl Api {
-    /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks.
-    pub(super) fn look(&self) -> Result<(), Failure> {
+    /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks. Returns how long
+    /// to wait before the next look.
+    pub(super) fn look(&self) -> Result<Duration, Failure> {
         self.look_again(&mut lock(&self.seen))
     }
 
-    /// Looks, unless someone else has just done so.
-    pub(super) async fn look_now_and_then(self: &Arc<Self>) -> Result<(), Failure> {
+    /// Looks, unless someone else has just done so. If that fails, the next look may not.
+    pub(super) async fn look_now_and_then(self: &Arc<Self>) -> Duration {
         let api = Arc::clone(self);
-        blocking(move || {
+        let look = blocking(move || {
             let mut seen = lock(&api.seen);
-            if seen.at.elapsed() < PERIOD / 2 { Ok(()) } else { api.look_again(&mut seen) }
-        })
-        .await
+            if seen.at.elapsed() < PERIOD / 2 { Ok(seen.pause()) } else { api.look_again(&mut seen) }
+        });
+        look.await.unwrap_or(PERIOD)
     }
 
-    /// How long to wait before the next look. It must not become all that the server does.
-    pub(super) fn until_next_look(&self) -> Duration {
-        PERIOD.max(lock(&self.seen).took * 4).min(PERIOD * 3)
-    }
-
-    fn look_again(&self, seen: &mut Seen) -> Result<(), Failure> {
+    fn look_again(&self, seen: &mut Seen) -> Result<Duration, Failure> {
         let start = Instant::now();
         let vdis = self.vdis();
         let now = vdis.all()?;
@@ -63,13 +64,13 @@ impl Api {
         let gone = before.keys().filter(|uuid| !uuids.contains(uuid)).map(|&uuid| (uuid, Operation::Delete));
         let events = added.chain(changed.map(|vdi| (vdi.uuid, Operation::Modify))).chain(gone);
         for (uuid, operation) in events {
-            self.events.add("vdi", &vdis.reference(uuid), operation);
+            self.events.add("VDI", &vdis.reference(uuid), operation);
         }
         if sizes(&now) != sizes(&seen.vdis) {
-            self.events.add("sr", &vdis.sr_reference(), Operation::Modify);
+            self.events.add("SR", &vdis.sr_reference(), Operation::Modify);
         }
         *seen = Seen { vdis: now, at: Instant::now(), took: start.elapsed() };
-        Ok(())
+        Ok(seen.pause())
     }
 }
 

@@ -231,13 +231,7 @@ fn stored_field<'r>(class: &str, reference: &'r str, record: &'r Struct, name: &
     Ok(stored(value))
 }
 
-/// The name of a class of events elsewhere.
-pub(super) fn known_as(class: &str) -> &'static str {
-    CLASSES.iter().map(|(name, _)| *name).find(|name| name.eq_ignore_ascii_case(class)).unwrap_or_default()
-}
-
-/// The name of a class in events.
-pub(super) fn class_of(class: &str) -> Option<&'static str> {
-    let known = ["vdi", "sr", "pool", "host", "task", "sm", "vm", "vbd", "message"];
-    known.into_iter().find(|name| name.eq_ignore_ascii_case(class))
+/// The class of that name, in whatever case: in events, names are written in lower case.
+pub(super) fn class_named(name: &str) -> Option<&'static str> {
+    CLASSES.iter().map(|(class, _)| *class).find(|class| class.eq_ignore_ascii_case(name))
 }

@@ -1,8 +1,8 @@
-//! What clients note at the pool, and the events that they bring about themselves.
+//! The notes of clients at the pool, and the events that they bring about themselves.
 
 use super::api::Api;
 use super::events::Operation;
-use super::methods::{class_of, known_as};
+use super::methods::class_named;
 use super::sync::lock;
 use super::value::Value;
 use super::{Call, Failure, notes};
@@ -30,8 +30,8 @@ impl Api {
     /// An event of an object to which nothing has happened: clients learn by it that they have seen all before.
     pub(super) fn inject(&self, call: &Call) -> Result<Value, Failure> {
         let [name, reference] = call.texts()?;
-        let class = class_of(name).ok_or_else(|| Failure::bad_handle(name, reference))?;
-        self.record(&self.vdis(), known_as(class), reference)?;
+        let class = class_named(name).ok_or_else(|| Failure::bad_handle(name, reference))?;
+        self.record(&self.vdis(), class, reference)?;
         let number = self.events.add(class, reference, Operation::Modify);
         Ok(Value::text(self.events.token(number)))
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::api::Api;
 use super::events::{Event, Operation};
-use super::methods::{CLASSES, class_of, known_as};
+use super::methods::CLASSES;
 use super::records;
 use super::sync::blocking;
 use super::value::{Struct, Value, now};
@@ -14,43 +14,47 @@ use super::{Call, Failure};
 /// The longest time that a client waits for an event.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
+/// The objects that a client wants to hear of.
+struct Wanted(Vec<String>);
+
+impl Wanted {
+    /// Classes, objects as `class/reference`, or `*` for all, in whatever case.
+    fn new(classes: &[Value]) -> Self {
+        Self(classes.iter().filter_map(Value::as_text).map(str::to_owned).collect())
+    }
+
+    fn has(&self, event: &Event) -> bool {
+        self.0.iter().any(|wanted| match wanted.split_once('/') {
+            Some((class, reference)) => {
+                class.eq_ignore_ascii_case(event.class) && reference.eq_ignore_ascii_case(&event.reference)
+            }
+            None => wanted == "*" || wanted.eq_ignore_ascii_case(event.class),
+        })
+    }
+
+    /// Whether other programs can change one of them: tasks, the pool and the host change by this server only.
+    fn has_folder(&self) -> bool {
+        let mut classes = self.0.iter().map(|wanted| wanted.split_once('/').map_or(&**wanted, |(class, _)| class));
+        classes.any(|class| ["*", "VDI", "SR"].iter().any(|of_folder| of_folder.eq_ignore_ascii_case(class)))
+    }
+}
+
 impl Api {
-    /// What has happened to objects of some classes since a token, after a while if need be and if there are not too many
-    /// who wait.
+    /// The events of some objects since a token. If there are none, one is waited for, unless too many clients wait.
     pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
-        let [Value::List(classes), Value::Text(token), timeout] = &*call.params else {
-            return Err(call.wrong_count(3));
-        };
-        let seconds = match timeout {
-            Value::Float(seconds) => *seconds,
-            #[expect(clippy::cast_precision_loss, reason = "it is cut to five minutes")]
-            Value::Int(seconds) => *seconds as f64,
-            _ => return Err(Failure::field_type("timeout")),
-        };
-        let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
-        let end = Instant::now() + wait;
-        let wanted: Vec<String> = classes.iter().filter_map(Value::as_text).map(|class| class.to_lowercase()).collect();
-        let wants = |event: &Event| {
-            wanted.iter().any(|wanted| match wanted.split_once('/') {
-                Some((class, reference)) => class == event.class && reference == event.reference.to_lowercase(),
-                None => wanted == "*" || *wanted == event.class,
-            })
-        };
-        let since = match token.split_once(',').map(|(run, number)| (run.parse::<u64>(), number.parse::<u64>())) {
-            Some((Ok(run), Ok(number))) => Some(number).filter(|_| run == self.events.run()),
-            None if token.is_empty() => None,
-            _ => return Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token.to_string()])),
-        };
+        let [classes, token, timeout] = &*call.params else { return Err(call.wrong_count(3)) };
+        let Value::List(classes) = classes else { return Err(Failure::field_type("classes")) };
+        let wanted = Wanted::new(classes);
+        let since = self.number_of(token.as_text().ok_or_else(|| Failure::field_type("token"))?)?;
+        let end = Instant::now() + wait_of(timeout)?;
         let mut changes = self.events.watch();
         let mut stopping = self.stopping.subscribe();
         let place = self.waiting.try_acquire();
-        // Tasks, the pool and the host change by this server only.
-        let of_folder = wanted.iter().any(|wanted| ["*", "vdi", "sr"].contains(&class_wanted(wanted)));
-        if of_folder {
+        let mut next_look = None;
+        if wanted.has_folder() {
             let api = Arc::clone(self);
-            blocking(move || api.look()).await?;
+            next_look = Some(Instant::now() + blocking(move || api.look()).await?);
         }
-        let mut next_look = Instant::now() + self.until_next_look();
         loop {
             changes.borrow_and_update();
             let number = self.events.number();
@@ -61,26 +65,35 @@ impl Api {
                 Some(events) => events,
                 None => self.everything().await?,
             };
-            let events: Vec<Event> = events.into_iter().filter(wants).collect();
+            let events: Vec<Event> = events.into_iter().filter(|event| wanted.has(event)).collect();
             let left = end.saturating_duration_since(Instant::now());
             let waits = place.is_ok() && !left.is_zero() && !*stopping.borrow_and_update();
             if !events.is_empty() || everything || !waits {
                 let api = Arc::clone(self);
                 return blocking(move || api.events(events, number)).await;
             }
-            // What has happened is found out by looking again.
-            let pause = if of_folder { left.min(next_look.saturating_duration_since(Instant::now())) } else { left };
+            // Changes of the folder are found out by looking again.
+            let until_look = next_look.map(|look| look.saturating_duration_since(Instant::now()));
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = stopping.changed() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(until_look.map_or(left, |look| look.min(left))) => {}
             }
             // Also while others keep waking it.
-            if of_folder && next_look <= Instant::now() {
-                // If that fails, the next look may not.
-                let _ = self.look_now_and_then().await;
-                next_look = Instant::now() + self.until_next_look();
+            if next_look.is_some_and(|look| look <= Instant::now()) {
+                let pause = self.look_now_and_then().await;
+                next_look = Some(Instant::now() + pause);
             }
+        }
+    }
+
+    /// The number of the last event that a client has seen, as its token says; nothing if it has seen none of this
+    /// server's.
+    fn number_of(&self, token: &str) -> Result<Option<u64>, Failure> {
+        match token.split_once(',').map(|(run, number)| (run.parse::<u64>(), number.parse::<u64>())) {
+            Some((Ok(run), Ok(number))) => Ok(Some(number).filter(|_| run == self.events.run())),
+            None if token.is_empty() => Ok(None),
+            _ => Err(Failure::new("EVENT_FROM_TOKEN_PARSE_FAILURE", [token])),
         }
     }
 
@@ -91,9 +104,7 @@ impl Api {
             let mut events = Vec::new();
             let vdis = api.vdis();
             for (class, _) in CLASSES {
-                let Some(class_name) = class_of(class) else { continue };
-                let add =
-                    |reference| Event { number: 0, class: class_name, reference, operation: Operation::Add, added: 0 };
+                let add = |reference| Event { number: 0, class, reference, operation: Operation::Add, added: 0 };
                 events.extend(api.references(&vdis, class)?.into_iter().map(add));
             }
             Ok(events)
@@ -110,12 +121,12 @@ impl Api {
         for Event { number, class, reference, operation, .. } in events {
             let snapshot = match class {
                 _ if operation == Operation::Delete => None,
-                "vdi" => {
+                "VDI" => {
                     let uuid = vdis.uuid_of(&reference);
                     all.iter().find(|vdi| Some(vdi.uuid) == uuid).map(|vdi| records::vdi(&vdis, vdi))
                 }
-                "sr" => Some(records::sr(&vdis, &all)),
-                _ => self.record(&vdis, known_as(class), &reference).ok(),
+                "SR" => Some(records::sr(&vdis, &all)),
+                _ => self.record(&vdis, class, &reference).ok(),
             };
             // One that has gone since will have an event of its own.
             if snapshot.is_none() && operation != Operation::Delete {
@@ -124,7 +135,7 @@ impl Api {
             let mut event: Struct = vec![
                 ("id".into(), int(number)),
                 ("timestamp".into(), Value::text(now().to_string())),
-                ("class".into(), Value::text(class)),
+                ("class".into(), Value::text(class.to_lowercase())),
                 ("operation".into(), Value::text(operation.name())),
                 ("ref".into(), Value::text(reference)),
             ];
@@ -144,7 +155,13 @@ impl Api {
     }
 }
 
-/// The class that a client wants to hear of, as a whole or one object of it.
-fn class_wanted(wanted: &str) -> &str {
-    wanted.split_once('/').map_or(wanted, |(class, _)| class)
+/// How long a client waits for an event.
+fn wait_of(timeout: &Value) -> Result<Duration, Failure> {
+    let seconds = match timeout {
+        Value::Float(seconds) => *seconds,
+        #[expect(clippy::cast_precision_loss, reason = "it is cut to five minutes")]
+        Value::Int(seconds) => *seconds as f64,
+        _ => return Err(Failure::field_type("timeout")),
+    };
+    Ok(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
 }

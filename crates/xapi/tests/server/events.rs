@@ -80,6 +80,12 @@ fn a_client_waits_until_something_happens_or_its_time_is_over() {
     });
     let bad = session.error("event.from", &[&json!(["pool"]), &json!("x"), &json!(1)]);
     assert_eq!(bad, ["EVENT_FROM_TOKEN_PARSE_FAILURE", "x"]);
+    let right = [json!(["pool"]), token.clone(), json!(1)];
+    for (place, name) in ["classes", "token", "timeout"].into_iter().enumerate() {
+        let mut params = right.clone();
+        params[place] = json!({});
+        assert_eq!(session.error("event.from", &[&params[0], &params[1], &params[2]]), ["FIELD_TYPE_ERROR", name]);
+    }
     for class in ["VM", "pool", "nonsense"] {
         assert_eq!(session.error("event.inject", &[&json!(class), &json!("x")]), ["HANDLE_INVALID", class, "x"]);
     }
