@@ -59,6 +59,12 @@ impl Failure {
         Self::storage("SR_BACKEND_FAILURE_79", "VDI Invalid size", "shrinking not allowed", String::new())
     }
 
+    /// A disk or a note for which there is no room.
+    pub(super) fn no_space() -> Self {
+        let option = "no room for more disks or notes";
+        Self::storage("SR_BACKEND_FAILURE_44", "There is insufficient space", option, String::new())
+    }
+
     /// What [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks) says, for that newer disk.
     pub(super) fn listing(error: &ChainError, newer: &str) -> Self {
         let detail = error.to_string();

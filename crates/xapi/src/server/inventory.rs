@@ -15,6 +15,9 @@ use super::snapshot_times::Times;
 /// Beside the logs.
 const FILE: &str = "vdis.json";
 
+/// The room that an entry without names and notes takes up, about.
+const ENTRY_BYTES: usize = 512;
+
 /// What is known of a disk beside its log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
@@ -40,6 +43,15 @@ pub(super) struct Entry {
     pub(super) tags: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub(super) other_config: Notes,
+}
+
+impl Entry {
+    /// The room that it takes up, about.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.tags.iter().chain(self.other_config.iter().flat_map(|(key, value)| [key, value]));
+        let texts = texts.chain([&self.name_label, &self.name_description]);
+        ENTRY_BYTES + texts.map(String::len).sum::<usize>()
+    }
 }
 
 /// All that the file has.

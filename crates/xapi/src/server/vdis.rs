@@ -23,6 +23,9 @@ use super::{Failure, SizesAfterScan};
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
 
+/// The room that all entries may take up: each change writes all of them.
+const MOST_BYTES: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
+
 /// How long those are waited for who change the folder just now.
 const PATIENCE: Duration = Duration::from_millis(250);
 
@@ -265,6 +268,10 @@ impl Vdis {
         let mut vdis = self.entries.clone();
         change(&mut vdis);
         if vdis != self.entries {
+            let bytes = |entries: &BTreeMap<Uuid, Entry>| entries.values().map(Entry::bytes).sum::<usize>();
+            if bytes(&vdis) > MOST_BYTES && bytes(&vdis) > bytes(&self.entries) {
+                return Err(Failure::no_space());
+            }
             self.write(&vdis, &lock(&self.times))?;
             self.entries = vdis;
         }
@@ -283,4 +290,27 @@ impl Vdis {
 /// The bytes that the bitmap of a disk has.
 pub(super) fn bitmap_bytes(virtual_size: u64) -> u64 {
     VirtualSize::new(virtual_size).map_or(0, |size| size.bitmap_bytes(Header::BLOCK_SIZE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_do_not_grow_without_end() {
+        let folder = tempfile::tempdir().expect("room");
+        let mut vdis = Vdis::open(folder.path(), false, None).expect("there");
+        let noted = |bytes| Entry { virtual_size: 1, name_label: "x".repeat(bytes), ..Entry::default() };
+        let first = vdis.create(noted(MOST_BYTES / 2)).expect("room");
+        let full = "SR_BACKEND_FAILURE_44";
+        assert_eq!(vdis.create(noted(MOST_BYTES / 2)).expect_err("no room").code, full);
+        let made = std::iter::from_fn(|| vdis.create(noted(0)).ok()).count();
+        assert!((1..MOST_BYTES / 100).contains(&made));
+        assert_eq!(vdis.keep(first, noted(MOST_BYTES)).expect_err("no room").code, full);
+        // There is always a way back.
+        vdis.keep(first, noted(1)).expect("smaller");
+        let first = vdis.find(&vdis.reference(first)).expect("there");
+        vdis.destroy(&first).expect("there");
+        vdis.create(noted(1)).expect("room");
+    }
 }
