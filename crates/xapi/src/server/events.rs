@@ -1,4 +1,4 @@
-//! What has changed since a client last asked.
+//! The changes of objects, for clients to catch up with since they last asked.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -64,10 +64,15 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Something has happened to an object. Returns the number of that.
+    /// Something has happened to an object. Returns the number of that. A change of one that is gone comes too late.
     pub(super) fn add(&self, class: &'static str, reference: &str, operation: Operation) -> u64 {
         let mut last = lock(&self.last);
-        let number = *self.number.borrow() + 1;
+        let before = *self.number.borrow();
+        let gone = last.events.get(reference).is_some_and(|event| event.operation == Operation::Delete);
+        if gone && operation == Operation::Modify {
+            return before;
+        }
+        let number = before + 1;
         if last.events.len() >= MOST && !last.events.contains_key(reference) {
             last.forgotten = number.saturating_sub(MOST as u64 / 2);
             let forgotten = last.forgotten;
@@ -118,5 +123,28 @@ impl Events {
     /// Tells when more happens from now on.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.number.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_comes_too_late_does_not_hide_that_an_object_is_gone() {
+        let events = Events::default();
+        let operations = |since| {
+            let events: Vec<Event> = events.since(since).expect("known");
+            events.into_iter().map(|event| event.operation).collect::<Vec<_>>()
+        };
+        events.add("task", "a", Operation::Add);
+        let deleted = events.add("task", "a", Operation::Delete);
+        // As by a call that goes on when its task has been destroyed.
+        assert_eq!(events.add("task", "a", Operation::Modify), deleted);
+        assert_eq!(operations(1), [Operation::Delete]);
+        assert_eq!(operations(deleted), []);
+        events.add("task", "a", Operation::Add);
+        events.add("task", "a", Operation::Modify);
+        assert_eq!(operations(deleted), [Operation::Add]);
     }
 }
