@@ -186,7 +186,10 @@ impl Api {
 
     /// Goes on with a call in a task.
     fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
-        let reference = lock(&self.tasks).begin(&format!("{ASYNC}{}", call.method), now())?;
+        let mut tasks = lock(&self.tasks);
+        self.tasks_gone(&tasks.make_place(now()));
+        let reference = tasks.begin(&format!("{ASYNC}{}", call.method), now())?;
+        drop(tasks);
         self.task_changed(&reference, super::events::Operation::Add);
         let stoppable = call.method == "VDI.list_changed_blocks";
         let (api, name) = (Arc::clone(self), reference.clone());
@@ -252,7 +255,8 @@ impl Api {
             if let Ok(room) = tokio::time::timeout(LOOK_AGAIN, room.as_mut()).await {
                 return room.ok();
             }
-            lock(&self.tasks).make_room(now());
+            let gone = lock(&self.tasks).make_room(now());
+            self.tasks_gone(&gone);
         }
     }
 }

@@ -204,6 +204,10 @@ impl Api {
         vdis()
     }
 
+    pub(super) fn tasks_gone(&self, references: &[String]) {
+        references.iter().for_each(|reference| self.task_changed(reference, Operation::Delete));
+    }
+
     pub(super) fn task_changed(&self, reference: &str, operation: Operation) {
         self.events.add("task", reference, operation);
     }

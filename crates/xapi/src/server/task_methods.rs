@@ -21,6 +21,7 @@ impl Api {
         let reference = match verb {
             "create" => {
                 let [name, description] = call.texts()?;
+                self.tasks_gone(&tasks.make_place(now()));
                 let reference = tasks.create(name, description, now())?;
                 self.task_changed(&reference, Operation::Add);
                 return Ok(Value::text(reference));

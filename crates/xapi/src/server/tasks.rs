@@ -121,13 +121,6 @@ impl Tasks {
 
     fn add(&mut self, name: &str, description: &str, work: Work, now: i64) -> Result<String, Failure> {
         if self.0.len() >= MOST {
-            self.0.retain(|_, task| match (task.status.has_ended(), &task.work) {
-                (true, _) => now.saturating_sub(task.finished) < KEPT_SECONDS,
-                (false, Work::Client) => now.saturating_sub(task.created) < PENDING_KEPT_SECONDS,
-                (false, Work::Call(_)) => true,
-            });
-        }
-        if self.0.len() >= MOST {
             return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
         }
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
@@ -148,12 +141,32 @@ impl Tasks {
         Ok(reference)
     }
 
-    /// Forgets what has waited for long and takes much memory.
-    pub(super) fn make_room(&mut self, now: i64) {
-        self.0.retain(|_, task| {
+    /// Forgets tasks that no one has destroyed for long, if there is no place for one more. Returns their references.
+    pub(super) fn make_place(&mut self, now: i64) -> Vec<String> {
+        if self.0.len() < MOST {
+            return Vec::new();
+        }
+        self.forget(|task| match (task.status.has_ended(), &task.work) {
+            (true, _) => now.saturating_sub(task.finished) >= KEPT_SECONDS,
+            (false, Work::Client) => now.saturating_sub(task.created) >= PENDING_KEPT_SECONDS,
+            (false, Work::Call(_)) => false,
+        })
+    }
+
+    /// Forgets tasks that have waited for long and take much memory. Returns their references.
+    pub(super) fn make_room(&mut self, now: i64) -> Vec<String> {
+        self.forget(|task| {
             let large = matches!(task.result, Value::Bitmap(_));
-            !large || now.saturating_sub(task.finished) < BITMAP_KEPT_SECONDS
-        });
+            large && now.saturating_sub(task.finished) >= BITMAP_KEPT_SECONDS
+        })
+    }
+
+    fn forget(&mut self, goes: impl Fn(&Task) -> bool) -> Vec<String> {
+        let gone: Vec<String> = self.0.iter().filter(|(_, task)| goes(task)).map(|(name, _)| name.clone()).collect();
+        for reference in &gone {
+            self.0.remove(reference);
+        }
+        gone
     }
 
     /// What stops the task.
@@ -271,4 +284,25 @@ impl Task {
 
 fn unknown(reference: &str) -> Failure {
     Failure::bad_handle("task", reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_that_make_place_for_others_are_told() {
+        let mut tasks = Tasks::default();
+        let made: Vec<String> = (0..MOST).map(|_| tasks.create("", "", 0).expect("room")).collect();
+        tasks.end(&made[0], Ok(Value::EMPTY), 10);
+        assert_eq!(tasks.make_place(KEPT_SECONDS), [] as [String; 0]);
+        assert!(tasks.create("", "", 0).is_err());
+        assert_eq!(tasks.make_place(KEPT_SECONDS + 10), made[..1]);
+        tasks.create("", "", KEPT_SECONDS).expect("room");
+        let mut gone = tasks.make_place(PENDING_KEPT_SECONDS);
+        gone.sort();
+        let mut expected = made[1..].to_vec();
+        expected.sort();
+        assert_eq!(gone, expected);
+    }
 }
