@@ -145,7 +145,7 @@ impl<'t> Parser<'t> {
         Ok(if rest.is_empty() { first } else { Filter::Joined(Box::new(first), rest) })
     }
 
-    /// What `and` and `or` join.
+    /// An operand of `and` and `or`.
     fn joined(&mut self, depth: usize) -> Result<Filter, String> {
         if self.take("true")? {
             return Ok(Filter::Constant(true));

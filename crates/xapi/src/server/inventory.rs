@@ -1,4 +1,4 @@
-//! What is noted of disks beside their logs: a file, replaced as a whole at each change.
+//! The notes of disks, in a file beside their logs that is replaced as a whole at each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ const FILE: &str = "vdis.json";
 /// The room that an entry without names and notes takes up, about.
 const ENTRY_BYTES: usize = 512;
 
-/// What is known of a disk beside its log.
+/// The notes of a disk: they hold what its log cannot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     #[serde(default)]
@@ -54,7 +54,7 @@ impl Entry {
     }
 }
 
-/// All that the file has.
+/// The content of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Inventory {
     pub(super) vdis: BTreeMap<Uuid, Entry>,

@@ -1,4 +1,4 @@
-//! What is read of every class of objects in the same way.
+//! The methods that read: `get_all`, `get_record`, `get_FIELD` and so on, the same for every class of objects.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLockReadGuard};
@@ -33,7 +33,7 @@ const READ: &[&str] =
 /// The classes whose objects are found by their names.
 const NAMED: &[&str] = &["SM", "SR", "VDI", "VM", "host", "task"];
 
-/// What fields have before their name, and two underscores between the two, in the expressions of `…_where`.
+/// The groups of fields. The expressions of `…_where` have two underscores between a group and the rest of the name.
 const GROUPS: &[&str] = &["API_version", "name"];
 
 /// Whether a class can be read in that way.

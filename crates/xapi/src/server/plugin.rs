@@ -23,7 +23,7 @@ pub(super) const FIELDS: &[&str] = &[
     "supported_image_formats",
 ];
 
-/// What can be done with the repository, as plugins name it.
+/// The operations of the repository, as plugins name them.
 const FEATURES: &[&str] = &[
     "SR_SCAN",
     "VDI_CONFIG_CBT",

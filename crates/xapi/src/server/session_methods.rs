@@ -1,4 +1,4 @@
-//! What sessions tell about themselves.
+//! The records of sessions.
 
 use super::api::Api;
 use super::records;
@@ -27,7 +27,7 @@ const FIELDS: &[&str] = &[
     "client_certificate",
 ];
 
-/// What is read of a session as a whole. All sessions at once cannot be read.
+/// The methods that find or read a whole session. All sessions at once cannot be read.
 const READ: &[&str] = &["get_by_uuid", "get_record"];
 
 /// Whether a session can be read in that way.

@@ -32,7 +32,7 @@ impl Vdis {
         let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
         let mut vdis: BTreeMap<Uuid, Vdi> = self.entries().iter().map(noted).collect();
         let still = self.keep_still();
-        // One after the other: or else one who has looked before a snapshot was there would forget its time.
+        // Read within the lock: a thread that had read before a snapshot was taken would forget its time.
         let mut times = lock(&self.times);
         let chains = self.read_chains(&mut vdis, &times)?;
         drop(still);
@@ -104,7 +104,7 @@ impl Vdis {
             }
             let (end, next) = match chain.end {
                 ChainEnd::Complete => (uuids.last().copied(), None),
-                // That one comes before.
+                // The chain that is joined comes before this one.
                 ChainEnd::Joins { child } => (ends.get(&child).copied().flatten(), Some(child)),
                 _ => (None, None),
             };

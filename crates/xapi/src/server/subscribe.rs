@@ -79,7 +79,7 @@ impl Api {
                 _ = stopping.changed() => {}
                 () = tokio::time::sleep(until_look.map_or(left, |look| look.min(left))) => {}
             }
-            // Also while others keep waking it.
+            // A clock of its own: other events must not put the next look off.
             if next_look.is_some_and(|look| look <= Instant::now()) {
                 let pause = self.look_now_and_then().await;
                 next_look = Some(Instant::now() + pause);

@@ -1,6 +1,6 @@
 //! The methods by name: how each is carried out, and whether it may be called as `Async.…`, too.
 //!
-//! What is read of every class in the same way is not listed one by one; see [`CLASSES`].
+//! Methods that read every class in the same way are not listed one by one; see [`CLASSES`].
 
 use super::api::Api;
 use super::methods::{CLASSES, all_reads, reads};
@@ -8,7 +8,7 @@ use super::session_methods;
 use super::value::Value;
 use super::{Call, Failure};
 
-/// What the name of a method begins with that is called in a task.
+/// The prefix of a method that is called in a task.
 pub(super) const ASYNC: &str = "Async.";
 
 /// Carries out a call of one who has logged in.
@@ -44,7 +44,7 @@ const fn both(name: &'static str, work: Work) -> Method {
     Method { name, work, in_task: true }
 }
 
-/// What is called in one way on one class.
+/// The methods that are not the same for every class.
 const METHODS: &[Method] = &[
     both("SR.scan", Work::Beside(Api::scan)),
     direct("VBD.destroy", Work::InTurn(Api::no_such_object)),

@@ -1,4 +1,4 @@
-//! What clients do with tasks: their own ones, which tell others how far they are, and those of their calls.
+//! The methods of tasks: those that clients make, to tell others how far they are, and those of their calls.
 
 use super::api::Api;
 use super::events::Operation;

@@ -18,10 +18,10 @@ const LONGEST_NAME: usize = 4096;
 /// Seconds after which a task that has ended makes room for other tasks, if no one destroys it.
 const KEPT_SECONDS: i64 = 3600;
 
-/// The same for one that has a bitmap as its result, if others wait for the memory that it takes.
+/// Seconds after which a task with a bitmap makes room, if others wait for the memory that it takes.
 const BITMAP_KEPT_SECONDS: i64 = 60;
 
-/// The same for a task that a client has made and not ended.
+/// Seconds after which a task makes room that a client has made and not ended.
 const PENDING_KEPT_SECONDS: i64 = 24 * 3600;
 
 /// All of them, by reference.
@@ -176,7 +176,7 @@ impl Tasks {
         }
     }
 
-    /// What has come of a task's call. If the task was cancelled, ended or destroyed meanwhile, no one wants to know.
+    /// Ends the task of a call. If the task was cancelled, ended or destroyed meanwhile, no one wants to know.
     pub(super) fn end(&mut self, reference: &str, result: Result<Value, Failure>, now: i64) {
         if let Some(task) = self.0.get_mut(reference)
             && !task.status.has_ended()

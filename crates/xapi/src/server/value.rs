@@ -22,7 +22,7 @@ pub(super) enum Value {
     Struct(Struct),
     /// Base64 text of a bitmap, which is encoded only as it is sent.
     Bitmap(Arc<Bitmap>),
-    /// The same as a task has it: `<value>…</value>`.
+    /// Base64 text of a bitmap in a task: `<value>…</value>`.
     TaskBitmap(Arc<Bitmap>),
 }
 

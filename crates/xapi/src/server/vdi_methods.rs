@@ -1,4 +1,4 @@
-//! What clients note at disks, how disks grow, and where their data is.
+//! The methods that label disks, make them grow, and tell where their data is.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;

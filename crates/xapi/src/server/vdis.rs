@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Vdi {
     pub(super) uuid: Uuid,
-    /// What is noted of it, corrected by what its log and its chain say.
+    /// Its notes, corrected by its log and its chain.
     pub(super) entry: Entry,
     /// The size that clients are told.
     pub(super) reported_size: u64,
@@ -111,7 +111,7 @@ impl Vdis {
 
     /// Goes by the notes of another server from now on.
     pub(super) fn take_notes(&mut self, text: Vec<u8>) {
-        // What cannot be read changes nothing.
+        // Notes that cannot be read change nothing.
         if let Ok(Inventory { vdis, snapshot_times }) = Inventory::parse(&text) {
             self.entries = vdis;
             lock(&self.times).extend(snapshot_times);
@@ -129,7 +129,7 @@ impl Vdis {
         Some(self.mask(uuid))
     }
 
-    /// There and back.
+    /// Turns a UUID into that of its reference, and back.
     fn mask(&self, uuid: Uuid) -> Uuid {
         Uuid::from_u128(uuid.as_u128() ^ self.sr.as_u128())
     }
@@ -138,7 +138,7 @@ impl Vdis {
         format!("OpaqueRef:{}", Uuid::new_v5(&self.sr, b"SR"))
     }
 
-    /// What is noted of disks.
+    /// The notes of disks.
     pub(super) const fn entries(&self) -> &BTreeMap<Uuid, Entry> {
         &self.entries
     }

@@ -1,4 +1,4 @@
-//! What existing clients call in their first minute, in their order, in every notation.
+//! The first calls of existing clients, in their order, in every notation.
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
@@ -63,7 +63,7 @@ fn the_csharp_sdk_and_powershell_log_in() {
         assert_eq!(client.get("session.get_subject", &[&session]), json!(NULL));
         assert_eq!(client.get("session.get_auth_user_sid", &[&session]), json!(""));
         assert_eq!(client.get("session.get_rbac_permissions", &[&session]), json!([]));
-        // What the PowerShell module does for Get-XenVDI and Invoke-XenVDI.
+        // The calls of the PowerShell module for Get-XenVDI and Invoke-XenVDI.
         let disk = client.get("VDI.get_by_uuid", &[&json!(DISK.to_string())]);
         let record = client.get("VDI.get_record", &[&disk]);
         assert_eq!(client.int(&record["virtual_size"]), 64 << 20);

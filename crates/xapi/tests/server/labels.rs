@@ -1,4 +1,4 @@
-//! What clients note at disks and in tasks, and disks that grow.
+//! Names and notes of disks and tasks, and disks that grow.
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::{HEADER_BYTES, Uuid};
@@ -53,7 +53,7 @@ fn names_tags_and_notes_of_disks_are_kept() {
         session.error("Async.VDI.add_tags", &[&disk, &json!("x")]),
         ["MESSAGE_METHOD_UNKNOWN", "Async.VDI.add_tags"]
     );
-    // What a disk is made with counts, too; and a snapshot has what its disk has.
+    // The labels that a disk is made with count, too; and a snapshot has those of its disk.
     let made = json!({"virtual_size": 4096, "tags": ["t"], "other_config": {"a": "b"}});
     let other = session.get("VDI.create", &[&made]);
     assert_eq!(session.get("VDI.get_tags", &[&other]), json!(["t"]));
@@ -173,7 +173,7 @@ fn a_store_that_is_only_read_refuses_labels_and_growth() {
         let error = session.error(method, &params);
         assert_eq!((&*error[0], &*error[1]), ("RBAC_PERMISSION_DENIED", &*method.to_lowercase()));
     }
-    // What is not kept can be done all the same.
+    // Notes that are not kept can be made all the same.
     let sr = session.get("SR.get_all", &[])[0].take();
     session.get("SR.scan", &[&sr]);
     let task = session.get("task.create", &[&json!("a"), &json!("")]);

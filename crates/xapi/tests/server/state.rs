@@ -143,7 +143,7 @@ fn records(session: &Session<'_>) -> BTreeMap<String, Value> {
     all.as_object().expect("an object").iter().map(|(name, record)| (name.clone(), record.clone())).collect()
 }
 
-/// The same, once it is certain that each other way to ask for them has equal answers.
+/// The records, once it is certain that each other way to ask for them has equal answers.
 fn views(session: &Session<'_>) -> BTreeMap<String, Value> {
     let all = records(session);
     let everything = session.get("event.from", &[&json!(["vdi"]), &json!(""), &json!(0)]);
@@ -168,7 +168,7 @@ fn every_view_of_a_disk_has_equal_fields() {
     let events = |token: &Value| session.get("event.from", &[&json!(["vdi"]), token, &json!(0)]);
     let mut token = events(&json!(""))["token"].take();
     let mut known = records(&session);
-    // What a client knows that only ever hears of changes.
+    // The view of a client that only ever hears of changes.
     let mut catch_up = || {
         let mut answer = events(&token);
         token = answer["token"].take();

@@ -1,4 +1,4 @@
-//! The same call in each notation, with its answer as the types of that notation tell it.
+//! Calls in each notation, and their answers in the types of that notation.
 
 use std::fmt::Write;
 
