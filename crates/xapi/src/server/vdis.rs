@@ -269,6 +269,11 @@ impl Vdis {
         change(&mut vdis);
         if vdis != self.entries {
             let bytes = |entries: &BTreeMap<Uuid, Entry>| entries.values().map(Entry::bytes).sum::<usize>();
+            if bytes(&vdis) > MOST_BYTES {
+                // Clients know of no disk whose log is gone, and could not make room.
+                let store = self.store()?;
+                vdis.retain(|uuid, entry| !entry.of_log || store.path(*uuid).is_some());
+            }
             if bytes(&vdis) > MOST_BYTES && bytes(&vdis) > bytes(&self.entries) {
                 return Err(Failure::no_space());
             }
@@ -312,5 +317,25 @@ mod tests {
         let first = vdis.find(&vdis.reference(first)).expect("there");
         vdis.destroy(&first).expect("there");
         vdis.create(noted(1)).expect("room");
+    }
+
+    #[test]
+    fn notes_of_logs_that_are_gone_make_room() {
+        let folder = tempfile::tempdir().expect("room");
+        let [gone, there] = [1, 2].map(Uuid::from_u128);
+        let mut vdis = Vdis::open(folder.path(), false, None).expect("there");
+        let label = |vdis: &mut Vdis, uuid| {
+            let entry = vdis.find(&vdis.reference(uuid)).expect("there").entry;
+            vdis.keep(uuid, Entry { name_label: "x".repeat(MOST_BYTES / 3), ..entry }).expect("room");
+        };
+        for uuid in [gone, there] {
+            vdis.tracker.create(uuid, VirtualSize::new(1).expect("not 0")).expect("new");
+            label(&mut vdis, uuid);
+        }
+        vdis.tracker.delete(gone).expect("as others do it");
+        let large = Entry { virtual_size: 1, name_label: "x".repeat(MOST_BYTES / 2), ..Entry::default() };
+        vdis.create(large).expect("there is room again");
+        assert!(!vdis.entries().contains_key(&gone));
+        assert!(vdis.entries().contains_key(&there));
     }
 }
