@@ -18,6 +18,10 @@ use super::value::now;
 use super::vdis::{Vdi, Vdis, bitmap_bytes};
 use super::{Failure, SizesAfterScan};
 
+/// The earliest time that a snapshot is taken to be of, in seconds since 1970. Some tools set the times of all files to 1;
+/// older snapshots need times before that, and 0 stands for none.
+const EARLIEST: i64 = 1_000_000;
+
 /// The disks of a chain of logs.
 struct Links {
     /// The oldest first.
@@ -154,7 +158,7 @@ impl Vdis {
         let now = now();
         let snapshot = |uuid: Uuid| {
             let entry = &vdis.get(&uuid).filter(|vdi| vdi.entry.is_a_snapshot)?.entry;
-            let taken = if entry.snapshot_time > 0 { entry.snapshot_time.min(now) } else { now };
+            let taken = if entry.snapshot_time > 0 { entry.snapshot_time.max(EARLIEST).min(now) } else { now };
             Some(Snapshot { uuid, of: entry.snapshot_of, taken })
         };
         let alone = vdis.values().filter(|vdi| !vdi.tracked).map(|vdi| Links { uuids: vec![vdi.uuid], next: None });

@@ -1,6 +1,7 @@
 //! The times of snapshots: they follow the chain, no two are equal, and they stay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, UNIX_EPOCH};
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::{Store, Tracker, Uuid};
@@ -168,4 +169,23 @@ fn times_that_cannot_be_are_mended() {
             assert_eq!(times(&served, &served.login()).len(), 3);
         }
     }
+}
+
+/// As tools set them that pack files reproducibly.
+#[test]
+fn logs_that_are_as_old_as_time_have_snapshots_with_times_too() {
+    let folder = tempfile::tempdir().expect("room");
+    let tracker = Tracker::open(folder.path()).expect("there");
+    disk(&tracker, DISK);
+    for n in [11, 12, 13] {
+        tracker.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
+    }
+    for log in std::fs::read_dir(folder.path()).expect("there") {
+        let log = std::fs::File::options().write(true).open(log.expect("there").path()).expect("there");
+        log.set_modified(UNIX_EPOCH + Duration::from_secs(1)).expect("possible");
+    }
+    let served = Served::of(folder, |options| options);
+    let times = times(&served, &served.login());
+    // The first second says that there is no time.
+    assert!(times.len() == 3 && times.values().all(|time| **time > *"19700101T00:00:00Z"), "{times:?}");
 }
