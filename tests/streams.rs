@@ -122,3 +122,25 @@ fn a_stream_without_an_end_is_refused() {
     let error = Scanner::new(RAW).virtual_size(size).extents(Source::reader(&mut &*shorter)).expect_err("too long");
     assert!(matches!(&error, Error::TooLong { found: 256, fitting, .. } if *fitting == [512]), "{error}");
 }
+
+/// No part of a stream may pass for all of it. Four bytes end within a symbol.
+#[test]
+fn a_stream_is_judged_by_all_of_it_wherever_it_is_cut() {
+    let size = VirtualSize::new(32 * 512).expect("not 0");
+    for (text, expected) in [
+        ("gAAAAA==", None),
+        ("gAAAAA=\n=\n", None),
+        ("gAAAAA", Some("missing-padding")),
+        ("gAAAAA==gAAAAA==", Some("misplaced-padding")),
+        ("gAAAAAAA", Some("too-long")),
+        ("gAAAAAAAgAAA", Some("too-long")),
+    ] {
+        for chunk_bytes in 1..12 {
+            let scanner = Scanner::new(Encoding::Base64).virtual_size(size).block_size(BlockSize::MIN);
+            let scanner = scanner.chunk_bytes(chunk_bytes).parallel(false);
+            let answer = scanner.extents(Source::reader(&mut text.as_bytes()));
+            let kind = answer.as_ref().err().map(Error::kind);
+            assert_eq!(kind, expected, "{text} in pieces of {chunk_bytes}");
+        }
+    }
+}
