@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use changed_blocks::{BlockSize, Encoding, Error, Source, Unit, VirtualSize};
+use changed_blocks::{BlockSize, Encoding, Scanner, Source};
 
-use crate::args::InputArgs;
+use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
 use crate::standard;
 
@@ -40,7 +40,8 @@ impl Input {
         };
         match file.and_then(glance) {
             Ok((content, glance)) => {
-                if Encoding::from(args.from) == Encoding::Base64 && args.virtual_size.is_none() {
+                let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
+                if Encoding::from(args.from) == Encoding::Base64 && any_length {
                     refuse_bits(&name, &glance)?;
                 }
                 Ok(Self { name, content })
@@ -49,35 +50,19 @@ impl Input {
         }
     }
 
-    /// Reads a stream into memory, so that it can be read again. One that is longer than any bitmap of that disk is
-    /// refused before it fills the memory.
-    pub(crate) fn hold_in_memory(&mut self, encoding: Encoding, size: VirtualSize) -> Result<(), Failure> {
-        let Content::Stream(stream) = &mut self.content else { return Ok(()) };
-        if encoding == Encoding::CbtLog {
-            return Ok(());
-        }
-        let bytes = size.bitmap_bytes(BlockSize::MIN);
-        let text = match encoding {
-            Encoding::Bits => bytes.saturating_mul(8),
-            Encoding::Base64 => bytes.div_ceil(3).saturating_mul(4),
-            _ => bytes,
+    /// The block size that fits the length of the input. A stream is kept in memory, since it is read once more with it.
+    pub(crate) fn detect_block_size(&mut self, scanner: &Scanner, encoding: Encoding) -> Result<BlockSize, Failure> {
+        let found = match &mut self.content {
+            // The header of a .cbtlog tells, so its stream is not read yet.
+            Content::Stream(stream) if encoding != Encoding::CbtLog => {
+                let mut kept = Kept { stream, bytes: Vec::new() };
+                let found = scanner.detect_block_size(Source::reader(&mut kept));
+                self.content = Content::Memory(Box::new(kept.bytes));
+                found
+            }
+            _ => scanner.detect_block_size(self.source()),
         };
-        // Twice as much, for line breaks.
-        let most = text.saturating_mul(2).saturating_add(4096);
-        let mut all = Vec::new();
-        match stream.take(most.saturating_add(1)).read_to_end(&mut all) {
-            Ok(read) if read as u64 > most => {
-                let virtual_size = size.bytes();
-                let error =
-                    Error::UnknownBlockSize { found: bytes, unit: Unit::Bytes, virtual_size, fitting: Vec::new() };
-                Err(Failure::Bitmap { input: self.name.clone(), error })
-            }
-            Ok(_) => {
-                self.content = Content::Memory(Box::new(all));
-                Ok(())
-            }
-            Err(error) => Err(Failure::Open { input: self.name.clone(), error }),
-        }
+        found.map_err(|error| Failure::Bitmap { input: self.name.clone(), error })
     }
 
     /// Bytes in memory.
@@ -129,6 +114,21 @@ impl Input {
     }
 }
 
+/// A stream of which all that is read is kept.
+struct Kept<'s, R> {
+    stream: &'s mut R,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read> Read for Kept<'_, R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(to)?;
+        self.bytes.try_reserve(read)?;
+        self.bytes.extend_from_slice(&to[..read]);
+        Ok(read)
+    }
+}
+
 /// Looks at the first bytes without losing them.
 fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
     let mut glance = Vec::new();
@@ -143,7 +143,7 @@ fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
 }
 
 /// Refuses the 0/1 text of another encoding, which may happen to be good base64: it would give a list that says nothing
-/// of what changed. With a virtual size its length gives it away.
+/// of what changed. With a virtual size and a block size its length gives it away.
 fn refuse_bits(name: &str, glance: &[u8]) -> Result<(), Failure> {
     let text = glance.trim_ascii();
     if text.len() >= 4 && text.iter().all(|byte| matches!(byte, b'0' | b'1' | b'\r' | b'\n')) {

@@ -16,21 +16,10 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
     let mut input = Input::open(args)?;
     let block_size = match args.block_size {
         BlockSizeArg::Size(block_size) => block_size,
-        BlockSizeArg::Auto => {
-            // Read once to find the block size, and once more with it.
-            if let Some(size) = args.virtual_size {
-                input.hold_in_memory(args.from.into(), size)?;
-            }
-            detect_block_size(&scanner, &mut input)?
-        }
+        // Reads the input once more than otherwise.
+        BlockSizeArg::Auto => input.detect_block_size(&scanner, args.from.into())?,
     };
     Ok((scanner.block_size(block_size), block_size, input))
-}
-
-/// The block size that fits the length of the input, which must be one that can be read again.
-pub(crate) fn detect_block_size(scanner: &Scanner, input: &mut Input) -> Result<BlockSize, Failure> {
-    let found = scanner.detect_block_size(input.source());
-    found.map_err(|error| Failure::Bitmap { input: input.name.clone(), error })
 }
 
 /// A scanner for an encoding.

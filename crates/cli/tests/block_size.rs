@@ -77,3 +77,25 @@ fn none_that_fits_is_told_and_damage_is_still_damage() {
     let endless = vec![b'A'; 1 << 20];
     assert!(run_piped(args, endless).failure(3).contains("fits no block size"));
 }
+
+/// One 0 or 1 for each block is base64, too, and its length may fit another block size.
+#[test]
+fn bits_are_not_taken_for_base64() {
+    let bits = b"00100000000000000000000000000000\n";
+    let args = ["extents", "--virtual-size", "1536k", "--block-size", "auto"];
+    let failure = run_piped(args, bits).failure(3);
+    assert!(failure.contains("--from bits"), "{failure}");
+    assert_eq!(run_piped(args.iter().chain(&["--from", "bits"]), bits).text(), "131072 65536\n");
+}
+
+/// A stream is as long as the disk's longest bitmap, but for its line breaks: none of them costs it.
+#[test]
+fn a_stream_may_have_many_line_breaks() {
+    let text = "gAAA\n\n\n\n\n\n\n\n\n\n\n\n".repeat(1365) + "gA==\n";
+    let args = ["extents", "--virtual-size", "16M", "--block-size", "auto"];
+    let from_stream = run_piped(args, &text).text();
+    assert_eq!(from_stream.lines().count(), 1366);
+    assert_eq!(from_stream.lines().next(), Some("0 512"));
+    let message = run_piped(args, "gAAA".repeat(1 << 20)).failure(3);
+    assert!(!message.contains(" 4096 bytes"), "4096 bytes would fit: {message}");
+}
