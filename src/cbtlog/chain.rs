@@ -116,7 +116,8 @@ impl Store {
         refuse: impl Fn(&Walk) -> Result<(), ChainError>,
     ) -> Result<ChangedBlocks, ChainError> {
         let _lock = self.keep_trackers_out()?;
-        let mut walk = self.now().walk(from, to);
+        let walk_now = || self.now()?.walk(from, to);
+        let mut walk = walk_now();
         for _ in 0..ATTEMPTS {
             let answer = match &walk {
                 // What stays wrong comes before a disk that is in use now.
@@ -126,7 +127,7 @@ impl Store {
             };
             #[cfg(test)]
             tests::after_merge();
-            match (walk, self.now().walk(from, to)) {
+            match (walk, walk_now()) {
                 (Ok(before), Ok(now)) if before == now => return answer,
                 (Err(before), Err(now)) if before.to_string() == now.to_string() => return Err(now),
                 (_, now) => walk = now,

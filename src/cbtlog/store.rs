@@ -143,15 +143,18 @@ impl Store {
         Ok(all)
     }
 
-    /// The same logs, and in a folder those that have come since.
-    pub(super) fn now(&self) -> Self {
-        let Some(folder) = &self.folder else { return self.clone() };
-        // If the folder cannot be listed any more, what is missing will be noticed.
-        let Ok(mut now) = Self::open(folder) else { return self.clone() };
+    /// The store as it is now: the same logs, and in a folder those that have come since.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open): a log that cannot be listed may have changes.
+    pub(super) fn now(&self) -> Result<Self, ChainError> {
+        let Some(folder) = &self.folder else { return Ok(self.clone()) };
+        let mut now = Self::open(folder)?;
         for uuid in &self.named {
             now.insert(*uuid, &self.logs[uuid]);
         }
-        now
+        Ok(now)
     }
 
     /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives.

@@ -191,3 +191,14 @@ fn a_year_of_daily_logs_and_ten_thousand_files() {
     let answer = store.list_changed_blocks(name(10), name(375)).expect("a chain");
     assert_eq!(changed(&answer), (11..=375).map(|number| number * 2000).collect::<Vec<_>>());
 }
+
+/// A store that was opened before sees it, too.
+#[test]
+fn a_log_that_appears_under_another_name_is_refused() {
+    let folder = folder_of(&chain(&[(20, &[0]), (20, &[1])]));
+    let store = folder.store();
+    assert_eq!(changed(&store.list_changed_blocks(id(1), id(2)).expect("a chain")), [1]);
+    fs::write(folder.0.path().join(format!("{}.CBTLOG", id(3))), "anything").expect("room");
+    let error = store.list_changed_blocks(id(1), id(2)).expect_err("a log of another name");
+    assert!(matches!(error, ChainError::LogName { uuid, .. } if uuid == id(3)), "{error}");
+}
