@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::{ChainArgs, ChainFormat};
-use crate::chain_report::{ChainReport, LogReport, Problem};
+use crate::chain_report::{ChainReport, LogReport, Problem, uuid_of};
 use crate::failure::Failure;
 use crate::plan::prepare_threads;
 use crate::sink::Target;
@@ -52,15 +52,6 @@ pub(crate) fn chain(args: &ChainArgs) -> Result<(), Failure> {
     let full_backup = problems.iter().any(|problem| problem.consequence == Consequence::FullBackup);
     let consequence = if full_backup { Consequence::FullBackup } else { first.consequence };
     Err(Failure::Chains { store: name, count: problems.len(), consequence })
-}
-
-pub(crate) fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
-    match log {
-        Ok(log) => log.uuid,
-        Err(ChainError::Log { uuid, .. }) => *uuid,
-        // No other error is one of a single log.
-        Err(_) => Uuid::nil(),
-    }
 }
 
 fn drawn(reports: &[ChainReport<'_>]) -> Vec<u8> {

@@ -8,8 +8,6 @@ use changed_blocks::Consequence;
 use changed_blocks::cbtlog::{Chain, ChainError, Header, Judgement, Log, Unrelated, Uuid};
 use changed_blocks::format::Totals;
 
-use crate::chain::uuid_of;
-
 pub(crate) struct ChainReport<'c> {
     pub(crate) logs: Vec<LogReport<'c>>,
     /// What is wrong with logs beside the chain that its answers need.
@@ -34,6 +32,16 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) hint: Option<Cow<'static, str>>,
     pub(crate) consequence: Consequence,
+}
+
+/// The disk of a log, which is known even if the log cannot be read.
+pub(crate) fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
+    match log {
+        Ok(log) => log.uuid,
+        Err(ChainError::Log { uuid, .. }) => *uuid,
+        // No other error is one of a single log.
+        Err(_) => Uuid::nil(),
+    }
 }
 
 impl<'c> ChainReport<'c> {
