@@ -1,9 +1,9 @@
-//! What an error means for the job that met it.
+//! The consequence of an error for the job that met it.
 
 use std::fmt;
 use std::io::{Error, ErrorKind};
 
-/// What the caller does next. Every error of these crates has one, so that a job can be driven by it.
+/// The caller's next step. Every error of these crates has one, so that a job can be driven by it.
 ///
 /// | consequence | name | what the caller does | exit code of `cbt` |
 /// |---|---|---|--:|

@@ -303,7 +303,7 @@ impl Error {
         }
     }
 
-    /// What the caller does next: see the table above.
+    /// The caller's next step: see the table above.
     #[must_use]
     pub fn consequence(&self) -> Consequence {
         match self {

@@ -62,7 +62,7 @@ fn in_bytes(block_sizes: &[BlockSize]) -> Vec<u64> {
     block_sizes.iter().map(|block_size| block_size.bytes()).collect()
 }
 
-/// The same of a 0/1 text: a bitmap that was printed bit by bit, with or without the zeros that fill it up.
+/// Whether a 0/1 text of the disk can have that many bits: it was printed with or without the zeros that fill it up.
 fn fits_bits(size: VirtualSize, bits: u64, block_size: BlockSize) -> bool {
     bits == size.blocks(block_size) || bits.is_multiple_of(8) && size.fits_bitmap_bytes(bits / 8, block_size)
 }

@@ -357,7 +357,7 @@ fn a_file_that_grows_while_it_is_read_is_an_error() {
         let error = outcome.expect_err("what was read is not all");
         assert!(matches!(error, Error::Grown { expected: 40_000 }), "{error}");
     }
-    // What lies behind the bitmap of a `.cbtlog` is not part of it, but nobody knows what else was written.
+    // The rest of a `.cbtlog` is not part of its bitmap, but nobody knows what else was written.
     let file = tempfile::tempfile().expect("a temporary file");
     { &file }.write_all(&naive::encode_cbtlog(&[true; 100_000], 100_000 * 65_536)).expect("room");
     { &file }.write_all(&[0; 10]).expect("room");

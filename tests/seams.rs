@@ -199,7 +199,7 @@ fn white_space_at_the_seams() {
     }
 }
 
-/// What fills up a bitmap to four bytes may lie in a chunk of its own.
+/// The zeros that fill up a bitmap to four bytes may lie in a chunk of their own.
 #[test]
 fn the_end_of_the_disk_at_the_seams() {
     for cut in CUTS_BYTES {

@@ -19,7 +19,7 @@ impl Bitmap {
         self.try_to_raw(order).expect(super::ENOUGH)
     }
 
-    /// The same, where there may not be as much memory.
+    /// As [`to_raw`](Self::to_raw), where there may not be as much memory.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::scan::{Scanner, count_ones};
 use crate::tier::Verified;
 use crate::{Error, Extent, Result, Tier};
 
-/// What those count on that do not return errors.
+/// The words of the panic in functions that do not return errors.
 const ENOUGH: &str = "memory for the bitmap";
 
 /// A bitmap in memory: one bit a block, 1 = changed.
@@ -146,7 +146,7 @@ impl Bitmap {
         self.try_resize(blocks).expect(ENOUGH);
     }
 
-    /// The same, where there may not be as much memory.
+    /// As [`resize`](Self::resize), where there may not be as much memory.
     ///
     /// # Errors
     ///

@@ -94,8 +94,8 @@ impl Store {
         self.answer(from, to, Walk::require_consistent)
     }
 
-    /// The same from logs that are not consistent: their disks are attached for writing, or were when their host failed.
-    /// **Changes may be missing**; a warning names each such log.
+    /// As [`list_changed_blocks`](Self::list_changed_blocks), also from logs that are not consistent: their disks are
+    /// attached for writing, or were when their host failed. **Changes may be missing**; a warning names each such log.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Store {
         let mut walk = walk_now();
         for _ in 0..ATTEMPTS {
             let answer = match &walk {
-                // What stays wrong comes before a disk that is in use now.
+                // A lasting fault comes before a disk that is in use now.
                 Ok(walk) => walk.require_growth().and_then(|()| refuse(walk)).and_then(|()| walk.merge(from)),
                 // Once it is certain.
                 Err(_) => Err(ChainError::Changing { from, to }),

@@ -265,7 +265,7 @@ impl ChainError {
         }
     }
 
-    /// What the caller does next: see the table above.
+    /// The caller's next step: see the table above.
     #[must_use]
     pub fn consequence(&self) -> Consequence {
         match self {

@@ -42,7 +42,7 @@ impl Header {
         self.leads_to_one_of(uuid, child.parent)
     }
 
-    /// The same of a child that names that parent.
+    /// [`leads_to`](Self::leads_to) for a child of which only the parent is known.
     pub(super) fn leads_to_one_of(&self, uuid: Uuid, parent: Option<Uuid>) -> bool {
         parent.is_some() && (parent == Some(uuid) || parent == self.parent)
     }

@@ -1,4 +1,4 @@
-//! What answers over the chains of a store are refused for: the judgement of the call, without its answers.
+//! The judgement of a store: why [`Store::list_changed_blocks`] would refuse answers over its chains, or warn of them.
 //!
 //! It uses the same tests of a link, of a flag and of what stands beside a chain as the call does.
 
@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::store::Linked;
 use super::{Chain, ChainEnd, ChainError, Log, Store, Unrelated, Warning};
 
-/// What [`Store::list_changed_blocks`] says of the disks of a chain. Logs that cannot be read stand in the chain itself;
-/// whether the bitmaps are good is known only once they are read.
+/// The faults for which [`Store::list_changed_blocks`] refuses answers over a chain, and its warnings. Logs that cannot be
+/// read stand in the chain itself; whether the bitmaps are good is known only once they are read.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Judgement {
-    /// Why answers that need a log are refused, along with its disk.
+    /// Faults, each with the disk of the log that has it: answers that need that log are refused.
     pub refusals: Vec<(Uuid, ChainError)>,
-    /// What answers that need a log warn of, along with its disk.
+    /// Warnings of answers that need a log, each with the disk of that log.
     pub warnings: Vec<(Uuid, Warning)>,
     /// Disks beside the chain whose logs are part of its answers.
     pub strays: Vec<Uuid>,

@@ -179,7 +179,7 @@ impl Joiner {
 
     /// Drops all runs that have ended if the bitmap is too long for the disk: an error for certain, which needs no list.
     pub(super) fn forget_if_too_long(&mut self) {
-        // What fills up a bitmap to a multiple of four bytes.
+        // The most zeros that fill up a bitmap to a multiple of four bytes.
         const FILLING: u64 = 31;
         if self.disk_end.blocks.is_some_and(|blocks| self.seam.position > blocks.saturating_add(FILLING)) {
             let _: ControlFlow<()> = self.flush(|_| ControlFlow::Continue(()));

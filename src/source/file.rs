@@ -22,7 +22,7 @@ pub(crate) struct FileInput<'a> {
     skipped: u64,
     whole_len: u64,
     prober: Arc<Prober>,
-    /// What the file was like before anything was read.
+    /// The stamp of the file before anything was read.
     stamp: Stamp,
 }
 
@@ -43,7 +43,7 @@ impl<'a> FileInput<'a> {
         Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober), stamp })
     }
 
-    /// The file, and what it was like before anything was read.
+    /// The file, and its stamp before anything was read.
     pub(crate) const fn stamp(&self) -> (&'a File, Stamp) {
         (self.file, self.stamp)
     }

@@ -1,4 +1,4 @@
-//! What the judgement of a store says, against what the call says over all its pairs.
+//! The judgement of a store against the call over all pairs of its disks.
 
 use changed_blocks::Consequence;
 use changed_blocks::cbtlog::{Chain, ChainEnd, ChainError, Judgement, Store, Uuid};
@@ -12,7 +12,7 @@ fn content() -> impl Strategy<Value = (u8, u8, bool, u64)> {
     (0..6u8, 0..6u8, prop::bool::weighted(0.8), prop_oneof![4 => Just(20u64), 1 => Just(30), 1 => Just(10)])
 }
 
-/// The same where most links fit to each other.
+/// Random stores in which most links fit to each other.
 fn chain_with_faults() -> impl Strategy<Value = Vec<(u8, u8, bool, u64)>> {
     (2..6u8, vec(content(), 5), vec(prop::bool::weighted(0.2), 15)).prop_map(|(count, odd, faults)| {
         let of = |number: u8, (parent, child, consistent, blocks): (u8, u8, bool, u64)| {

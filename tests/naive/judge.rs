@@ -104,7 +104,7 @@ impl Expect {
         let whole_bytes = blocks.div_ceil(8) * 8;
         // VHD storage, whose blocks have 64 KiB, fills up to four bytes.
         let filled = if self.block_size == 65_536 { blocks.div_ceil(32) * 32 } else { whole_bytes };
-        // What was printed bit by bit may end with the last block.
+        // A bitmap that was printed bit by bit may end with the last block.
         let printed = self.encoding == Encoding::Bits && found == blocks;
         if !printed && found != whole_bytes && found != filled {
             let (found, expected) =

@@ -1,4 +1,4 @@
-//! What `cbt chain` tells of a chain: of each log what it says and what is wrong with it.
+//! A chain as `cbt chain` reports it: the header, the totals and the problems of each log.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use changed_blocks::format::Totals;
 
 pub(crate) struct ChainReport<'c> {
     pub(crate) logs: Vec<LogReport<'c>>,
-    /// What is wrong with logs beside the chain that its answers need.
+    /// Problems of logs beside the chain that its answers need.
     pub(crate) beside: Vec<Problem>,
     pub(crate) warnings_beside: Vec<String>,
 }
@@ -117,7 +117,7 @@ impl<'c> LogReport<'c> {
 }
 
 impl Problem {
-    /// What is wrong with the log of a disk, as seen in a drawing of its chain.
+    /// The problem of a disk's log, in words that fit below a drawing of its chain.
     fn new(error: &ChainError, uuid: Uuid) -> Self {
         let full_backup = Some(Cow::Borrowed("take a full backup"));
         let later = Some(Cow::Borrowed("what comes later needs a full backup first"));

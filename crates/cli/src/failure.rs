@@ -58,7 +58,7 @@ impl Failure {
         }
     }
 
-    /// What the caller does next.
+    /// The caller's next step.
     fn consequence(&self) -> Consequence {
         match self {
             Self::Bitmap { error, .. } => error.consequence(),

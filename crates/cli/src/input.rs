@@ -17,7 +17,7 @@ pub(crate) struct Input {
 }
 
 enum Content {
-    /// What can be read again, from where it is positioned, how many bytes it has, and what it was like at first.
+    /// A file that can be read again, from its position on; the number of bytes from there, and its stamp at first.
     File { file: File, len: u64, stamp: Stamp },
     /// What is in memory.
     Memory(Box<dyn AsRef<[u8]>>),

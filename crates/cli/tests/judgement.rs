@@ -69,7 +69,7 @@ fn cases() -> Vec<Case> {
         ("inner log inconsistent", vec![one, two.open(), three], (1, 3), (3, "not-consistent"), 3, "not marked"),
         // Attached, it may be. Nothing is wrong, and it is busy.
         ("last log inconsistent", vec![one, two, three.open()], (1, 3), (4, "in-use"), 0, ", not consistent"),
-        // What the oldest one says is in no answer.
+        // The oldest log is part of no answer.
         ("oldest log inconsistent", vec![one.open(), two, three], (1, 3), (0, ""), 0, ", not consistent"),
         ("oldest bitmap damaged", vec![one.cut(49), two, three], (1, 3), (0, ""), 0, "do not need it"),
         ("other parent", vec![one, log(2, 9, 3), three], (1, 3), (3, "unrelated"), 3, "as its parent"),
@@ -144,7 +144,7 @@ fn member(line: &str, name: &str) -> String {
     object[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned()
 }
 
-/// What the JSON of `chain` says of logs, and that it agrees with the exit code.
+/// The JSON of `chain` for each log, which agrees with the exit code.
 fn check_json(name: &str, found: &Run, logs: &[Log], code: i32, said: &str) {
     assert_eq!(found.code, Some(code), "{name}: {}", found.stderr);
     let object: Value = serde_json::from_slice(&found.stdout).expect("JSON");

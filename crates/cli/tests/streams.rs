@@ -279,7 +279,7 @@ fn a_full_disk_is_a_failure() {
     assert_eq!(JsonFailure::parse(&String::from_utf8_lossy(&output.stderr)).error, "write");
 }
 
-/// What `sh` makes of a line with the command in it, which stands there as `"$0"`.
+/// Runs a line of `sh`, in which `"$0"` is the command.
 #[cfg(unix)]
 fn shell(line: &str, args: &[&str]) -> Run {
     let output = Command::new("sh").args(["-c", line]).arg(program()).args(args).output().expect("there is sh");
@@ -346,7 +346,7 @@ fn a_stream_without_an_end_is_refused() {
             assert_eq!(failure.error, kind, "{stream}: {failure:?}");
         }
     }
-    // What lies after the bitmap of a log is read for the sake of the writer, but not for ever.
+    // The rest of a log is read for the sake of the writer, but not for ever.
     let scratch = Scratch::new();
     let log = scratch.file("log", Bits::new("01100000").cbtlog(8 * 65_536, 1));
     let line = "{ cat \"$1\"; yes; } | \"$0\" extents --from cbtlog";
