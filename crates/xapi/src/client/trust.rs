@@ -53,7 +53,8 @@ pub(super) struct Verifier {
 #[derive(Clone, Debug)]
 enum Rule {
     Chain {
-        chain: Arc<WebPkiServerVerifier>,
+        /// Nothing, if no chain can lead to any of them.
+        chain: Option<Arc<WebPkiServerVerifier>>,
         /// The certificates that are trusted, each also as a host's own.
         own: Arc<[CertificateDer<'static>]>,
     },
@@ -94,8 +95,10 @@ fn refused(error: &rustls::Error) -> Option<&Refused> {
 impl Verifier {
     pub(super) fn new(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let chain = |(roots, own): Roots, whence: String| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .build()
+            let chain = (!roots.is_empty())
+                .then(|| WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build());
+            chain
+                .transpose()
                 .map(|chain| Rule::Chain { chain, own: own.into() })
                 .map_err(|error| Error::Trust { reason: format!("{whence}: {error}") })
         };
@@ -193,7 +196,10 @@ impl ServerCertVerifier for Verifier {
                 })
             }
             Rule::Chain { chain, .. } => {
-                let verified = chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+                let verified = match chain {
+                    Some(chain) => chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+                    None => Err(CertificateError::UnknownIssuer.into()),
+                };
                 verified.or_else(|error| because(Some(chain_reason(&error, end_entity, server_name, now))))
             }
         }

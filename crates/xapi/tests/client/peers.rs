@@ -3,6 +3,7 @@
 //! The certificates are made by `openssl` too, but for those whose dates or extensions it cannot make.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use changed_blocks::Consequence;
@@ -10,8 +11,11 @@ use changed_blocks_xapi::client::{Error, Fingerprint, Trust};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::process::Child;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::mock::Mock;
 use crate::tls::log_in;
@@ -150,6 +154,18 @@ impl Server {
     }
 }
 
+/// A server that presents a certificate with the key of a host, whether or not they belong together.
+fn config(certificate: CertificateDer<'static>, keeper: &Host) -> ServerConfig {
+    let provider = Arc::new(ring::default_provider());
+    let key = PrivateKeyDer::from_pem_file(keeper.path("key.pem")).unwrap();
+    let certified = CertifiedKey::new(vec![certificate], provider.key_provider.load_private_key(key).unwrap());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+}
+
 /// Weak keys and old signatures are nothing that the program itself would serve with.
 const ANYTHING: &str = "-cipher ALL:@SECLEVEL=0";
 
@@ -239,6 +255,34 @@ async fn a_hosts_own_certificate_in_the_file_is_trusted_as_itself() {
 }
 
 #[tokio::test]
+async fn a_hosts_own_certificate_may_be_one_that_no_chain_can_lead_to() {
+    if openssl_is_missing() {
+        return;
+    }
+    let host = Host::of("localhost", |_| {});
+    // The checker of chains does not read version 2 of X.509.
+    let mut der = host.certificate().to_vec();
+    let version = der.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap() + 4;
+    der[version] = 1;
+    std::fs::write(host.path("der"), &der).unwrap();
+    host.openssl("base64 -in der -out base64");
+    let base64 = std::fs::read_to_string(host.path("base64")).unwrap();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}-----END CERTIFICATE-----\n");
+    std::fs::write(host.path("certificate.pem"), pem).unwrap();
+    assert_eq!(host.certificate().to_vec(), der);
+
+    let mock = Mock::start_tls(config(host.certificate(), &host)).await;
+    log_in(&mock, "localhost", host.file()).await.unwrap();
+    assert_eq!(log_in(&mock, "127.0.0.1", host.file()).await.unwrap_err().kind(), "certificate");
+    // It vouches for no other.
+    let other = Host::of("localhost", |_| {});
+    let mock = Mock::start_tls(config(other.certificate(), &other)).await;
+    let error = log_in(&mock, "localhost", host.file()).await.unwrap_err();
+    assert!(error.kind() == "certificate" && error.to_string().contains("no authority"), "{error}");
+    assert!(mock.calls().is_empty());
+}
+
+#[tokio::test]
 async fn a_certificate_that_nothing_vouches_for_is_refused_with_its_cause() {
     if openssl_is_missing() {
         return;
@@ -310,24 +354,9 @@ async fn a_certificate_with_a_weak_key_is_worth_nothing_without_the_key() {
     if openssl_is_missing() {
         return;
     }
-    use std::sync::Arc;
-    use tokio_rustls::rustls::ServerConfig;
-    use tokio_rustls::rustls::crypto::ring;
-    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-    use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-
     let weak = Host::version_1(1024, "sha256");
     let other = Host::version_3(2048, "sha256");
-    let provider = Arc::new(ring::default_provider());
-    let key = PrivateKeyDer::from_pem_file(other.path("key.pem")).unwrap();
-    let signer = provider.key_provider.load_private_key(key).unwrap();
-    let certified = CertifiedKey::new(vec![weak.certificate()], signer);
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    let mock = Mock::start_tls(config).await;
+    let mock = Mock::start_tls(config(weak.certificate(), &other)).await;
     for trust in [weak.pin(), Trust::Insecure, weak.file()] {
         let error = log_in(&mock, "localhost", trust.clone()).await.unwrap_err();
         assert_eq!(error.kind(), "no-proof", "{trust:?}: {error:?}");
