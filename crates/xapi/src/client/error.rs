@@ -238,12 +238,12 @@ impl Error {
         }
     }
 
-    /// Whether the pool could not be asked, and may be there again soon.
+    /// Whether the pool could not be asked, or would not answer, and may do so soon.
     pub(super) const fn is_away(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::NoMaster { .. } | Self::Timeout { .. } | Self::Transport { .. } => true,
             Self::Http { status, .. } => matches!(status, 500..=599),
-            Self::Refused { kind, .. } => matches!(kind, Refusal::Away),
+            Self::Refused { kind, .. } => matches!(kind, Refusal::Away | Refusal::Busy),
             _ => false,
         }
     }

@@ -28,7 +28,7 @@ impl Client {
     /// meanwhile. There is no limit to it but the caller's.
     ///
     /// While the task runs, a pool that cannot be asked about it (refused and broken connections, HTTP 5xx, a host that
-    /// starts or is upgraded) is asked again until the [limit](Options::away_limit) is reached. Then the task is left
+    /// starts or is upgraded, one with too much to do) is asked again until the [limit](Options::away_limit) is reached. Then the task is left
     /// running: not to see it is not to know that it failed.
     ///
     /// Whatever else becomes of the task, it is destroyed. If that fails, or if the future is dropped before, then
@@ -73,7 +73,8 @@ impl Client {
         let mut away = Patience::new(limit);
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.invoke_patiently("task.get_record", &[task.into()]).await {
+            // `away` is the patience for a busy pool as well.
+            match self.invoke("task.get_record", &[task.into()], &mut Patience::new(Duration::ZERO)).await {
                 Ok(reply) => {
                     if let State::Done(outcome) = State::of(reply, task)? {
                         return Ok(outcome);

@@ -32,6 +32,7 @@ const AWAY: &[(&str, Answering)] = &[
     ("an upgrade", |call| call.error("NOT_SUPPORTED_DURING_UPGRADE", &[])),
     ("a boot", |call| call.error("HOST_STILL_BOOTING", &[])),
     ("a host that is off", |call| call.old_error("HOST_OFFLINE", &["OpaqueRef:host"])),
+    ("too much to do", |call| call.error("TOO_MANY_PENDING_TASKS", &[])),
     ("silence", |_| Act::Silence),
 ];
 
