@@ -1,4 +1,4 @@
-//! What stands in a host's certificate.
+//! The names, the dates and the key in a host's certificate.
 //!
 //! Certificates that are trusted by name need not be such as an authority may sign: hosts have made theirs in many ways.
 //! So this reads more than the checker of chains does, X.509 version 1 above all. It vouches for nothing by itself.
@@ -10,7 +10,6 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
-use x509_parser::time::ASN1Time;
 
 pub(super) struct HostCertificate<'a>(X509Certificate<'a>);
 
@@ -40,11 +39,11 @@ impl<'a> HostCertificate<'a> {
 
     /// Why it is not valid at that time, in words.
     pub(super) fn wrong_date(&self, now: UnixTime) -> Option<String> {
-        let now = i64::try_from(now.as_secs()).ok().and_then(|now| ASN1Time::from_timestamp(now).ok())?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let validity = self.0.validity();
-        if now < validity.not_before {
+        if now < validity.not_before.timestamp() {
             Some(format!("it is not valid before {}", validity.not_before))
-        } else if now > validity.not_after {
+        } else if now > validity.not_after.timestamp() {
             Some(format!("it expired on {}", validity.not_after))
         } else {
             None
@@ -109,7 +108,21 @@ fn is_for(name: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn no_clock_is_so_wrong_that_dates_do_not_count() {
+        let made = rcgen::generate_simple_self_signed(["pool.example".to_owned()]).unwrap();
+        let certificate = HostCertificate::parse(made.cert.der()).unwrap();
+        let wrong = |seconds| certificate.wrong_date(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        assert!(wrong(0).is_some_and(|reason| reason.contains("not valid before")));
+        assert_eq!(wrong(1_800_000_000), None);
+        for late in [1 << 40, 1 << 62, u64::MAX] {
+            assert!(wrong(late).is_some_and(|reason| reason.contains("expired")), "{late}");
+        }
+    }
 
     #[test]
     fn names_are_compared_as_curl_does() {
