@@ -44,7 +44,7 @@ impl Consequence {
     }
 
     /// The consequence of an error of the system: a person has to act where a file is not there, must not be touched,
-    /// or has no space; anything else may pass.
+    /// has no space or the wrong content; anything else may pass.
     #[must_use]
     pub fn of_io(error: &Error) -> Self {
         match error.kind() {
@@ -56,7 +56,9 @@ impl Consequence {
             | ErrorKind::ReadOnlyFilesystem
             | ErrorKind::IsADirectory
             | ErrorKind::NotADirectory
+            | ErrorKind::InvalidFilename
             | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData
             | ErrorKind::Unsupported
             | ErrorKind::AddrInUse
             | ErrorKind::AddrNotAvailable

@@ -283,3 +283,19 @@ fn what_programs_print_instead_of_an_answer_is_no_bitmap() {
     run_piped(["extents", "--virtual-size", "1536k"], "null").failure(3);
     assert!(!run_piped(["extents", "--from", "raw-msb0"], "null").text().is_empty());
 }
+
+/// Trying again changes nothing.
+#[test]
+fn names_and_passwords_that_are_wrong_are_for_an_operator() {
+    let scratch = Scratch::new();
+    let long = "x".repeat(5000);
+    let password = scratch.file("password", b"\xff\n");
+    let ask = ["list-changed-blocks", "--url", "https://127.0.0.1:1", "--insecure"];
+    let disks = ["11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"];
+    let ask: Vec<&str> =
+        ask.into_iter().chain(disks).chain(["--password-file", password.to_str().expect("text")]).collect();
+    for args in [vec!["extents", &long], vec!["extents", "--from", "cbtlog", "/dev/null/x"], ask] {
+        let failure = run(args.iter().chain(&["--output", "json"])).json_failure(1);
+        assert_eq!((failure.error.as_str(), failure.consequence.as_str()), ("open", "operator"), "{}", failure.message);
+    }
+}
