@@ -94,6 +94,7 @@ fn the_table_of_chain_errors_is_right() {
         ChainError::Unrelated { from, to, reason: Unrelated::Swapped { newer: to, older: from } },
         ChainError::Unrelated { from, to, reason: Unrelated::Ends { last: from } },
         ChainError::Shrunk { uuid, path: path(), found: 1, before: 2 },
+        ChainError::WouldShrink { uuid, virtual_size: 2, asked_for: 1 },
         ChainError::Circle { uuid, path: path(), child },
         ChainError::Changing { from, to },
         ChainError::Locked { path: path() },

@@ -75,7 +75,7 @@ fn what_is_refused_changes_nothing() {
     assert!(exists(tracker.snapshot(id(0), id(0)).expect_err("there")));
     let shrunk = tracker.set(id(0), |header| header.virtual_size = size(10 * BLOCK - 1)).expect_err("smaller");
     assert!(
-        matches!(shrunk, ChainError::Shrunk { found, before, .. } if (found, before) == (10 * BLOCK - 1, 10 * BLOCK))
+        matches!(shrunk, ChainError::WouldShrink { virtual_size, asked_for, .. } if (virtual_size, asked_for) == (10 * BLOCK, 10 * BLOCK - 1))
     );
     for range in [ByteRange::between(0, 10 * BLOCK + 1), ByteRange { offset_bytes: 5, len_bytes: u64::MAX }] {
         let error = tracker.mark(id(0), range).expect_err("beyond");

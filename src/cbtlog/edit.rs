@@ -89,7 +89,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, [`ChainError::Shrunk`] if the disk would become smaller, and
+    /// [`ChainError::Missing`] if there is no log, [`ChainError::WouldShrink`] if the disk would become smaller, and
     /// [`ChainError::TooLarge`].
     pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
         let _lock = self.lock()?;
@@ -103,8 +103,8 @@ impl Tracker {
         change(&mut content.header);
         let found = content.header.virtual_size;
         if found < before {
-            let (found, before) = (found.bytes(), before.bytes());
-            return Err(ChainError::Shrunk { uuid, path: self.path(uuid)?, found, before });
+            let (virtual_size, asked_for) = (before.bytes(), found.bytes());
+            return Err(ChainError::WouldShrink { uuid, virtual_size, asked_for });
         }
         Self::refuse_too_large(uuid, found)?;
         content.bitmap.try_resize(content.header.blocks()).map_err(|source| self.no_memory(uuid, source))?;

@@ -73,6 +73,16 @@ pub enum ChainError {
         /// The size of the one before, in bytes.
         before: u64,
     },
+    /// A disk is to be made smaller, but disks only grow.
+    #[error("{uuid} has {virtual_size} bytes, and disks only grow: not to {asked_for}")]
+    WouldShrink {
+        /// The disk.
+        uuid: Uuid,
+        /// Its size, in bytes.
+        virtual_size: u64,
+        /// The smaller size, in bytes.
+        asked_for: u64,
+    },
     /// Children lead back to a disk that the chain has passed.
     #[error("{}: the child of {uuid} is {child}, which the chain has passed: it goes in a circle", path.display())]
     Circle {
@@ -151,7 +161,7 @@ pub enum ChainError {
     },
     /// A file is named as the log of a disk, but not in the one way in which logs are named. Without it, changes would be
     /// missing from answers.
-    #[error("{}: the log of a disk is called UUID.cbtlog, here {}", path.display(), super::store::file_name(*uuid))]
+    #[error("{}: the log of a disk is called UUID.cbtlog, here {uuid}.cbtlog", path.display())]
     LogName {
         /// The disk.
         uuid: Uuid,
@@ -250,6 +260,7 @@ impl ChainError {
             Self::NotConsistent { .. } => "not-consistent",
             Self::Unrelated { .. } => "unrelated",
             Self::Shrunk { .. } => "chain-shrunk",
+            Self::WouldShrink { .. } => "would-shrink",
             Self::Circle { .. } => "circle",
             Self::Changing { .. } => "changing",
             Self::Locked { .. } => "locked",
@@ -275,6 +286,7 @@ impl ChainError {
             | Self::Exists { .. }
             | Self::NameTaken { .. }
             | Self::TooLarge { .. }
+            | Self::WouldShrink { .. }
             | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
             // Two that were swapped too: a pool cannot tell them from unrelated ones.
             Self::Missing { .. }
@@ -297,7 +309,7 @@ impl ChainError {
             Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
             Self::Exists { .. } => "choose another UUID, or delete that log first",
             Self::Locked { .. } => "try again once that is done; is a cbt store stopped?",
-            Self::TooLarge { .. } => "is the size right?",
+            Self::TooLarge { .. } | Self::WouldShrink { .. } => "is the size right?",
             Self::Changing { .. } => "try again once the snapshot or deletion is done",
             Self::NameTaken { .. } => "choose another UUID",
             Self::Open { .. } | Self::Write { .. } => return None,

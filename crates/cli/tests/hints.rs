@@ -282,6 +282,7 @@ fn every_hint_on_a_chain_leads_to_the_right_list_or_to_a_refusal() {
     assert_eq!(logs.list(NEWER, DISK).text(), "1073741824 65536\n");
     assert!(logs.hint_of(&["create", DISK, "--virtual-size", "1M"]).contains("another UUID"));
     assert!(logs.hint_of(&["create", OTHER, "--virtual-size", "8E"]).contains("size right"));
+    assert!(logs.hint_of(&["set", DISK, "--virtual-size", "1M"]).contains("size right"));
     logs.store(&["set", OLDER, "--parent", OTHER]).text();
     assert!(logs.hint_of(&["snapshot", DISK, OTHER]).contains("another UUID"));
 }

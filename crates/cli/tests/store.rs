@@ -184,7 +184,7 @@ fn a_history_made_by_hand() {
         (&["mark", &folder, &tuesday, "--offset", "0", "--length", "1"], 2),
         (&["mark", &folder, &disk, "--offset", "21M", "--length", "1"], 2),
         (&["set", &folder, &disk, "--parent", "nonsense"], 2),
-        (&["set", &folder, &disk, "--virtual-size", "1M"], 3),
+        (&["set", &folder, &disk, "--virtual-size", "1M"], 2),
         (&["delete", "/nowhere", &disk], 1),
         (&["create", "/proc", &disk, "--virtual-size", "20M"], 1),
     ] {

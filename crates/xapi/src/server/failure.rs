@@ -103,6 +103,7 @@ impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         match error {
             ChainError::Log { .. } | ChainError::Shrunk { .. } | ChainError::Locked { .. } => Self::listing(&error, ""),
+            ChainError::WouldShrink { .. } => Self::shrinking(),
             other => Self::internal(other.to_string()),
         }
     }
