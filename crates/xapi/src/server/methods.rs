@@ -1,6 +1,7 @@
 //! The methods that read: `get_all`, `get_record`, `get_FIELD` and so on, the same for every class of objects.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::{PoisonError, RwLockReadGuard};
 
 use super::api::Api;
@@ -68,7 +69,17 @@ impl Api {
                 let filter = Filter::parse(expression)?;
                 let mut found = Vec::new();
                 for (reference, record) in self.all_records(class)? {
-                    if filter.holds(&|name| stored_field(class, &reference, &record, name))? {
+                    // Each field is written out once, however often the expression has it.
+                    let texts = vec![OnceCell::new(); record.len()];
+                    let holds = filter.holds(&|name| match name {
+                        "_ref" => Ok(Cow::Borrowed(&*reference)),
+                        name => {
+                            let at = field_index(class, &record, name)?;
+                            Ok(Cow::Borrowed(&**texts[at].get_or_init(|| stored(&record[at].1))))
+                        }
+                    })?;
+                    drop(texts);
+                    if holds {
                         found.push((reference, record));
                     }
                 }
@@ -218,11 +229,8 @@ fn as_struct(records: Vec<(String, Struct)>) -> Value {
     Value::Struct(records.into_iter().map(|(name, of)| (name.into(), Value::Struct(of))).collect())
 }
 
-/// A field as expressions name it, and as they compare it.
-fn stored_field<'r>(class: &str, reference: &'r str, record: &'r Struct, name: &str) -> Result<Cow<'r, str>, Failure> {
-    if name == "_ref" {
-        return Ok(Cow::Borrowed(reference));
-    }
+/// The place of a field that an expression names.
+fn field_index(class: &str, record: &Struct, name: &str) -> Result<usize, Failure> {
     // Only the pool's names are in no group.
     let groups = if class == "pool" { &[] } else { GROUPS };
     let field = match name.split_once("__") {
@@ -230,9 +238,8 @@ fn stored_field<'r>(class: &str, reference: &'r str, record: &'r Struct, name: &
         _ if groups.iter().any(|group| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('_'))) => None,
         _ => Some(Cow::Borrowed(name)),
     };
-    let found = field.and_then(|field| record.iter().find(|(name, _)| *name == field));
-    let (_, value) = found.ok_or_else(|| Failure::new("INTERNAL_ERROR", ["missing field", name, ""]))?;
-    Ok(stored(value))
+    let found = field.and_then(|field| record.iter().position(|(name, _)| *name == field));
+    found.ok_or_else(|| Failure::new("INTERNAL_ERROR", ["missing field", name, ""]))
 }
 
 /// The class of that name, in whatever case: in events, names are written in lower case.

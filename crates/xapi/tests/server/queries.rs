@@ -105,3 +105,15 @@ fn classes_without_objects_say_so() {
         assert_eq!(session.error(method, &[&json!("x")]), ["MESSAGE_METHOD_UNKNOWN", method]);
     }
 }
+
+#[test]
+fn long_expressions_about_long_notes_are_answered_soon() {
+    let served = Served::new();
+    let session = served.login();
+    let notes: serde_json::Map<String, Value> = (0..16).map(|n| (n.to_string(), json!("'".repeat(4000)))).collect();
+    session.get("VDI.create", &[&json!({"virtual_size": 4096, "other_config": notes})]);
+    let expression = "field\"other_config\"=\"\"or ".repeat(10_000) + "false";
+    let start = std::time::Instant::now();
+    assert_eq!(session.get("VDI.get_all_where", &[&json!(expression)]), json!([]));
+    assert!(start.elapsed() < std::time::Duration::from_secs(10));
+}
