@@ -144,6 +144,11 @@ impl Joiner {
         self.seam.position
     }
 
+    /// The number of whole bytes so far. The last symbol of a text may have some bits more than its last byte.
+    pub(crate) const fn whole_bytes(&self) -> u64 {
+        self.seam.position / 8
+    }
+
     /// Takes that many zeros.
     pub(super) fn skip_zeros(&mut self, bits: u64) {
         let closed = self.seam.zeros(bits);
@@ -181,7 +186,7 @@ impl Joiner {
     pub(super) fn forget_if_too_long(&mut self) {
         // The most zeros that fill up a bitmap to a multiple of four bytes.
         const FILLING: u64 = 31;
-        if self.disk_end.blocks.is_some_and(|blocks| self.seam.position > blocks.saturating_add(FILLING)) {
+        if self.disk_end.blocks.is_some_and(|blocks| self.whole_bytes() > blocks.saturating_add(FILLING) / 8) {
             let _: ControlFlow<()> = self.flush(|_| ControlFlow::Continue(()));
         }
     }

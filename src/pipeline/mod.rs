@@ -152,8 +152,7 @@ impl Pipeline {
                 return Ok(ControlFlow::Break(value));
             }
             self.joiner.forget_if_too_long();
-            // By a whole byte: the last symbol of a text may have some bits more than the last byte.
-            if most_bits.is_some_and(|most| self.joiner.position() / 8 > most / 8) {
+            if most_bits.is_some_and(|most| self.joiner.whole_bytes() > most / 8) {
                 self.cut_short = true;
                 return Ok(ControlFlow::Continue(()));
             }
