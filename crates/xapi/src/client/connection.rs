@@ -1,6 +1,5 @@
 //! One connection, and one exchange on it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,17 +8,13 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::version::TLS12;
-use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::options::{Address, Options};
-use super::trust::{Trust, Verifier};
-use super::{Error, body, handshake};
+use super::stream::{self, Tls};
+use super::trust::Trust;
+use super::{Error, body};
 
 /// How long a connection may still be busy with the last request when the next one is to be sent.
 const READY: Duration = Duration::from_secs(1);
@@ -31,9 +26,7 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How connections are made.
 #[derive(Clone)]
 pub(super) struct Connector {
-    tls: TlsConnector,
-    /// For hosts with weak keys that are trusted by name.
-    weak_tls: TlsConnector,
+    tls: Tls,
     insecure: bool,
     connect_timeout: Duration,
     answer_timeout: Duration,
@@ -42,24 +35,11 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
-        // Named here, so that it does not matter what the process has chosen as its default.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let insecure = matches!(options.trust, Trust::Insecure);
         // Without TLS, there is nothing to be trusted, and a file or the system is not looked at.
         let trust = if options.address.tls { &options.trust } else { &Trust::Insecure };
-        let verifier = Verifier::new(trust, Arc::clone(&provider))?;
-        let tls = |verifier, versions| {
-            let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_protocol_versions(versions)
-                .map_err(|error| Error::Trust { reason: error.to_string() })?
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth();
-            Ok(TlsConnector::from(Arc::new(config)))
-        };
         Ok(Self {
-            weak_tls: tls(verifier.for_weak_keys(), &[&TLS12])?,
-            tls: tls(verifier, rustls::DEFAULT_VERSIONS)?,
+            tls: Tls::new(trust)?,
             insecure,
             connect_timeout: options.connect_timeout,
             answer_timeout: options.answer_timeout,
@@ -78,26 +58,11 @@ impl Connector {
     }
 
     async fn connect(&self, address: &Address, via: Option<&str>) -> Result<Connection, Error> {
-        let name = match address.tls {
-            true => Some(
-                ServerName::try_from(address.host.clone())
-                    .map_err(|_| Error::Url { reason: "the host is no name that a certificate could have" })?,
-            ),
-            false => None,
-        };
-        let tcp = tcp(address).await?;
-        let Some(name) = name else { return Connection::start(tcp, self.clone(), address).await };
-        let failed = |error| handshake::explain(error, address, via);
-        let tls = match self.tls.connect(name.clone(), tcp).await {
-            Ok(tls) => tls,
-            Err(first) if handshake::cause(&first).is_some_and(Verifier::is_worth_another_try) => {
-                let again = self.weak_tls.connect(name, self::tcp(address).await?).await;
-                // A host without TLS 1.2 does not come to terms then. What is wrong with it is its weak key.
-                again.map_err(|second| failed(if handshake::is_no_agreement(&second) { first } else { second }))?
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        Connection::start(tls, self.clone(), address).await
+        if address.tls {
+            Connection::start(self.tls.connect(address, via).await?, self.clone(), address).await
+        } else {
+            Connection::start(stream::tcp(address).await?, self.clone(), address).await
+        }
     }
 
     /// The longest wait for the next bytes of the answer to a call.
@@ -243,14 +208,6 @@ impl Connection {
         drop(sender);
         drop(timeout(Duration::from_millis(500), &mut driver.0).await);
     }
-}
-
-async fn tcp(address: &Address) -> Result<TcpStream, Error> {
-    let failed = |source| Error::Connect { address: address.to_string(), source };
-    let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(failed)?;
-    // A request is one small packet, and the answer waits for it.
-    tcp.set_nodelay(true).map_err(failed)?;
-    Ok(tcp)
 }
 
 fn transport(

@@ -1,11 +1,11 @@
 //! Why the pool gave no answer.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io;
 
 use changed_blocks::Consequence;
 
+use super::message::{At, Chain, Left, Params, Plain, Received, Via};
 use super::{Handshake, Refusal};
 use crate::Fingerprint;
 
@@ -315,95 +315,3 @@ impl Error {
 
 /// What stands in the place of a parameter that repeats a secret.
 pub(super) const WITHHELD: &str = "(withheld)";
-
-/// Text of the other side, without what a terminal would obey, and not at any length.
-struct Plain<'a>(&'a str);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 300;
-        for (index, char) in self.0.chars().enumerate() {
-            if index == LONGEST {
-                return f.write_str("…");
-            }
-            if char.is_control() { write!(f, "{}", char.escape_default())? } else { write!(f, "{char}")? }
-        }
-        Ok(())
-    }
-}
-
-/// The parameters of a code, unless one of them lets others in.
-struct Params<'a>(&'a Refusal, &'a [String]);
-
-impl fmt::Display for Params<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(kind, params) = self;
-        if **kind == Refusal::SessionInvalid {
-            return Ok(());
-        }
-        let mut before = " (";
-        for param in params.iter().filter(|param| !param.is_empty()) {
-            write!(f, "{before}{}", Plain(param))?;
-            before = ", ";
-        }
-        if before == ", " { f.write_str(")") } else { Ok(()) }
-    }
-}
-
-struct Via<'a>(&'a Option<String>);
-
-impl fmt::Display for Via<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(member) => write!(f, " (the pool's master, as {member} says)"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A task that may still be running.
-struct Left<'a>(&'a Option<String>);
-
-impl fmt::Display for Left<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(task) => write!(f, ", and its task {task} could not be destroyed"),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Received(u64, Option<u64>);
-
-impl fmt::Display for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self(0, None) => f.write_str("before the answer"),
-            Self(received, None) => write!(f, "after {received} bytes of the answer"),
-            Self(received, Some(expected)) => write!(f, "after {received} of {expected} bytes of the answer"),
-        }
-    }
-}
-
-struct At(Option<u64>);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |offset| write!(f, " at offset {offset} of the answer"))
-    }
-}
-
-/// An error and what it came from.
-struct Chain<'a>(&'a (dyn std::error::Error + Send + Sync));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
-}

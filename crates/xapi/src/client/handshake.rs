@@ -1,13 +1,6 @@
 //! Why TLS with a host does not come about, in words that say the cause.
 
 use std::fmt;
-use std::io;
-
-use tokio_rustls::rustls::{self, AlertDescription, PeerIncompatible};
-
-use super::Error;
-use super::options::Address;
-use super::trust::Verifier;
 
 /// Why a host that answers does not come to terms with TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,50 +75,4 @@ impl fmt::Display for Handshake {
             Self::Other(cause) => f.write_str(cause),
         }
     }
-}
-
-/// What the TLS library says, if the handshake failed by it.
-pub(super) fn cause(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// Whether the two sides found no way of TLS in common, as opposed to one of them being turned away or broken off.
-pub(super) fn is_no_agreement(error: &io::Error) -> bool {
-    cause(error).is_some_and(|cause| !matches!(cause, rustls::Error::InvalidCertificate(_)))
-}
-
-/// The error for a handshake that failed.
-pub(super) fn explain(error: io::Error, address: &Address, via: Option<&str>) -> Error {
-    let shown = address.to_string();
-    let Some(tls) = cause(&error) else {
-        // The TLS library reports in its own words that the connection was closed.
-        let source = match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                io::Error::new(error.kind(), "it closed the connection before TLS was begun")
-            }
-            _ => error,
-        };
-        return Error::Connect { address: shown, source };
-    };
-    if let Some(refused) = Verifier::explain(tls, &shown, via) {
-        return refused;
-    }
-    let cause = match tls {
-        rustls::Error::InvalidMessage(_) => Handshake::NotTls { is_local: address.is_loopback() },
-        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
-        | rustls::Error::PeerIncompatible(
-            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => Handshake::OldVersion,
-        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity)
-        | rustls::Error::PeerIncompatible(
-            PeerIncompatible::NoCipherSuitesInCommon
-            | PeerIncompatible::NoKxGroupsInCommon
-            | PeerIncompatible::NoSignatureSchemesInCommon,
-        ) => Handshake::NoCommonCipher,
-        rustls::Error::AlertReceived(alert) => {
-            Handshake::Other(format!("it ended the TLS handshake with alert {}", u8::from(*alert)))
-        }
-        _ => Handshake::Other("its TLS handshake does not follow the protocol".to_owned()),
-    };
-    Error::Handshake { address: shown, cause }
 }

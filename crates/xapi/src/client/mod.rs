@@ -38,11 +38,13 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
 mod handshake;
+mod message;
 mod options;
 mod proof;
 mod refusal;
 mod rpc;
 mod size;
+mod stream;
 mod task;
 mod trust;
 mod wire;

@@ -1,0 +1,97 @@
+//! The parts of messages of errors that are more than a number.
+
+use std::fmt;
+
+use super::Refusal;
+
+/// Text of the other side, without what a terminal would obey, and not at any length.
+pub(super) struct Plain<'a>(pub(super) &'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 300;
+        for (index, char) in self.0.chars().enumerate() {
+            if index == LONGEST {
+                return f.write_str("…");
+            }
+            if char.is_control() { write!(f, "{}", char.escape_default())? } else { write!(f, "{char}")? }
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of a code, unless one of them lets others in.
+pub(super) struct Params<'a>(pub(super) &'a Refusal, pub(super) &'a [String]);
+
+impl fmt::Display for Params<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kind, params) = self;
+        if **kind == Refusal::SessionInvalid {
+            return Ok(());
+        }
+        let mut before = " (";
+        for param in params.iter().filter(|param| !param.is_empty()) {
+            write!(f, "{before}{}", Plain(param))?;
+            before = ", ";
+        }
+        if before == ", " { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+pub(super) struct Via<'a>(pub(super) &'a Option<String>);
+
+impl fmt::Display for Via<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(member) => write!(f, " (the pool's master, as {member} says)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A task that may still be running.
+pub(super) struct Left<'a>(pub(super) &'a Option<String>);
+
+impl fmt::Display for Left<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(task) => write!(f, ", and its task {task} could not be destroyed"),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) struct Received(pub(super) u64, pub(super) Option<u64>);
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(0, None) => f.write_str("before the answer"),
+            Self(received, None) => write!(f, "after {received} bytes of the answer"),
+            Self(received, Some(expected)) => write!(f, "after {received} of {expected} bytes of the answer"),
+        }
+    }
+}
+
+pub(super) struct At(pub(super) Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |offset| write!(f, " at offset {offset} of the answer"))
+    }
+}
+
+/// An error and what it came from.
+pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + Send + Sync));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
