@@ -54,7 +54,7 @@ pub enum Error {
         cause: Handshake,
     },
     /// The certificate of the host is not trusted.
-    #[error("{address}: its certificate is not trusted ({reason}); the SHA-256 fingerprint is {found}")]
+    #[error("{address}: its certificate is not trusted ({}); the SHA-256 fingerprint is {found}", Plain(reason))]
     Certificate {
         /// The host and the port.
         address: String,
@@ -76,7 +76,7 @@ pub enum Error {
         pinned: Fingerprint,
     },
     /// Members of the pool name each other as master.
-    #[error("no master of the pool was found: {}", hosts.join(" names "))]
+    #[error("no master of the pool was found: {}", Plain(&hosts.join(" names ")))]
     NoMaster {
         /// Who was asked, in this order; the last was named, but not asked.
         hosts: Vec<String>,
@@ -93,7 +93,7 @@ pub enum Error {
     },
     /// While a task ran, the pool could not be asked about it for too long. The task may still be running, and may
     /// succeed.
-    #[error("{address}: the pool was away for {} s; its task {task} is left running ({source})", limit.as_secs_f64())]
+    #[error("{address}: the pool was away for {} s; its task {} is left running ({source})", limit.as_secs_f64(), Plain(task))]
     Away {
         /// The host and the port.
         address: String,

@@ -55,7 +55,7 @@ pub(super) struct Left<'a>(pub(super) &'a Option<String>);
 impl fmt::Display for Left<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(task) => write!(f, ", and its task {task} could not be destroyed"),
+            Some(task) => write!(f, ", and its task {} could not be destroyed", Plain(task)),
             None => Ok(()),
         }
     }
@@ -93,5 +93,32 @@ impl fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Error, Refusal};
+    use crate::Fingerprint;
+
+    #[test]
+    fn no_text_of_the_other_side_is_obeyed_by_a_terminal() {
+        let evil = || "\u{1b}[2Jall is well\r\n".to_owned();
+        let (address, limit) = (|| "pool".to_owned(), Duration::from_secs(1));
+        let found = Fingerprint::of(b"");
+        let refused = || Error::Refused { kind: Refusal::Other, code: evil(), params: vec![evil()] };
+        for error in [
+            refused(),
+            Error::Certificate { address: address(), found, reason: evil() },
+            Error::NoMaster { hosts: vec![address(), evil()] },
+            Error::Away { address: address(), task: evil(), limit, source: Box::new(refused()) },
+            Error::TimeLimit { limit, task: Some(evil()) },
+            Error::Stopped { task: Some(evil()) },
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("all is well") && !text.contains(char::is_control), "{text:?}");
+        }
     }
 }
