@@ -3,11 +3,11 @@
 use std::pin::pin;
 
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks_xapi::client::{Changed, Options, Secret, Trust, Warning, changed_blocks_unless};
+use changed_blocks_xapi::client::{Changed, Error, Options, Secret, Trust, Warning, changed_blocks_unless};
 use tokio::sync::oneshot;
 
 use crate::args::PoolArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::password;
 use crate::signal::Stop;
 
@@ -46,7 +46,11 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
         }
         // What was begun in the pool is ended, unless someone insists.
         tokio::select! {
-            _ = &mut asking => {}
+            ended = &mut asking => {
+                if let Err(error @ Error::Stopped { task: Some(_) }) = ended {
+                    warn(&error.to_string(), json);
+                }
+            }
             () = stop.told() => {}
         }
         Err(Failure::Interrupted)

@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use changed_blocks_xapi::Secret;
 use changed_blocks_xapi::client::{Client, Options};
@@ -20,14 +20,16 @@ const NEWER: &str = "00000000-0000-0000-0000-00000000000c";
 struct Pool {
     /// `type`, `virtual_size`, and the size of the disk that it is a snapshot of.
     newer: (&'static str, u64, Option<u64>),
-    /// `None`: HTTP 503.
+    /// `None`: HTTP 503 to all that is asked of the task.
     task: Option<Value>,
+    /// Told of each look at the task.
+    looks: Option<mpsc::Sender<()>>,
 }
 
 impl Pool {
     fn metadata_only(base64: &str, reported: u64, disk: Option<u64>) -> Self {
         let task = json!({"status": "success", "result": format!("<value>{}</value>", base64.trim_end())});
-        Self { newer: ("cbt_metadata", reported, disk), task: Some(task) }
+        Self { newer: ("cbt_metadata", reported, disk), task: Some(task), looks: None }
     }
 
     /// Its address. It answers for as long as the test runs.
@@ -77,7 +79,13 @@ impl Pool {
             "session.login_with_password" => json!("OpaqueRef:session"),
             "VDI.get_by_uuid" => reference.clone(),
             "Async.VDI.list_changed_blocks" => json!("OpaqueRef:task"),
-            "task.get_record" => self.task.clone()?,
+            "task.get_record" => {
+                if let Some(looks) = &self.looks {
+                    let _ = looks.send(());
+                }
+                self.task.clone()?
+            }
+            "task.cancel" | "task.destroy" if self.task.is_none() => return None,
             "VDI.get_record" if reference == "OpaqueRef:disk" => {
                 json!({"type": "user", "virtual_size": disk, "snapshot_of": "OpaqueRef:NULL"})
             }
@@ -254,5 +262,29 @@ fn the_time_limit_also_ends_the_search_for_a_pool_that_went_away() {
     let mut pool = Pool::metadata_only("gAAAAA==", 0, None);
     pool.task = None;
     let failure = ask(&pool.start(), &["--timeout", "1s"]).failure(4);
-    assert!(failure.contains("within 1 s"), "{failure}");
+    assert!(failure.contains("within 1 s") && failure.contains("OpaqueRef:task could not be destroyed"), "{failure}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_task_that_is_left_running_is_named_when_it_is_interrupted() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let mut pool = Pool::metadata_only("gAAAAA==", 0, None);
+    pool.task = None;
+    let (looks, looked) = mpsc::channel();
+    pool.looks = Some(looks);
+    let mut command = cbt(["list-changed-blocks", "--url", &pool.start(), OLDER, NEWER, "--output", "json"]);
+    command.env("CBT_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command starts");
+    looked.recv_timeout(Duration::from_secs(20)).expect("it looks at the task");
+    common::served::signal(&child, "INT");
+    assert!(common::wait_at_most(&mut child, Duration::from_secs(20)).is_some(), "it goes on");
+    let run: Run = child.wait_with_output().expect("it has ended").into();
+    let lines: Vec<Value> = run.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [warning, error] = &*lines else { panic!("{}", run.stderr) };
+    let warning = warning["warning"].as_str().expect("a warning");
+    assert!(warning.ends_with("its task OpaqueRef:task could not be destroyed"), "{warning}");
+    assert_eq!((run.code, &error["error"]), (Some(1), &json!("interrupted")));
 }
