@@ -148,7 +148,8 @@ impl Connection {
                 let unsent = failed.take_message().is_some();
                 let error = failed.into_error();
                 Err(if error.is_parse() {
-                    let problem = format!("{address}: it is not HTTP ({error})");
+                    let instead = if address.tls { "" } else { "; a host with TLS is reached by https://" };
+                    let problem = format!("{address}: it is not HTTP ({error}){instead}");
                     let error = Error::Protocol { method: "POST /jsonrpc".to_owned(), problem, offset: None };
                     Broken { error, sent: Sent::Yes }
                 } else {

@@ -161,6 +161,14 @@ async fn a_file_without_authorities_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_host_that_speaks_tls_is_said_to_be_reached_by_https() {
+    let mock = Mock::start_tls(Host::alone("localhost").config()).await;
+    let options = mock.options_at(&format!("http://127.0.0.1:{}", mock.port));
+    let error = Client::login(options).await.unwrap_err();
+    assert!(error.kind() == "protocol" && error.to_string().contains("https://"), "{error}");
+}
+
+#[tokio::test]
 async fn without_more_a_certificate_of_its_own_is_refused_and_insecure_takes_it() {
     let host = Host::alone("localhost");
     let mock = Mock::start_tls(host.config()).await;
