@@ -1,6 +1,7 @@
 //! The one error type. Every variant says where (an offset and a byte) or names both figures that disagree.
 
-use std::borrow::Cow;
+mod hint;
+
 use std::fmt;
 use std::io;
 
@@ -319,88 +320,6 @@ impl Error {
             Self::Read { source, .. } => Consequence::of_io(source),
             _ => Consequence::FullBackup,
         }
-    }
-
-    /// What to do about it, in a sentence, where there is more to say than the error itself says.
-    #[must_use]
-    pub fn hint(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(match self {
-            Self::InvalidSymbol { byte: b'-' | b'_', .. } => {
-                "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'"
-            }
-            Self::InvalidSymbol { offset: 0, byte: b'<' | b'"' | b'{' | b'[' } => {
-                "this looks like XML or JSON; pass only the string inside it"
-            }
-            Self::InvalidSymbol { offset: 0, byte: 0xef | 0xfe | 0xff } => {
-                "this looks like a byte order mark; save the text as plain ASCII"
-            }
-            Self::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
-                "this looks like binary data: read it as a raw bitmap or as a .cbtlog if it is one"
-            }
-            Self::InvalidSymbol { .. } | Self::InvalidBit { .. } => {
-                "the text is damaged or is not a bitmap; ask for it again, or take a full backup"
-            }
-            Self::MisplacedPadding { .. } => {
-                "characters are missing before it, or two texts follow each other: pass one answer of the call at a time"
-            }
-            Self::MissingPadding { .. } | Self::IncompleteGroup { .. } => {
-                "the text was cut short; ask for it again, or take a full backup"
-            }
-            Self::TrailingBits { .. } => {
-                "the last characters were changed or cut; ask for the bitmap again, or take a full backup"
-            }
-            Self::Empty => "some storage answers so when it fails; ask again, or take a full backup",
-            Self::TooShort { fitting, .. } => {
-                let advice = "the bitmap was cut short or is another disk's: ask for it again, or take a full backup";
-                return Some(Self::length_hint(advice, fitting));
-            }
-            Self::TooLong { fitting, .. } => {
-                let advice = "it is another disk's, or the disk has another size by now: give the size that it has, or \
-                              take a full backup";
-                return Some(Self::length_hint(advice, fitting));
-            }
-            Self::UnknownBlockSize { fitting, .. } if fitting.is_empty() => {
-                "the bitmap was cut short or is another disk's; take a full backup"
-            }
-            Self::UnknownBlockSize { .. } => {
-                "say which of them the storage tracks; if that is not known, take a full backup"
-            }
-            Self::NoVirtualSize => "give the virtual size, or the block size itself",
-            Self::NotABitmap { .. } => "the call gave no answer: see why it failed, ask again, or take a full backup",
-            Self::BlockBeyondEnd { .. } | Self::VirtualSizeMismatch { .. } => {
-                "the bitmap is another disk's, or the disk was resized; take a full backup"
-            }
-            Self::OffsetOverflow { .. } => {
-                "the block size is wrong, or the bitmap is another disk's: give the size that the storage tracks, or take a \
-                 full backup"
-            }
-            Self::HeaderTooShort { .. } | Self::ConsistentFlag { .. } | Self::HeaderVirtualSize { .. } => {
-                "the file is damaged or is no .cbtlog; take a full backup"
-            }
-            Self::BlockSizeMismatch { .. } => "leave out the block size: the format has only one",
-            Self::Inconsistent { .. } => {
-                "if the disk is attached, detach it or take a snapshot first; if its host failed, take a full backup"
-            }
-            Self::Shrunk { .. } => {
-                "something else changes the file, or it is shorter than the system says; try a copy of it"
-            }
-            Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
-            Self::Changed => "try again, once nothing writes to the file, or with a copy",
-            Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
-            _ => return None,
-        }))
-    }
-}
-
-impl Error {
-    /// The advice for a length that does not fit. Another block size comes last: a bitmap that was cut to a half fits
-    /// blocks of twice the size, too.
-    fn length_hint(advice: &'static str, fitting: &[u64]) -> Cow<'static, str> {
-        if fitting.is_empty() {
-            return Cow::Borrowed(advice);
-        }
-        let sizes = BlockSizes(fitting, "or");
-        Cow::Owned(format!("{advice}; only if its storage is known to track {sizes}, give that block size"))
     }
 }
 

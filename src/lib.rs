@@ -58,6 +58,7 @@ mod scan;
 mod scanner;
 mod source;
 mod tier;
+mod words;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
 pub use consequence::Consequence;

@@ -4,13 +4,12 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use crate::cbtlog::{HEADER_BYTES, Header};
-use crate::decode::Alphabet;
 use crate::extent::{into_boundaries, into_extents};
-use crate::length;
 use crate::pipeline::{Call, Codec, Collect, Joiner, LISTS, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
 use crate::source::{Input, Opened, Source, Stamp};
 use crate::{
-    BitOrder, Bitmap, BlockSize, Consequence, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor,
+    Bitmap, BlockSize, Consequence, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor, length,
+    words,
 };
 
 /// Turns bitmaps into extents.
@@ -312,16 +311,11 @@ impl Scanner {
         outlet: impl FnOnce(&Geometry) -> O,
     ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
         let tier = self.tier.map_or_else(Tier::detect, Ok)?.verify()?;
-        let codec = match self.encoding {
-            Encoding::Base64 => Codec::Text(Alphabet::Base64),
-            Encoding::Bits => Codec::Text(Alphabet::Bits),
-            Encoding::Raw(order) => Codec::Raw(order),
-            Encoding::CbtLog => Codec::Raw(BitOrder::Lsb0),
-        };
+        let codec = Codec::from(self.encoding);
         let plan = Plan { codec, tier, parallel: self.parallel, chunk_bytes: self.chunk_bytes };
 
         if self.encoding == Encoding::Base64 {
-            opened = refuse_words(opened)?;
+            opened = words::refuse(opened)?;
         }
         let mut geometry = self.geometry;
         let mut done = 0;
@@ -386,20 +380,6 @@ impl Scanner {
             _ => Ok(Geometry { virtual_size: Some(header.virtual_size), ..self.geometry }),
         }
     }
-}
-
-/// Words that programs print where there is no answer. Each is good base64 for 24 blocks, some of them changed, none of
-/// which says what really did.
-const WORDS: [&str; 6] = ["null", "NULL", "None", "true", "True", "void"];
-
-/// Longer inputs are more than a word with white space around it.
-const LONGEST_WORD: usize = 64;
-
-/// Refuses an input that is only one of these words.
-fn refuse_words(opened: Opened<'_>) -> Result<Opened<'_>> {
-    let (short, opened) = opened.whole_if_short(LONGEST_WORD)?;
-    let word = short.and_then(|text| WORDS.into_iter().find(|word| text.trim_ascii() == word.as_bytes()));
-    word.map_or(Ok(opened), |word| Err(Error::NotABitmap { word }))
 }
 
 /// Whether the blocks of a raw bitmap of that many bytes can be numbered at all. A text would have to be longer than

@@ -32,13 +32,24 @@ use crate::fused::TILE_ROOM;
 use crate::scan::Density;
 use crate::source::{Buffer, Input, Scratch, Slice};
 use crate::tier::Verified;
-use crate::{BitOrder, Error, Result};
+use crate::{BitOrder, Encoding, Error, Result};
 
 /// How the bytes of an input hold bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
     Text(Alphabet),
     Raw(BitOrder),
+}
+
+impl From<Encoding> for Codec {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Base64 => Codec::Text(Alphabet::Base64),
+            Encoding::Bits => Codec::Text(Alphabet::Bits),
+            Encoding::Raw(order) => Codec::Raw(order),
+            Encoding::CbtLog => Codec::Raw(BitOrder::Lsb0),
+        }
+    }
 }
 
 /// Everything that is decided before the first byte is read.
