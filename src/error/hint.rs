@@ -48,7 +48,7 @@ impl Error {
                 "the bitmap was cut short or is another disk's; take a full backup"
             }
             Self::UnknownBlockSize { .. } => {
-                "say which of them the storage tracks; if that is not known, take a full backup"
+                "if it is not known which of them its storage tracks, take a full backup; else give that block size"
             }
             Self::NoVirtualSize => "give the virtual size, or the block size itself",
             Self::NotABitmap { .. } => "the call gave no answer: see why it failed, ask again, or take a full backup",

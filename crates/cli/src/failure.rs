@@ -180,28 +180,19 @@ const fn pool_hint(error: &client::Error) -> Option<&'static str> {
     })
 }
 
-/// A hint that names the block sizes that fit. They come last: a bitmap that was cut to a half fits blocks of twice the
-/// size, too.
+/// The library's hint for a length that fits other block sizes, with the options that say these.
 fn block_size_hint(error: &Error) -> Option<Cow<'static, str>> {
-    let (advice, fitting) = match error {
-        Error::TooShort { fitting, .. } => {
-            ("the bitmap was cut short or is another disk's: ask for it again, or take a full backup", fitting)
-        }
-        Error::TooLong { fitting, .. } => (
-            "it is another disk's, or the disk has another size by now: give the size that it has, or take a full backup",
-            fitting,
-        ),
-        Error::UnknownBlockSize { fitting, .. } => {
-            ("if the block size of its storage is not known, take a full backup", fitting)
-        }
-        _ => return None,
+    let (Error::TooShort { fitting, .. } | Error::TooLong { fitting, .. } | Error::UnknownBlockSize { fitting, .. }) =
+        error
+    else {
+        return None;
     };
     let sizes = fitting.iter().filter_map(|&bytes| BlockSize::new(bytes).ok());
     let options: Vec<String> = sizes.map(|size| format!("--block-size {size}")).collect();
     if options.is_empty() {
         return None;
     }
-    Some(Cow::Owned(format!("{advice}; only if it is known to track such blocks, say {}", options.join(" or "))))
+    Some(Cow::Owned(format!("{} ({})", error.hint()?, options.join(" or "))))
 }
 
 /// Hints that name options of this command, which the library does not know.
@@ -212,9 +203,6 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {
             "this looks like binary data: for a .cbtlog say --from cbtlog; for a raw bitmap give its bit order, --from raw-msb0 \
              or raw-lsb0, and the --virtual-size"
-        }
-        Error::Inconsistent { .. } => {
-            "if the disk is attached, detach it or take a snapshot first; if its host failed, take a full backup"
         }
         Error::InvalidBit { .. } => {
             "the text is damaged, or is not one 0 or 1 for each block: for the call's answer leave out --from and give the \

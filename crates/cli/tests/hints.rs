@@ -128,8 +128,13 @@ fn cases() -> Vec<Case> {
         case("too-short", plain, "AAAA", "full backup"),
         case("too-long", plain, Bits(vec![false; 256]).base64(), "full backup"),
         // Other block sizes are tried as the hint says; one that was cut cannot be told, and the hint says so.
-        case("too-long", plain, Bits(finer.clone()).base64(), "only if it is known to track such blocks")
-            .right(&["extents", "--virtual-size", SIZE, "--block-size", "16k"], Bits(finer).base64()),
+        case(
+            "too-long",
+            plain,
+            Bits(finer.clone()).base64(),
+            "only if its storage is known to track blocks of 16384 bytes",
+        )
+        .right(&["extents", "--virtual-size", SIZE, "--block-size", "16k"], Bits(finer).base64()),
         case("too-short", plain, Bits(coarser.clone()).base64(), "--block-size 128k"),
         case("unknown-block-size", &["extents", "--virtual-size", "1M", "--block-size", "auto"], "gAAAAA==", "64k"),
         case(
