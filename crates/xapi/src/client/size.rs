@@ -4,7 +4,7 @@ use changed_blocks::{BlockSize, Encoding, Scanner, VirtualSize};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::rpc::{self, Reply};
+use super::rpc;
 use super::{Answer, Client, Error, Refusal, VdiRef};
 
 /// The size of the disk that a bitmap is of, as far as it is known.
@@ -59,10 +59,10 @@ impl DiskSize {
     }
 }
 
-/// What the record of a disk says about its size.
+/// The part of a disk's record that is about its size.
 struct Claim {
-    holds_data: bool,
-    size: u64,
+    /// Nothing for a disk without data: the size in its record is that of something else, and is not looked at.
+    size: Option<Result<VirtualSize, Error>>,
     snapshot_of: Option<VdiRef>,
 }
 
@@ -73,43 +73,42 @@ impl Client {
     ///
     /// As for [`call`](Self::call), and for a disk that holds data and has no size.
     pub async fn disk_size(&mut self, vdi: &VdiRef) -> Result<DiskSize, Error> {
-        let (claim, reply) = self.claim(vdi).await?;
-        if claim.holds_data {
-            return VirtualSize::new(claim.size).map(DiskSize::Exact).map_err(|error| reply.wrong(&error.to_string()));
+        let claim = self.claim(vdi).await?;
+        if let Some(size) = claim.size {
+            return size.map(DiskSize::Exact);
         }
         let Some(original) = claim.snapshot_of else { return Ok(DiskSize::Unknown) };
         match self.claim(&original).await {
-            Ok((claim, _)) if claim.holds_data => {
-                Ok(VirtualSize::new(claim.size).map_or(DiskSize::Unknown, DiskSize::AtMost))
-            }
+            Ok(Claim { size: Some(Ok(bound)), .. }) => Ok(DiskSize::AtMost(bound)),
             Ok(_) => Ok(DiskSize::Unknown),
             Err(error) if error.refusal() == Some(Refusal::Missing) => Ok(DiskSize::Unknown),
             Err(error) => Err(error),
         }
     }
 
-    async fn claim(&mut self, vdi: &VdiRef) -> Result<(Claim, Reply), Error> {
+    async fn claim(&mut self, vdi: &VdiRef) -> Result<Claim, Error> {
         #[derive(Deserialize)]
         struct Record<'a> {
             #[serde(rename = "type")]
             kind: String,
-            #[serde(borrow)]
-            virtual_size: &'a RawValue,
+            #[serde(borrow, default)]
+            virtual_size: Option<&'a RawValue>,
             #[serde(default)]
             snapshot_of: String,
         }
         let reply = self.invoke_patiently("VDI.get_record", &[vdi.as_str().into()]).await?;
         let record: Record<'_> = reply.read("the record of a disk")?;
-        let size = rpc::whole_number(record.virtual_size.get())
-            .ok_or_else(|| reply.wrong("the size in the record is no whole number from 0 to 2^64 - 1"))?;
-        let claim = Claim {
-            // Sizes of other types, `cbt_metadata` above all, are those of something else than a disk.
-            holds_data: matches!(record.kind.as_str(), "user" | "system"),
-            size,
+        let size = || {
+            let bytes = record.virtual_size.and_then(|size| rpc::whole_number(size.get()));
+            let bytes =
+                bytes.ok_or_else(|| reply.wrong("the size in the record is no whole number from 0 to 2^64 - 1"))?;
+            VirtualSize::new(bytes).map_err(|error| reply.wrong(&error.to_string()))
+        };
+        Ok(Claim {
+            size: matches!(record.kind.as_str(), "user" | "system").then(size),
             snapshot_of: Some(record.snapshot_of)
                 .filter(|reference| !matches!(reference.as_str(), "" | "OpaqueRef:NULL"))
                 .map(VdiRef),
-        };
-        Ok((claim, reply))
+        })
     }
 }

@@ -144,6 +144,16 @@ async fn disks_with_data_have_the_size_that_the_pool_reports() {
 }
 
 #[tokio::test]
+async fn the_size_of_a_log_need_not_be_a_size_at_all() {
+    for reported in [json!(-1), json!("-1"), json!(""), json!("18446744073709551616"), Value::Null] {
+        let changed = metadata_only(OF_2M, reported.clone(), None).await;
+        assert_eq!(changed.size, DiskSize::Unknown, "{reported}");
+        let changed = metadata_only(OF_2M, reported.clone(), Some(2 << 20)).await;
+        assert_eq!(changed.size, DiskSize::AtMost(size(2 << 20)), "{reported}");
+    }
+}
+
+#[tokio::test]
 async fn an_original_that_tells_nothing_bounds_nothing() {
     for original in ["missing", "metadata-only as well", "without a size"] {
         let mock = Mock::start(move |call: &Call| {
