@@ -164,7 +164,7 @@ fn write_to_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The same of what a pool says.
+/// Hints for errors of a pool that name options of this command.
 const fn pool_hint(error: &client::Error) -> Option<&'static str> {
     Some(match error {
         client::Error::Certificate { .. } => {

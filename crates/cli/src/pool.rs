@@ -44,7 +44,7 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
             changed = &mut asking => return changed.map_err(Failure::Pool),
             () = stop.told() => drop(told.send(())),
         }
-        // What was begun in the pool is ended, unless someone insists.
+        // The task and the session in the pool are ended, unless someone insists.
         tokio::select! {
             ended = &mut asking => {
                 if let Err(error @ Error::Stopped { task: Some(_) }) = ended {

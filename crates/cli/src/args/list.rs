@@ -113,10 +113,6 @@ pub(crate) struct PoolArgs {
     #[arg(long, value_name = "HEX", conflicts_with = "store", value_parser = fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
 
-    /// Give up after this time (30s, 5m, 2h) and destroy the task [default: wait as long as it takes]
-    #[arg(long, value_name = "DURATION", conflicts_with = "store", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
-
     /// Trust certificates that lead to one in this PEM file, or are in it [default: those that this system trusts]
     #[arg(long, value_name = "FILE", conflicts_with = "store")]
     pub(crate) ca: Option<PathBuf>,
@@ -124,6 +120,10 @@ pub(crate) struct PoolArgs {
     /// Trust any certificate: whoever is on the way can read the password and change the answer
     #[arg(long, conflicts_with = "store")]
     pub(crate) insecure: bool,
+
+    /// Give up after this time (30s, 5m, 2h) and destroy the task [default: wait as long as it takes]
+    #[arg(long, value_name = "DURATION", conflicts_with = "store", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A disk, and which one it is said to be.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Answer, Client, DiskSize, Error, Options};
 
-/// What changed between two disks, and what is known of the newer one.
+/// The changes between two disks, with the size of the newer one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Changed {
@@ -18,7 +18,7 @@ pub struct Changed {
     pub answer: Answer,
     /// The size of the newer disk.
     pub size: DiskSize,
-    /// What is odd, and does not make the answer wrong.
+    /// Oddities that do not make the answer wrong.
     pub warnings: Vec<Warning>,
 }
 
@@ -31,7 +31,7 @@ pub enum Warning {
     /// Only an upper bound of the size is known, so neither a bitmap that was cut short nor one of other blocks would be
     /// noticed, and the last range may reach past the end of the disk.
     SizeAtMost(VirtualSize),
-    /// The size is not known: the same.
+    /// Not even an upper bound of the size is known, so nothing of all that would be noticed either.
     SizeUnknown,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Warning {
 }
 
 impl Changed {
-    /// The same, with the size of the disk as someone else knows it.
+    /// This answer, with the size of the disk as someone else knows it.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Changed {
     ///
     /// # Errors
     ///
-    /// What is wrong with the bitmap: [`Error::Bitmap`] and [`Error::BitmapTooLong`].
+    /// [`Error::Bitmap`] and [`Error::BitmapTooLong`], if something is wrong with the bitmap.
     pub fn ranges(&self, block_size: BlockSize) -> Result<Vec<ByteRange>, Error> {
         let scanner = self.scanner(block_size)?;
         let (mut extents, mut ranges) = (Vec::new(), Vec::new());
@@ -89,13 +89,13 @@ impl Changed {
 }
 
 /// Asks a pool which blocks changed between two disks: logs in, lists in a task, asks for the size of the newer disk,
-/// and logs out. An answer that is there is never lost to what goes wrong after it.
+/// and logs out. If only the task cannot be destroyed, or the logout fails, that is a [warning](Changed::warnings).
 ///
 /// A future of this that is dropped cleans up in the background, as a dropped [`Client`] does.
 ///
 /// # Errors
 ///
-/// What the pool refuses, what goes wrong on the way, and [`Error::TimeLimit`].
+/// Refusals of the pool, failures on the way, and [`Error::TimeLimit`].
 pub async fn changed_blocks(options: Options, from: Uuid, to: Uuid) -> Result<Changed, Error> {
     changed_blocks_unless(options, from, to, pending()).await
 }
@@ -105,7 +105,7 @@ pub async fn changed_blocks(options: Options, from: Uuid, to: Uuid) -> Result<Ch
 ///
 /// # Errors
 ///
-/// As above, and [`Error::Stopped`].
+/// Those of [`changed_blocks()`], and [`Error::Stopped`].
 pub async fn changed_blocks_unless(
     options: Options,
     from: Uuid,

@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn no_clock_is_so_wrong_that_dates_do_not_count() {
-        let made = rcgen::generate_simple_self_signed(["pool.example".to_owned()]).unwrap();
-        let certificate = HostCertificate::parse(made.cert.der()).unwrap();
+        let made = rcgen::generate_simple_self_signed(["pool.example".to_owned()]).expect("possible");
+        let certificate = HostCertificate::parse(made.cert.der()).expect("a certificate");
         let wrong = |seconds| certificate.wrong_date(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
         assert!(wrong(0).is_some_and(|reason| reason.contains("not valid before")));
         assert_eq!(wrong(1_800_000_000), None);

@@ -101,7 +101,7 @@ pub enum Error {
         task: String,
         /// For how long it was asked again.
         limit: std::time::Duration,
-        /// What went wrong the last time.
+        /// The error of the last time.
         source: Box<Error>,
     },
     /// The [limit](super::Options::time_limit) of a whole listing was reached.
@@ -151,9 +151,9 @@ pub enum Error {
     /// The size that was given is another than the one that the pool knows.
     #[error("a size of {given} bytes was given, but the pool says that the disk has {}{found}", if *at_most {"at most "} else {""})]
     VirtualSizeMismatch {
-        /// What was given, in bytes.
+        /// The size that was given, in bytes.
         given: u64,
-        /// What the pool says, in bytes.
+        /// The size that the pool reports, in bytes.
         found: u64,
         /// Whether that is only an upper bound: the size of the disk that it is a snapshot of.
         at_most: bool,
@@ -212,7 +212,7 @@ impl Error {
         }
     }
 
-    /// What the caller does next.
+    /// The next step of the caller.
     #[must_use]
     pub fn consequence(&self) -> Consequence {
         match self {

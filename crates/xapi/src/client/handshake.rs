@@ -20,7 +20,7 @@ pub enum Handshake {
         /// How many bits the RSA key has.
         bits: usize,
     },
-    /// Its certificate is none, so there is no key in it to check anything with.
+    /// Its certificate cannot be read, so there is no key to check anything with.
     UnreadableCertificate,
     /// It has not shown that it has the key to its certificate.
     NoProof,

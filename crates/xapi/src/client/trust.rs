@@ -46,7 +46,7 @@ pub enum Trust {
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
     rule: Rule,
-    /// Whether only signatures are asked for in which a weak key can be checked.
+    /// Whether the host is asked to sign only in ways in which a weak key can be checked.
     weak: bool,
 }
 
@@ -111,7 +111,7 @@ impl Verifier {
         Ok(Self { provider, rule, weak: false })
     }
 
-    /// The same for a host whose key is weak, which can be checked in TLS 1.2 only.
+    /// A verifier for a second attempt with a host whose key is weak. Such a key can be checked in TLS 1.2 only.
     pub(super) fn for_weak_keys(&self) -> Self {
         Self { weak: true, ..self.clone() }
     }
@@ -282,7 +282,7 @@ fn chain_reason(
     reason.to_owned()
 }
 
-/// What chains may lead to, and the same certificates as they are.
+/// The certificates that chains may lead to, and all certificates as they are.
 type Roots = (RootCertStore, Vec<CertificateDer<'static>>);
 
 fn system_roots() -> Result<Roots, Error> {
