@@ -148,11 +148,11 @@ fn a_stream_is_judged_by_all_of_it_wherever_it_is_cut() {
 /// Zeros that fill up a bitmap to four bytes end within a symbol, and cost no change before them.
 #[test]
 fn a_stream_that_is_filled_up_keeps_all_changes() {
-    for blocks in 1..200u64 {
-        let size = VirtualSize::new(blocks * 65_536).expect("not 0");
-        let mut bits = vec![false; blocks.next_multiple_of(32) as usize];
+    for blocks in 1..200 {
+        let size = VirtualSize::new(blocks as u64 * 65_536).expect("not 0");
+        let mut bits = vec![false; usize::next_multiple_of(blocks, 32)];
         bits[0] = true;
-        bits[blocks as usize - 1] = true;
+        bits[blocks - 1] = true;
         let text = naive::encode_base64(&bits);
         for chunk_bytes in [1, 5, 1000] {
             let scanner = Scanner::new(Encoding::Base64).virtual_size(size).chunk_bytes(chunk_bytes);
