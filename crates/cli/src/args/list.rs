@@ -26,14 +26,14 @@ Examples:
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       Asks a pool; --fingerprint, in place of --ca, pins the host's own certificate
 
-A list names changed ranges only; a gap means \"unchanged\", never \"zeros\". See docs/recipes.md before you hand it to
+A list names changed ranges only; a gap means \"unchanged\", never \"zeros\". See docs/recipes.md before you hand it to \
 another tool.
 
-The size of the disk comes from the logs or the pool; --virtual-size is needed for a snapshot whose data was destroyed.
-Warnings go to standard error. A pool that is busy or away ends it with exit code 4; a task that could no longer be
+The size of the disk comes from the logs or the pool; --virtual-size is needed for a snapshot whose data was destroyed. \
+Warnings go to standard error. A pool that is busy or away ends it with exit code 4; a task that could no longer be \
 watched is left running and named.
 
-A password comes from --password-file, or CBT_PASSWORD, or is asked for; it is never an argument. On Ctrl-C, the task
+A password comes from --password-file, or CBT_PASSWORD, or is asked for; it is never an argument. On Ctrl-C, the task \
 in the pool is destroyed and the session logged out.";
 
 #[derive(Debug, Args)]

@@ -47,10 +47,11 @@ Examples:
       What one .cbtlog file has recorded
   cbt extents --offset 1G --length 512M bitmap.b64
       Only what changed in that part of the disk
-  xe vdi-list-changed-blocks vdi-from-uuid=A vdi-to-uuid=B | cbt extents -o changed.txt
+  xe vdi-list-changed-blocks vdi-from-uuid=A vdi-to-uuid=B | \\
+    cbt extents --virtual-size 100G -o changed.txt
       changed.txt appears once it is complete, or not at all
 
-The list names changed ranges only; a gap means \"unchanged\", never \"zeros\". Other tools may read it otherwise: see
+The list names changed ranges only; a gap means \"unchanged\", never \"zeros\". Other tools may read it otherwise: see \
 docs/recipes.md before you hand it to one.
 
 Give --virtual-size wherever you know it: a base64 text that was cut short may look whole without.";

@@ -16,10 +16,10 @@ Examples:
   cbt store mark logs 0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f --offset 1M --length 64k
       What a virtual machine would write; the server may go on meanwhile
 
-Existing clients of XenServer and XCP-ng log in as to a pool. There are no virtual machines, and no data: VDI.get_nbd_info
+Existing clients of XenServer and XCP-ng log in as to a pool. There are no virtual machines, and no data: VDI.get_nbd_info \
 answers with an empty list, or names the server that --nbd says.
 
-It prints a line for each of url, user, password (if it made one up) and fingerprint (with TLS). Then it answers until
+It prints a line for each of url, user, password (if it made one up) and fingerprint (with TLS). Then it answers until \
 it is stopped by Ctrl-C or SIGTERM. XML-RPC is spoken at / and /RPC2, JSON-RPC at /jsonrpc.
 
 It is for developing and testing backup tools, and for reading stores. It is no replacement for a host.";
