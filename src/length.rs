@@ -11,6 +11,9 @@ use crate::{BlockSize, Encoding, Error, Geometry, Result, VirtualSize};
 /// The bytes that VHD storage fills up a bitmap to a multiple of.
 const VHD_UNIT_BYTES: u64 = 4;
 
+/// The most zeros that fill up a bitmap, of whatever block size.
+pub(crate) const MOST_FILLING_BITS: u64 = 8 * VHD_UNIT_BYTES - 1;
+
 impl VirtualSize {
     /// Whether a bitmap of this disk can have that many bytes: those that the blocks need, or, for blocks of 64 KiB,
     /// that number rounded up to a multiple of four.

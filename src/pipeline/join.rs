@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::extent::from_boundaries;
+use crate::length::MOST_FILLING_BITS;
 use crate::{Error, Extent, Result};
 
 /// Where the list ends so far: what the next chunk has to fit to.
@@ -130,13 +131,15 @@ pub(crate) struct Joiner {
     boundaries: Vec<u64>,
     seam: Seam,
     disk_end: DiskEnd,
+    /// Whether runs were dropped, so that nothing but an error can come of the bitmap.
+    dropped: bool,
 }
 
 impl Joiner {
     /// A joiner that appends to `boundaries`, which is empty.
     pub(crate) fn new(boundaries: Vec<u64>, blocks: Option<u64>) -> Self {
         debug_assert!(boundaries.is_empty());
-        Self { boundaries, seam: Seam::default(), disk_end: DiskEnd { blocks, beyond: None } }
+        Self { boundaries, seam: Seam::default(), disk_end: DiskEnd { blocks, beyond: None }, dropped: false }
     }
 
     /// The position of the next bit.
@@ -183,10 +186,10 @@ impl Joiner {
     }
 
     /// Drops all runs that have ended if the bitmap is too long for the disk: an error for certain, which needs no list.
-    pub(super) fn forget_if_too_long(&mut self) {
-        // The most zeros that fill up a bitmap to a multiple of four bytes.
-        const FILLING: u64 = 31;
-        if self.disk_end.blocks.is_some_and(|blocks| self.whole_bytes() > blocks.saturating_add(FILLING) / 8) {
+    pub(super) fn drop_if_too_long(&mut self) {
+        if self.disk_end.blocks.is_some_and(|blocks| self.whole_bytes() > blocks.saturating_add(MOST_FILLING_BITS) / 8)
+        {
+            self.dropped = true;
             let _: ControlFlow<()> = self.flush(|_| ControlFlow::Continue(()));
         }
     }
@@ -198,7 +201,9 @@ impl Joiner {
             self.boundaries.push(bits);
         }
         self.disk_end.contains(from_boundaries(&self.boundaries));
-        match (self.disk_end.beyond, self.disk_end.blocks) {
+        // The length was judged before. Should it have passed although runs were dropped, there is still no list.
+        let beyond = self.disk_end.beyond.or(self.disk_end.blocks.filter(|_| self.dropped));
+        match (beyond, self.disk_end.blocks) {
             (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
             _ => Ok(()),
         }

@@ -162,7 +162,7 @@ impl Pipeline {
             if let ControlFlow::Break(value) = self.run(&Slice::new(&buffer[..filled]), outlet)? {
                 return Ok(ControlFlow::Break(value));
             }
-            self.joiner.forget_if_too_long();
+            self.joiner.drop_if_too_long();
             if most_bits.is_some_and(|most| self.joiner.whole_bytes() > most / 8) {
                 self.cut_short = true;
                 return Ok(ControlFlow::Continue(()));
