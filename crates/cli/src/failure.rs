@@ -7,11 +7,27 @@ use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{BlockSize, Consequence, Error};
 use changed_blocks_xapi::client;
 
-/// A run that did not do what was asked.
+/// A run that did not do what was asked. Its kind and consequence are in the JSON error, and the consequence gives the exit
+/// code:
+///
+/// | failure | kind | consequence |
+/// |---|---|---|
+/// | `Bitmap`, `Answer` | that of the library's `Error` | likewise |
+/// | `Chain` | that of the library's `ChainError` | likewise |
+/// | `Pool` | that of the client's `Error` | likewise |
+/// | `Chains` | `chains` | that of the worst problem |
+/// | `NotABitmap` | `not-a-bitmap` | `full-backup` |
+/// | `Usage` | `usage` | `wrong-usage` |
+/// | `Open`, `Write`, `Serve` | `open`, `write`, `serve` | `operator` where the system refuses, else `retry` |
+/// | `Closed` | `closed` | `operator` |
+/// | `Changed`, `Interrupted` | `changed`, `interrupted` | `retry` |
+/// | `BrokenPipe` | none: it is success | |
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library refused the input.
     Bitmap { input: String, error: Error },
+    /// The library refused the answer of a pool or a folder, of which no option says how to read it.
+    Answer { input: String, error: Error },
     /// There is no answer from a chain of logs.
     Chain(ChainError),
     /// Something is wrong with chains of logs, as was said in the output.
@@ -61,7 +77,7 @@ impl Failure {
     /// The caller's next step.
     fn consequence(&self) -> Consequence {
         match self {
-            Self::Bitmap { error, .. } => error.consequence(),
+            Self::Bitmap { error, .. } | Self::Answer { error, .. } => error.consequence(),
             Self::Chain(error) => error.consequence(),
             Self::Pool(error) => error.consequence(),
             Self::Chains { consequence, .. } => *consequence,
@@ -76,7 +92,7 @@ impl Failure {
     /// A stable name, for programs.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::Bitmap { error, .. } => error.kind(),
+            Self::Bitmap { error, .. } | Self::Answer { error, .. } => error.kind(),
             Self::Chain(error) => error.kind(),
             Self::Chains { .. } => "chains",
             Self::Pool(error) => error.kind(),
@@ -94,7 +110,7 @@ impl Failure {
 
     fn message(&self) -> String {
         match self {
-            Self::Bitmap { input, error } => format!("{input}: {error}"),
+            Self::Bitmap { input, error } | Self::Answer { input, error } => format!("{input}: {error}"),
             Self::Chain(error) => error.to_string(),
             Self::Chains { store, count: 1, .. } => format!("{store}: 1 problem, marked with !"),
             Self::Chains { store, count, .. } => format!("{store}: {count} problems, each marked with !"),
@@ -116,6 +132,7 @@ impl Failure {
             Self::Bitmap { error, .. } => {
                 block_size_hint(error).or_else(|| flag_hint(error).map(Cow::Borrowed)).or_else(|| error.hint())
             }
+            Self::Answer { error, .. } => block_size_hint(error).or_else(|| error.hint()),
             Self::Chain(error) => error.hint(),
             Self::Pool(error) => pool_hint(error).map(Cow::Borrowed).or_else(|| error.hint()),
             Self::Usage { hint, .. } | Self::NotABitmap { hint, .. } => Some(Cow::Borrowed(hint)),
@@ -124,6 +141,14 @@ impl Failure {
                 Some(Cow::Borrowed("what was written so far must not be used; try again with a copy"))
             }
             _ => None,
+        }
+    }
+
+    /// The failure of a command that asks for an answer and has no options for how to read one.
+    pub(crate) fn of_answer(self) -> Self {
+        match self {
+            Self::Bitmap { input, error } => Self::Answer { input, error },
+            other => other,
         }
     }
 
@@ -222,4 +247,49 @@ const fn flag_hint(error: &Error) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use crate::args::Cli;
+
+    /// Each option that a text names in a line of code, which the hints of that text are for.
+    fn options(text: &str) -> impl Iterator<Item = &str> {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
+        words.filter(|word| word.starts_with("--") && word.len() > 2)
+    }
+
+    #[test]
+    fn hints_name_only_options_that_their_commands_have() {
+        let this = include_str!("failure.rs");
+        let function = |name: &str| this.split(name).nth(1).and_then(|rest| rest.split("\n}\n").next());
+        let pool = function("const fn pool_hint").expect("there");
+        let block_size = function("fn block_size_hint").expect("there");
+        let flags = function("const fn flag_hint").expect("there");
+        let (read, list) = (["extents", "bits", "encode"], "list-changed-blocks");
+        for (text, commands) in [
+            (pool, &[list][..]),
+            (block_size, &[list, "extents", "bits", "encode"]),
+            (flags, &read),
+            (include_str!("input.rs"), &read),
+            (include_str!("extents.rs"), &["extents", list]),
+            (include_str!("list.rs"), &[list]),
+            (include_str!("pool.rs"), &[list]),
+            (include_str!("password.rs"), &[list, "serve"]),
+            (include_str!("serve.rs"), &["serve"]),
+        ] {
+            for option in options(text) {
+                for command in commands {
+                    let cli = Cli::command();
+                    let command = cli.find_subcommand(command).expect("a command");
+                    let known = command.get_arguments().any(|arg| arg.get_long() == option.strip_prefix("--"));
+                    assert!(known, "{} has no {option}", command.get_name());
+                }
+            }
+        }
+        assert!(options(pool).count() > 2 && options(flags).count() > 5, "the hints were found");
+    }
 }

@@ -38,6 +38,7 @@ use clap::error::ErrorKind;
 use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, Format};
+use failure::Failure;
 use sink::Target;
 
 fn main() -> ExitCode {
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         Command::Encode(args) => (encode::encode(args), false),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
-            (list::list_changed_blocks(args, json), json)
+            (list::list_changed_blocks(args, json).map_err(Failure::of_answer), json)
         }
         Command::Chain(args) => (chain::chain(args), args.output == ChainFormat::Json),
         Command::Store(args) => (edit::store(args), false),

@@ -93,7 +93,8 @@ pub(crate) struct PoolArgs {
         value_parser = block_size,
         conflicts_with = "store",
         help = "The bytes of the disk that one bit of the pool's answer stands for: other than 64 KiB on SMAPIv3 \
-                storage only; auto takes the size that fits the length of the answer"
+                storage only; auto takes the size that fits the length of the answer (one that was cut to a half fits blocks of twice \
+                the size)"
     )]
     pub(crate) block_size: BlockSizeArg,
 

@@ -116,7 +116,8 @@ pub(crate) struct InputArgs {
     #[arg(long, value_enum, value_name = "ENCODING", default_value_t = From::Base64)]
     pub(crate) from: From,
 
-    /// The bytes of the disk that one bit stands for; auto takes the size that fits the length of the bitmap
+    /// The bytes of the disk that one bit stands for; auto takes the size that fits the length of the bitmap (one that was
+    /// cut to a half fits blocks of twice the size)
     #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
     pub(crate) block_size: BlockSizeArg,
 
