@@ -5,7 +5,7 @@ use crate::{Error, Result};
 
 /// Words that programs print where there is no answer. Each is good base64 for 24 blocks, some of them changed, none of
 /// which says what really did.
-const WORDS: [&str; 6] = ["null", "NULL", "None", "true", "True", "void"];
+const WORDS: [&str; 10] = ["null", "Null", "NULL", "none", "None", "NONE", "true", "True", "TRUE", "void"];
 
 /// Longer inputs are more than a word with white space around it.
 const LONGEST_WORD: usize = 64;

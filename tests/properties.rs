@@ -278,7 +278,7 @@ fn a_bitmap_that_storage_filled_up_is_read() {
 
 #[test]
 fn words_for_no_answer_are_no_bitmaps() {
-    for word in ["null", "NULL", "None", "true", "True", "void"] {
+    for word in ["null", "Null", "NULL", "none", "None", "NONE", "true", "True", "TRUE", "void"] {
         for text in [word.to_owned(), format!("\r\n {word}\t\n")] {
             let expect = Expect::new(Encoding::Base64);
             let input = Input::new(text);

@@ -124,5 +124,7 @@ impl Expect {
 /// Whether a program printed this because it had no answer.
 fn is_word(input: &[u8]) -> bool {
     input.len() <= 64
-        && ["null", "NULL", "None", "true", "True", "void"].iter().any(|word| input.trim_ascii() == word.as_bytes())
+        && ["null", "Null", "NULL", "none", "None", "NONE", "true", "True", "TRUE", "void"]
+            .iter()
+            .any(|word| input.trim_ascii() == word.as_bytes())
 }
