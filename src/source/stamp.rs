@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-/// What the system says of a file that changes whenever someone writes to it.
+/// The properties of a file that change whenever someone writes to it.
 ///
 /// Times are only as fine as the clock that the system takes them from: up to 10 ms on Linux before 6.13 and on some file
 /// systems later, up to 2 s on FAT. A write that leaves the size as it is, less than that after the one before, is not

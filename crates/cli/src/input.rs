@@ -161,14 +161,14 @@ fn known_extent(mut file: &File) -> Option<(u64, u64)> {
     (end > start).then(|| (start, end - start))
 }
 
-/// What the system says of a file that changes when someone writes to it, as fine as its clock is.
+/// The properties of a file that change when someone writes to it, as fine as the clock of the system is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     len: u64,
     /// Seconds and nanoseconds.
     #[cfg(unix)]
     modified: (i64, i64),
-    /// The same of the last change of any kind, which nobody can set back.
+    /// The time of the last change of any kind, which nobody can set back.
     #[cfg(unix)]
     changed: (i64, i64),
     #[cfg(not(unix))]
