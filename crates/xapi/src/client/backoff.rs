@@ -21,11 +21,6 @@ impl Patience {
         Self { limit, since: None, pause: FIRST }
     }
 
-    /// Forgets how long it has been busy: it is no longer.
-    pub(super) fn reset(&mut self) {
-        *self = Self::new(self.limit);
-    }
-
     /// Waits for a while, longer each time. False, at once, if that has gone on for long enough.
     pub(super) async fn wait(&mut self) -> bool {
         let since = *self.since.get_or_insert_with(Instant::now);

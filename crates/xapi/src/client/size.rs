@@ -96,7 +96,7 @@ impl Client {
             #[serde(default)]
             snapshot_of: String,
         }
-        let reply = self.invoke_patiently("VDI.get_record", &[vdi.as_str().into()]).await?;
+        let reply = self.invoke_until_back("VDI.get_record", &[vdi.as_str().into()]).await?;
         let record: Record<'_> = reply.read("the record of a disk")?;
         let size = || {
             let bytes = record.virtual_size.and_then(|size| rpc::whole_number(size.get()));

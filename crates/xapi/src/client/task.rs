@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 
@@ -28,8 +29,8 @@ impl Client {
     /// meanwhile. There is no limit to it but the caller's.
     ///
     /// While the task runs, a pool that cannot be asked about it (refused and broken connections, HTTP 5xx, a host that
-    /// starts or is upgraded, one with too much to do) is asked again until the [limit](Options::away_limit) is reached. Then the task is left
-    /// running: not to see it is not to know that it failed.
+    /// starts or is upgraded, one with too much to do) is asked again until the [limit](Options::away_limit) is reached.
+    /// Then the task is left running: not to see it is not to know that it failed.
     ///
     /// Whatever else becomes of the task, it is destroyed. If that fails, or if the future is dropped before, then
     /// [`close`](Self::close) does it. Only if the future is dropped while the request that starts the task is under
@@ -69,27 +70,31 @@ impl Client {
 
     /// Looks at a task until it has an outcome. The outer error is for looking, the inner one for the task.
     async fn watch(&mut self, task: &str) -> Result<Result<Answer, Error>, Error> {
-        let limit = self.options.away_limit;
-        let mut away = Patience::new(limit);
         let mut pause = FIRST_PAUSE;
         loop {
-            // `away` is the patience for a busy pool as well.
-            match self.invoke("task.get_record", &[task.into()], &mut Patience::new(Duration::ZERO)).await {
-                Ok(reply) => {
-                    if let State::Done(outcome) = State::of(reply, task)? {
-                        return Ok(outcome);
-                    }
-                    away.reset();
-                    sleep(pause).await;
-                    pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-                }
+            let reply = match self.invoke_until_back("task.get_record", &[task.into()]).await {
                 Err(error) if error.is_away() => {
-                    if !away.wait().await {
-                        let address = self.wire.address().to_string();
-                        return Err(Error::Away { address, task: task.to_owned(), limit, source: Box::new(error) });
-                    }
+                    let (address, limit) = (self.wire.address().to_string(), self.options.away_limit);
+                    return Err(Error::Away { address, task: task.to_owned(), limit, source: Box::new(error) });
                 }
-                Err(error) => return Err(error),
+                reply => reply?,
+            };
+            if let State::Done(outcome) = State::of(reply, task)? {
+                return Ok(outcome);
+            }
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes a call that only reads. A pool that is away, or too busy to answer, is asked again until the
+    /// [limit](Options::away_limit) is reached.
+    pub(super) async fn invoke_until_back(&mut self, method: &str, params: &[Value]) -> Result<Reply, Error> {
+        let mut away = Patience::new(self.options.away_limit);
+        loop {
+            match self.invoke(method, params, &mut Patience::new(Duration::ZERO)).await {
+                Err(error) if error.is_away() && away.wait().await => {}
+                outcome => return outcome,
             }
         }
     }

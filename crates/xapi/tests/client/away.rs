@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use changed_blocks::Consequence;
-use changed_blocks_xapi::client::{Answer, Client, Error};
+use changed_blocks_xapi::client::{Answer, Client, Error, changed_blocks};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::mock::{Act, Call, Mock, assert_discreet, disks};
 
@@ -51,6 +52,19 @@ async fn a_pool_that_is_away_for_a_while_is_looked_for_until_it_is_back() {
         client.close().await.unwrap();
         assert_eq!(mock.calls_of("Async.VDI.list_changed_blocks").len(), 1, "{name}");
         assert!(mock.calls_of("task.cancel").is_empty(), "{name}");
+    }
+}
+
+/// The answer is there already, and hours may have gone into it.
+#[tokio::test]
+async fn a_pool_that_is_away_when_it_is_asked_for_the_size_costs_no_answer() {
+    for (name, away) in AWAY {
+        let mock =
+            Mock::start(move |call| (call.method == "VDI.get_record" && call.earlier < 2).then(|| away(call))).await;
+        let options = mock.options().answer_timeout(Duration::from_millis(200));
+        let changed = changed_blocks(options, Uuid::from_u128(1), Uuid::from_u128(2)).await.expect(name);
+        assert_eq!(changed.answer.base64(), b"AAAA", "{name}");
+        assert_eq!(mock.calls_of("Async.VDI.list_changed_blocks").len(), 1, "{name}");
     }
 }
 
