@@ -78,7 +78,8 @@ fn draw(report: &ChainReport<'_>, text: &mut Vec<u8>) {
                 let flag = if header.consistent { "" } else { ", not consistent" };
                 let (bytes, blocks) =
                     (BinaryBytes(totals.changed_bytes).to_string(), HumanCount(totals.changed_blocks));
-                format!("{size:>12} {bytes:>12} changed in {blocks} blocks{flag}")
+                let plural = if totals.changed_blocks == 1 { "" } else { "s" };
+                format!("{size:>12} {bytes:>12} changed in {blocks} block{plural}{flag}")
             }
             _ => "cannot be used".to_owned(),
         };

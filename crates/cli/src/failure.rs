@@ -112,8 +112,8 @@ impl Failure {
         match self {
             Self::Bitmap { input, error } | Self::Answer { input, error } => format!("{input}: {error}"),
             Self::Chain(error) => error.to_string(),
-            Self::Chains { store, count: 1, .. } => format!("{store}: 1 problem, marked with !"),
-            Self::Chains { store, count, .. } => format!("{store}: {count} problems, each marked with !"),
+            Self::Chains { store, count: 1, .. } => format!("{store}: 1 problem, as listed"),
+            Self::Chains { store, count, .. } => format!("{store}: {count} problems, as listed"),
             Self::Pool(error) => error.to_string(),
             Self::Interrupted => "interrupted".to_owned(),
             Self::Serve(error) => error.to_string(),

@@ -225,9 +225,11 @@ fn chains_are_drawn() {
     let drawn = run(["chain", &folder]).text();
     let lines: Vec<_> = drawn.lines().collect();
     assert_eq!(lines.len(), 3, "{drawn}");
-    for (line, (number, branch, blocks)) in lines.iter().zip([(1, "┌─", 1), (2, "├─", 2), (3, "└─", 4)]) {
+    for (line, (number, branch, blocks)) in
+        lines.iter().zip([(1, "┌─", "1 block"), (2, "├─", "2 blocks"), (3, "└─", "4 blocks")])
+    {
         assert!(line.starts_with(&format!("{branch} {} ", id(number))), "{drawn}");
-        assert!(line.contains("1.25 MiB") && line.ends_with(&format!("changed in {blocks} blocks")), "{drawn}");
+        assert!(line.contains("1.25 MiB") && line.ends_with(&format!("changed in {blocks}")), "{drawn}");
     }
     store.add(5, 0, 0, 0, "1");
     assert!(run(["chain", &folder, &id(2)]).text() == drawn);
