@@ -57,10 +57,20 @@ pub(crate) fn stream(data: &[u8]) {
         let scanner = cut_up(expect.scanner().tier(tier), chunk_bytes, input.len()).parallel(parallel);
         let mut reader = Pieces { rest: input, sizes, calls: 0 };
         let from_stream = simplify(collect(&scanner, Source::reader(&mut reader)));
-        assert_eq!(from_stream, scan(&expect.scanner().tier(tier).parallel(false), input), "{tier}");
+        let whole = scan(&expect.scanner().tier(tier).parallel(false), input);
+        assert!(from_stream == whole || left_early(&expect, &from_stream, &whole), "{tier}: {from_stream:?} {whole:?}");
         let mut reader = Pieces { rest: input, sizes, calls: 0 };
         assert_eq!(simplify(visit(&scanner, Source::reader(&mut reader))), from_stream, "{tier}");
     }
+}
+
+/// Whether a stream was left because it is longer than any bitmap of the disk, whatever the block size. All of the input
+/// is then wrong as well, in this way or by what comes later.
+fn left_early(expect: &Expect, found: &Result<Found, Verdict>, whole: &Result<Found, Verdict>) -> bool {
+    let (Some(size), Err(verdict)) = (expect.virtual_size, found) else { return false };
+    let bytes = size.div_ceil(512).div_ceil(8).max(size.div_ceil(65_536).div_ceil(32) * 4);
+    let most = if expect.encoding == Encoding::Bits { bytes.saturating_mul(8) } else { bytes };
+    verdict.kind == "too-long" && verdict.figures.is_some_and(|(found, _)| found > most) && whole.is_err()
 }
 
 /// What a bitmap is written down as, it is read back from.
