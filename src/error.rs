@@ -69,7 +69,7 @@ pub enum Error {
         found: u64,
         /// How many the disk needs.
         expected: u64,
-        /// What is counted: bytes, or bits of a 0/1 text.
+        /// The unit of the figures: bytes, or bits of a 0/1 text.
         unit: Unit,
         /// The size of the disk in bytes.
         virtual_size: u64,
@@ -83,7 +83,7 @@ pub enum Error {
         found: u64,
         /// How many the disk has.
         expected: u64,
-        /// What is counted: bytes, or bits of a 0/1 text.
+        /// The unit of the figures: bytes, or bits of a 0/1 text.
         unit: Unit,
         /// The size of the disk in bytes.
         virtual_size: u64,
@@ -98,7 +98,7 @@ pub enum Error {
     UnknownBlockSize {
         /// How many there are.
         found: u64,
-        /// What is counted: bytes, or bits of a 0/1 text.
+        /// The unit of the figures: bytes, or bits of a 0/1 text.
         unit: Unit,
         /// The size of the disk in bytes.
         virtual_size: u64,

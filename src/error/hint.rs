@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{BlockSizes, Error};
 
 impl Error {
-    /// What to do about it, in a sentence, where there is more to say than the error itself says.
+    /// Advice in a sentence, where there is more to say than the error itself says.
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
