@@ -99,13 +99,15 @@ impl Served {
         // It may have been refused before all was sent.
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(Shutdown::Write);
-        let mut all = Vec::new();
-        let _ = stream.read_to_end(&mut all);
-        Reply::parse(&all)
+        Reply::read(stream)
     }
 
+    /// Sends a request, and stays until it is answered.
     pub(crate) fn post(&self, path: &str, body: &str) -> Reply {
-        self.raw(post(path, body).as_bytes())
+        let mut stream = self.connect();
+        let request = post(path, body).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        let _ = stream.write_all(request.as_bytes());
+        Reply::read(stream)
     }
 
     /// Calls over JSON-RPC 2.0, with what was answered, or the code and parameters of the error.
@@ -182,6 +184,13 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// All that comes.
+    fn read(mut stream: TcpStream) -> Self {
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all);
+        Self::parse(&all)
+    }
+
     /// Status 0 is no answer at all.
     fn parse(bytes: &[u8]) -> Self {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
