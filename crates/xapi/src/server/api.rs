@@ -14,7 +14,7 @@ use super::sessions::Sessions;
 use super::sync::{blocking, lock};
 use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
-use super::value::{Bitmap, Value, now};
+use super::value::{Bitmap, Value};
 use super::vdis::{Vdis, bitmap_bytes};
 use super::{Call, Failure, Limits, MOST_CONNECTIONS};
 
@@ -119,7 +119,13 @@ impl Api {
         }
         call.params.remove(0);
         if call.method == "session.logout" {
-            lock(&self.sessions).logout(&session);
+            let left = {
+                let mut sessions = lock(&self.sessions);
+                sessions.logout(&session);
+                sessions.references(Instant::now())
+            };
+            let gone = lock(&self.tasks).sessions_are(&left);
+            self.tasks_gone(&gone);
             return Ok(Value::EMPTY);
         }
         call.session = session;
@@ -186,16 +192,14 @@ impl Api {
 
     /// Goes on with a call in a task.
     fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
-        let mut tasks = lock(&self.tasks);
-        self.tasks_gone(&tasks.make_place(now()));
-        let reference = tasks.begin(&format!("{ASYNC}{}", call.method), now())?;
-        drop(tasks);
-        self.task_changed(&reference, super::events::Operation::Add);
+        let name = format!("{ASYNC}{}", call.method);
+        let reference = self.new_task(&call.session, |tasks| tasks.begin(&call.session, &name))?;
         let stoppable = call.method == "VDI.list_changed_blocks";
         let (api, name) = (Arc::clone(self), reference.clone());
         let work = tokio::spawn(async move {
             let result = api.run(call).await;
-            lock(&api.tasks).end(&name, result, now());
+            let gone = lock(&api.tasks).end(&name, result);
+            api.tasks_gone(&gone);
             api.task_changed(&name, super::events::Operation::Modify);
         });
         // What changes something goes on in any case, and its outcome must not be hidden.
@@ -255,7 +259,7 @@ impl Api {
             if let Ok(room) = tokio::time::timeout(LOOK_AGAIN, room.as_mut()).await {
                 return room.ok();
             }
-            let gone = lock(&self.tasks).make_room(now());
+            let gone = lock(&self.tasks).make_room();
             self.tasks_gone(&gone);
         }
     }

@@ -1,14 +1,12 @@
 //! The changes of objects, for clients to catch up with since they last asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use tokio::sync::watch;
 
+use super::budgets::EVENTS;
 use super::sync::lock;
-
-/// Objects whose changes are remembered; beyond, those that changed the longest ago are forgotten.
-const MOST: usize = 10_000;
 
 /// What has happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +48,10 @@ pub(super) struct Events {
 
 #[derive(Debug, Default)]
 struct Last {
-    /// By reference.
-    events: HashMap<String, Event>,
+    /// By number.
+    events: BTreeMap<u64, Event>,
+    /// The numbers, by reference.
+    numbers: HashMap<String, u64>,
     /// Up to this number, not all of them are known any more.
     forgotten: u64,
 }
@@ -68,22 +68,28 @@ impl Events {
     pub(super) fn add(&self, class: &'static str, reference: &str, operation: Operation) -> u64 {
         let mut last = lock(&self.last);
         let before = *self.number.borrow();
-        let gone = last.events.get(reference).is_some_and(|event| event.operation == Operation::Delete);
-        if gone && operation == Operation::Modify {
+        let known = last.numbers.get(reference).copied();
+        let earlier = known.and_then(|number| last.events.get(&number));
+        if operation == Operation::Modify && earlier.is_some_and(|event| event.operation == Operation::Delete) {
             return before;
         }
         let number = before + 1;
-        if last.events.len() >= MOST && !last.events.contains_key(reference) {
-            last.forgotten = number.saturating_sub(MOST as u64 / 2);
-            let forgotten = last.forgotten;
-            last.events.retain(|_, event| event.number > forgotten);
-        }
         let added = match operation {
             Operation::Add => number,
-            _ => last.events.get(reference).map_or(0, |event| event.added),
+            _ => earlier.map_or(0, |event| event.added),
         };
-        let event = Event { number, class, reference: reference.to_owned(), operation, added };
-        last.events.insert(reference.to_owned(), event);
+        if let Some(known) = known {
+            last.events.remove(&known);
+        }
+        last.events.insert(number, Event { number, class, reference: reference.to_owned(), operation, added });
+        last.numbers.insert(reference.to_owned(), number);
+        // Those that changed the longest ago are forgotten, one for one that comes.
+        while last.events.len() > EVENTS
+            && let Some((forgotten, event)) = last.events.pop_first()
+        {
+            last.forgotten = forgotten;
+            last.numbers.remove(&event.reference);
+        }
         self.number.send_replace(number);
         number
     }
@@ -102,21 +108,21 @@ impl Events {
         *self.number.borrow()
     }
 
-    /// What has happened after an event, in order; nothing if that is not known: it is too long ago, or was before this
-    /// server began.
-    pub(super) fn since(&self, number: u64) -> Option<Vec<Event>> {
+    /// What has happened after an event to objects that are wanted, in order; nothing if that is not known: it is too
+    /// long ago, or was before this server began. Up to `looked_at`, nothing has: it is not looked at again.
+    pub(super) fn since(&self, number: u64, looked_at: u64, wanted: impl Fn(&Event) -> bool) -> Option<Vec<Event>> {
         let last = lock(&self.last);
         if number < last.forgotten || number > self.number() {
             return None;
         }
-        let mut events: Vec<Event> = last.events.values().filter(|event| event.number > number).cloned().collect();
+        let later = last.events.range(number.max(looked_at) + 1..);
+        let mut events: Vec<Event> = later.map(|(_, event)| event).filter(|&event| wanted(event)).cloned().collect();
         for event in &mut events {
             if event.operation == Operation::Modify && event.added > number {
                 // To one who has not heard of it yet.
                 event.operation = Operation::Add;
             }
         }
-        events.sort_by_key(|event| event.number);
         Some(events)
     }
 
@@ -134,7 +140,7 @@ mod tests {
     fn a_change_that_comes_too_late_does_not_hide_that_an_object_is_gone() {
         let events = Events::default();
         let operations = |since| {
-            let events: Vec<Event> = events.since(since).expect("known");
+            let events: Vec<Event> = events.since(since, 0, |_| true).expect("known");
             events.into_iter().map(|event| event.operation).collect::<Vec<_>>()
         };
         events.add("task", "a", Operation::Add);

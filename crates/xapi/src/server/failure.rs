@@ -3,7 +3,7 @@
 use changed_blocks::Consequence;
 use changed_blocks::cbtlog::ChainError;
 
-use super::Call;
+use super::{Call, budgets};
 
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,14 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// Texts that are too long are cut: tasks keep them.
     pub(super) fn new(code: &'static str, params: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { code, params: params.into_iter().map(Into::into).collect() }
+        Self { code, params: params.into_iter().map(|text| budgets::echo(text.into())).collect() }
+    }
+
+    /// What has no room just now.
+    pub(super) fn too_much() -> Self {
+        Self::new("TOO_MANY_PENDING_TASKS", [] as [String; 0])
     }
 
     /// The code, followed by the parameters.

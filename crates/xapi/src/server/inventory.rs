@@ -8,15 +8,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Failure;
 use super::notes::Notes;
 use super::snapshot_times::Times;
+use super::{Failure, budgets};
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
-
-/// The room that an entry without names and notes takes up, about.
-const ENTRY_BYTES: usize = 512;
 
 /// The notes of a disk: they hold what its log cannot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,7 +47,7 @@ impl Entry {
     pub(super) fn bytes(&self) -> usize {
         let texts = self.tags.iter().chain(self.other_config.iter().flat_map(|(key, value)| [key, value]));
         let texts = texts.chain([&self.name_label, &self.name_description]);
-        ENTRY_BYTES + texts.map(String::len).sum::<usize>()
+        budgets::DISK + texts.map(|text| budgets::escaped(text)).sum::<usize>()
     }
 }
 

@@ -1,8 +1,13 @@
 //! JSON-RPC, of both versions.
 
+use std::cell::Cell;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::value::{Piece, Pieces, Value, time_text};
+use super::budgets::{CALL_ID, CALL_VALUES};
+use super::value::{Piece, Pieces, Struct, Value, time_text};
 use super::{Call, Failure, Malformed};
 
 /// How the answer to a call is to be written.
@@ -19,47 +24,119 @@ enum Version {
     Two,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Request {
     jsonrpc: Option<String>,
     method: String,
     #[serde(default)]
-    params: Vec<serde_json::Value>,
+    params: Params,
     id: Option<Box<RawValue>>,
 }
 
 /// Reads a call. Nesting is bounded by the JSON library.
 pub(super) fn parse(body: &[u8]) -> Result<(Call, Envelope), Malformed> {
     // The JSON library does not look at what it skips.
-    let text = std::str::from_utf8(body).map_err(|error| Malformed(format!("not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(body).map_err(|error| Malformed::new(format!("not UTF-8: {error}")))?;
     // A list would be taken for the members in their order. Several calls in one are not known here.
     if !text.trim_start().starts_with('{') {
-        return Err(Malformed("a call is one JSON object".to_owned()));
+        return Err(Malformed::new("a call is one JSON object".to_owned()));
     }
-    let request: Request = serde_json::from_str(text).map_err(|error| Malformed(error.to_string()))?;
+    let request: Request = serde_json::from_str(text).map_err(|error| Malformed::new(error.to_string()))?;
     let version = match request.jsonrpc.as_deref() {
         None | Some("1.0") => Version::One,
         Some("2.0") => Version::Two,
-        Some(other) => return Err(Malformed(format!("there is no JSON-RPC {other:?}"))),
+        Some(other) => return Err(Malformed::new(format!("there is no JSON-RPC {other:?}"))),
     };
     let id = request.id.unwrap_or_else(|| RawValue::NULL.to_owned());
-    let params = request.params.into_iter().map(value_of).collect();
-    Ok((Call::new(request.method, params), Envelope { version, id }))
+    if id.get().len() > CALL_ID {
+        return Err(Malformed::new(format!("the id of a call has at most {CALL_ID} bytes")));
+    }
+    Ok((Call::new(request.method, request.params.0), Envelope { version, id }))
 }
 
-fn value_of(json: serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::EMPTY,
-        serde_json::Value::Bool(bool) => Value::Bool(bool),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(int) => Value::Int(int),
-            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        serde_json::Value::String(text) => Value::text(text),
-        serde_json::Value::Array(values) => Value::List(values.into_iter().map(value_of).collect()),
-        serde_json::Value::Object(members) => {
-            Value::Struct(members.into_iter().map(|(name, value)| (name.into(), value_of(value))).collect())
+/// The parameters of a call.
+#[derive(Default)]
+struct Params(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Params {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let values_left = Cell::new(CALL_VALUES + 1);
+        match AValue(&values_left).deserialize(from)? {
+            Value::List(params) => Ok(Self(params)),
+            _ => Err(D::Error::custom("params are a list")),
         }
+    }
+}
+
+/// Reads a value straight from the text, as long as there are not too many of them.
+#[derive(Clone, Copy)]
+struct AValue<'c>(&'c Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for AValue<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        let left = self.0.get().checked_sub(1);
+        self.0.set(left.ok_or_else(|| D::Error::custom(format!("a call has at most {CALL_VALUES} values")))?);
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AValue<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    /// A null is no value.
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::EMPTY)
+    }
+
+    fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
+        Ok(Value::Bool(bool))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Int(number))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "what is beyond 64 bits with a sign is a float")]
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or(Value::Float(number as f64), Value::Int))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element_seed(self)? {
+            values.push(value);
+        }
+        Ok(Value::List(values))
+    }
+
+    /// In order; of members that have the same name, the last counts.
+    fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut members = Struct::new();
+        while let Some(name) = items.next_key::<String>()? {
+            members.push((name.into(), items.next_value_seed(self)?));
+        }
+        members.reverse();
+        members.sort_by(|(one, _), (other, _)| one.cmp(other));
+        members.dedup_by(|(later, _), (first, _)| later == first);
+        Ok(Value::Struct(members))
     }
 }
 

@@ -55,6 +55,11 @@ impl Api {
     /// Reads objects of one class.
     pub(super) fn read(&self, call: &Call) -> Result<Value, Failure> {
         let (class, verb) = call.method.split_once('.').unwrap_or_default();
+        if class == "task"
+            && let ("get_record" | "get_result" | "get_error_info", [Value::Text(reference)]) = (verb, &*call.params)
+        {
+            lock(&self.tasks).was_read(reference);
+        }
         match verb {
             "get_all" => {
                 let [] = call.texts()?;

@@ -19,6 +19,7 @@
 
 mod api;
 mod body;
+mod budgets;
 mod change;
 mod empty;
 mod events;
@@ -106,6 +107,12 @@ impl Call {
 /// What is no call.
 #[derive(Debug)]
 struct Malformed(String);
+
+impl Malformed {
+    fn new(why: impl Into<String>) -> Self {
+        Self(budgets::echo(why.into()))
+    }
+}
 
 /// What to serve, and to whom.
 #[derive(Debug)]

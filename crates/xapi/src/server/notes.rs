@@ -3,19 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Failure;
+use super::budgets::{NOTE, NOTES, OBJECT_NOTES};
 use super::value::Value;
 
 /// Values by their keys.
 pub(super) type Notes = BTreeMap<String, String>;
-
-/// Notes that an object has room for.
-const MOST: usize = 1000;
-
-/// Bytes of a note.
-const LONGEST: usize = 4096;
-
-/// Bytes of all notes of an object.
-const MOST_BYTES: usize = 64 << 10;
 
 /// Adds a note to an object of a class.
 pub(super) fn add(notes: &mut Notes, class: &str, reference: &str, (key, value): (&str, &str)) -> Result<(), Failure> {
@@ -41,7 +33,7 @@ pub(super) fn all(class: &str, value: &Value) -> Result<Notes, Failure> {
 
 fn fitting(class: &str, notes: Notes) -> Result<Notes, Failure> {
     let lens = || notes.iter().map(|(key, value)| key.len() + value.len());
-    if notes.len() > MOST || lens().any(|len| len > LONGEST) || lens().sum::<usize>() > MOST_BYTES {
+    if notes.len() > NOTES || lens().any(|len| len > NOTE) || lens().sum::<usize>() > OBJECT_NOTES {
         return Err(Failure::internal(format!("the {class} has no room for more notes")));
     }
     Ok(notes)

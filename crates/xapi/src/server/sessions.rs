@@ -1,6 +1,6 @@
 //! Who has logged in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
@@ -80,6 +80,12 @@ impl Sessions {
             }
             _ => false,
         }
+    }
+
+    /// The references of all that have not ended.
+    pub(super) fn references(&self, now: Instant) -> HashSet<String> {
+        let there = self.sessions.iter().filter(|(_, session)| now.duration_since(session.last_used) < IDLE);
+        there.map(|(reference, _)| reference.clone()).collect()
     }
 
     /// The session of a reference.

@@ -1,9 +1,11 @@
 //! `event.from`: the objects that have changed, in the records that they have now.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::api::Api;
+use super::budgets::{EVENT_CLASSES, EVENT_CLASSES_TEXT};
 use super::events::{Event, Operation};
 use super::methods::CLASSES;
 use super::records;
@@ -14,28 +16,48 @@ use super::{Call, Failure};
 /// The longest time that a client waits for an event.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// The objects that a client wants to hear of.
-struct Wanted(Vec<String>);
+/// The objects that a client wants to hear of, in lower case.
+#[derive(Debug, Default)]
+struct Wanted {
+    all: bool,
+    classes: HashSet<String>,
+    /// As `class/reference`.
+    objects: HashSet<String>,
+}
 
 impl Wanted {
     /// Classes, objects as `class/reference`, or `*` for all, in whatever case.
-    fn new(classes: &[Value]) -> Self {
-        Self(classes.iter().filter_map(Value::as_text).map(str::to_owned).collect())
+    fn new(classes: &[Value]) -> Result<Self, Failure> {
+        let names = || classes.iter().filter_map(Value::as_text);
+        if classes.len() > EVENT_CLASSES || names().map(str::len).sum::<usize>() > EVENT_CLASSES_TEXT {
+            let why =
+                format!("more than {EVENT_CLASSES} classes and objects, or {EVENT_CLASSES_TEXT} bytes of their names");
+            return Err(Failure::new("EVENT_SUBSCRIPTION_PARSE_FAILURE", [why]));
+        }
+        let mut wanted = Self::default();
+        for name in names().map(str::to_ascii_lowercase) {
+            match name.contains('/') {
+                _ if name == "*" => wanted.all = true,
+                true => drop(wanted.objects.insert(name)),
+                false => drop(wanted.classes.insert(name)),
+            }
+        }
+        Ok(wanted)
     }
 
     fn has(&self, event: &Event) -> bool {
-        self.0.iter().any(|wanted| match wanted.split_once('/') {
-            Some((class, reference)) => {
-                class.eq_ignore_ascii_case(event.class) && reference.eq_ignore_ascii_case(&event.reference)
-            }
-            None => wanted == "*" || wanted.eq_ignore_ascii_case(event.class),
-        })
+        let object = || format!("{}/{}", event.class, event.reference).to_ascii_lowercase();
+        self.all
+            || self.classes.contains(&event.class.to_ascii_lowercase())
+            || (!self.objects.is_empty() && self.objects.contains(&object()))
     }
 
     /// Whether other programs can change one of them: tasks, the pool and the host change by this server only.
     fn has_folder(&self) -> bool {
-        let mut classes = self.0.iter().map(|wanted| wanted.split_once('/').map_or(&**wanted, |(class, _)| class));
-        classes.any(|class| ["*", "VDI", "SR"].iter().any(|of_folder| of_folder.eq_ignore_ascii_case(class)))
+        let mut of_objects = self.objects.iter().filter_map(|object| object.split_once('/'));
+        self.all
+            || ["vdi", "sr"].iter().any(|class| self.classes.contains(*class))
+            || of_objects.any(|(class, _)| matches!(class, "vdi" | "sr"))
     }
 }
 
@@ -44,13 +66,14 @@ impl Api {
     pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let [classes, token, timeout] = &*call.params else { return Err(call.wrong_count(3)) };
         let Value::List(classes) = classes else { return Err(Failure::field_type("classes")) };
-        let wanted = Wanted::new(classes);
+        let wanted = Wanted::new(classes)?;
         let since = self.number_of(token.as_text().ok_or_else(|| Failure::field_type("token"))?)?;
         let end = Instant::now() + wait_of(timeout)?;
         let mut changes = self.events.watch();
         let mut stopping = self.stopping.subscribe();
         let place = self.waiting.try_acquire();
         let mut next_look = None;
+        let mut looked_at = 0;
         if wanted.has_folder() {
             let api = Arc::clone(self);
             next_look = Some(Instant::now() + blocking(move || api.look()).await?);
@@ -58,14 +81,14 @@ impl Api {
         loop {
             changes.borrow_and_update();
             let number = self.events.number();
-            let known: Option<Vec<Event>> = since.and_then(|since| self.events.since(since));
+            let known = since.and_then(|since| self.events.since(since, looked_at, |event| wanted.has(event)));
+            looked_at = number;
             // One who has seen nothing, or too little to catch up, gets everything at once.
             let everything = known.is_none();
             let events = match known {
                 Some(events) => events,
-                None => self.everything().await?,
+                None => self.everything().await?.into_iter().filter(|event| wanted.has(event)).collect(),
             };
-            let events: Vec<Event> = events.into_iter().filter(|event| wanted.has(event)).collect();
             let left = end.saturating_duration_since(Instant::now());
             let waits = place.is_ok() && !left.is_zero() && !*stopping.borrow_and_update();
             if !events.is_empty() || everything || !waits {

@@ -1,28 +1,27 @@
 //! Calls that go on while the client asks how far they are.
+//!
+//! A task belongs to the session that made it. What a client has made and not ended goes along with its session; calls
+//! that are under way go on. If there is no place, tasks that have ended make room: those first whose result was read,
+//! and of those the ones of the session that has the most.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use super::budgets::{ALL_TASKS_TEXT, SESSION_TASKS, TASK_TEXT, TASKS, TEXT_OVERHEAD};
 use super::notes::{self, Notes};
-use super::value::{Struct, Value};
+use super::value::{Bitmap, Struct, Value, now};
 use super::{Failure, NULL, xmlrpc};
 
-/// Tasks that may be there at a time.
-const MOST: usize = 1000;
+/// How long a task with a bitmap is kept if others wait for the memory that it takes.
+const BITMAP_KEPT: Duration = Duration::from_secs(60);
 
-/// Bytes of the name and the description of a client's task.
-const LONGEST_NAME: usize = 4096;
-
-/// Seconds after which a task that has ended makes room for other tasks, if no one destroys it.
-const KEPT_SECONDS: i64 = 3600;
-
-/// Seconds after which a task with a bitmap makes room, if others wait for the memory that it takes.
-const BITMAP_KEPT_SECONDS: i64 = 60;
-
-/// Seconds after which a task makes room that a client has made and not ended.
-const PENDING_KEPT_SECONDS: i64 = 24 * 3600;
+/// How long a task is kept that a client has made and not ended, if there is no place for others.
+const PENDING_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// All of them, by reference.
 #[derive(Debug, Default)]
@@ -31,16 +30,42 @@ pub(super) struct Tasks(BTreeMap<String, Task>);
 #[derive(Debug)]
 pub(super) struct Task {
     uuid: Uuid,
-    name: String,
-    description: String,
+    /// The session that made it.
+    session: String,
+    /// Whether that session has ended.
+    left: bool,
     created: i64,
     finished: i64,
+    /// When it was made, and when it ended, by a clock that is never set.
+    since: Instant,
     status: Status,
     pub(super) progress: f64,
-    pub(super) result: Value,
+    texts: Texts,
+    /// What its texts take up.
+    bytes: usize,
+    bitmap: Option<Arc<Bitmap>>,
+    /// Whether a client has read how it ended.
+    was_read: bool,
+    work: Work,
+}
+
+/// What is said of a task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Texts {
+    name: String,
+    description: String,
+    /// As it is read: in the notation of XML-RPC if it is that of a call.
+    pub(super) result: String,
     pub(super) error_info: Vec<String>,
     pub(super) other_config: Notes,
-    work: Work,
+}
+
+impl Texts {
+    fn bytes(&self) -> usize {
+        let notes = self.other_config.iter().map(|(key, value)| key.len() + value.len() + 2 * TEXT_OVERHEAD);
+        let errors = self.error_info.iter().map(|text| text.len() + TEXT_OVERHEAD);
+        self.name.len() + self.description.len() + self.result.len() + notes.chain(errors).sum::<usize>()
+    }
 }
 
 /// How far a task is.
@@ -107,58 +132,89 @@ pub(super) const FIELDS: &[&str] = &[
 
 impl Tasks {
     /// A new task for a call.
-    pub(super) fn begin(&mut self, name: &str, now: i64) -> Result<String, Failure> {
-        self.add(name, "", Work::Call(None), now)
+    pub(super) fn begin(&mut self, session: &str, name: &str) -> Result<String, Failure> {
+        self.add(session, name, "", Work::Call(None))
     }
 
     /// A new task of a client.
-    pub(super) fn create(&mut self, name: &str, description: &str, now: i64) -> Result<String, Failure> {
-        if name.len() + description.len() > LONGEST_NAME {
-            return Err(Failure::internal("the names of a task are too long"));
-        }
-        self.add(name, description, Work::Client, now)
+    pub(super) fn create(&mut self, session: &str, name: &str, description: &str) -> Result<String, Failure> {
+        self.add(session, name, description, Work::Client)
     }
 
-    fn add(&mut self, name: &str, description: &str, work: Work, now: i64) -> Result<String, Failure> {
-        if self.0.len() >= MOST {
-            return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
+    fn add(&mut self, session: &str, name: &str, description: &str, work: Work) -> Result<String, Failure> {
+        if self.0.len() >= TASKS || self.count(session) >= SESSION_TASKS {
+            return Err(Failure::too_much());
         }
+        let texts = Texts { name: name.to_owned(), description: description.to_owned(), ..Texts::default() };
+        let bytes = self.fitting(0, &texts)?;
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
         let task = Task {
             uuid: Uuid::new_v4(),
-            name: name.to_owned(),
-            description: description.to_owned(),
-            created: now,
+            session: session.to_owned(),
+            left: false,
+            created: now(),
             finished: 0,
+            since: Instant::now(),
             status: Status::Pending,
             progress: 0.0,
-            result: Value::EMPTY,
-            error_info: Vec::new(),
-            other_config: Notes::new(),
+            texts,
+            bytes,
+            bitmap: None,
+            was_read: false,
             work,
         };
         self.0.insert(reference.clone(), task);
         Ok(reference)
     }
 
-    /// Forgets tasks that no one has destroyed for long, if there is no place for one more. Returns their references.
-    pub(super) fn make_place(&mut self, now: i64) -> Vec<String> {
-        if self.0.len() < MOST {
-            return Vec::new();
+    fn count(&self, session: &str) -> usize {
+        self.0.values().filter(|task| task.session == session).count()
+    }
+
+    /// Forgets what clients of sessions that have ended have made and not ended. Returns the references.
+    pub(super) fn sessions_are(&mut self, sessions: &HashSet<String>) -> Vec<String> {
+        for task in self.0.values_mut() {
+            task.left = !sessions.contains(&task.session);
         }
-        self.forget(|task| match (task.status.has_ended(), &task.work) {
-            (true, _) => now.saturating_sub(task.finished) >= KEPT_SECONDS,
-            (false, Work::Client) => now.saturating_sub(task.created) >= PENDING_KEPT_SECONDS,
-            (false, Work::Call(_)) => false,
-        })
+        self.forget(|task| task.left && !task.status.has_ended() && matches!(task.work, Work::Client))
+    }
+
+    /// Forgets a task if a session has no place for one more. Returns its reference.
+    pub(super) fn make_place(&mut self, session: &str) -> Vec<String> {
+        let mut gone = Vec::new();
+        if self.count(session) >= SESSION_TASKS {
+            gone.extend(self.make_way(|_, task| task.session == session));
+        }
+        if self.0.len() >= TASKS {
+            gone.extend(self.make_way(|_, _| true));
+        }
+        gone
+    }
+
+    /// Forgets the one of some tasks that is needed the least, and stops it if need be.
+    fn make_way(&mut self, of: impl Fn(&str, &Task) -> bool) -> Option<String> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        self.0.values().for_each(|task| *counts.entry(&task.session).or_default() += 1);
+        let order = |task: &Task| {
+            let rank = match &task.work {
+                _ if task.status.has_ended() => usize::from(!task.was_read),
+                Work::Client if task.since.elapsed() >= PENDING_KEPT => 2,
+                // Nobody has asked for it for long.
+                Work::Call(Some(_)) if task.left => 3,
+                _ => return None,
+            };
+            Some((rank, Reverse(counts.get(&*task.session).copied()), task.since))
+        };
+        let ordered =
+            self.0.iter().filter(|(name, task)| of(name, task)).filter_map(|(name, task)| Some((order(task)?, name)));
+        let (_, first) = ordered.min()?;
+        let first = first.clone();
+        self.destroy(&first).ok().map(|()| first)
     }
 
     /// Forgets tasks that have waited for long and take much memory. Returns their references.
-    pub(super) fn make_room(&mut self, now: i64) -> Vec<String> {
-        self.forget(|task| {
-            let large = matches!(task.result, Value::Bitmap(_));
-            large && now.saturating_sub(task.finished) >= BITMAP_KEPT_SECONDS
-        })
+    pub(super) fn make_room(&mut self) -> Vec<String> {
+        self.forget(|task| task.bitmap.is_some() && task.since.elapsed() >= BITMAP_KEPT)
     }
 
     fn forget(&mut self, goes: impl Fn(&Task) -> bool) -> Vec<String> {
@@ -177,36 +233,111 @@ impl Tasks {
     }
 
     /// Ends the task of a call. If the task was cancelled, ended or destroyed meanwhile, no one wants to know.
-    pub(super) fn end(&mut self, reference: &str, result: Result<Value, Failure>, now: i64) {
-        if let Some(task) = self.0.get_mut(reference)
-            && !task.status.has_ended()
-        {
-            task.end(if result.is_ok() { Status::Success } else { Status::Failure }, now);
-            match result {
-                Ok(value) => task.result = value,
-                Err(failure) => task.error_info = failure.description().map(str::to_owned).collect(),
-            }
+    /// Returns the tasks that have made room for the result.
+    pub(super) fn end(&mut self, reference: &str, result: Result<Value, Failure>) -> Vec<String> {
+        let mut gone = Vec::new();
+        if self.0.get(reference).is_none_or(|task| task.status.has_ended()) {
+            return gone;
         }
+        let mut bitmap = None;
+        let told = result.and_then(|value| match value {
+            Value::Bitmap(of) => {
+                bitmap = Some(of);
+                Ok(())
+            }
+            // A call that has nothing to tell.
+            Value::Text(text) if text.is_empty() => Ok(()),
+            value => {
+                let text = xmlrpc::text(value);
+                // The short result of a change is always kept: it was made.
+                let kept = text.len() <= TEXT_OVERHEAD * 4;
+                let texts = |texts: &mut Texts| texts.result = text;
+                if kept {
+                    return self.keep(reference, texts);
+                }
+                gone = self.change(reference, |of| {
+                    texts(of);
+                    Ok(())
+                })?;
+                Ok(())
+            }
+        });
+        let status = if told.is_ok() { Status::Success } else { Status::Failure };
+        if let Err(failure) = told {
+            let texts = failure.description().map(str::to_owned).collect();
+            // Short as well.
+            let _ = self.keep(reference, |of| of.error_info = texts);
+        }
+        if let Ok(task) = self.get(reference) {
+            task.end(status);
+            task.bitmap = bitmap;
+        }
+        gone
+    }
+
+    /// Changes what is said of a task, if there is room for it. Returns the tasks that have made room.
+    pub(super) fn change(
+        &mut self,
+        reference: &str,
+        change: impl FnOnce(&mut Texts) -> Result<(), Failure>,
+    ) -> Result<Vec<String>, Failure> {
+        let task = self.get(reference)?;
+        let (mut texts, before) = (task.texts.clone(), task.bytes);
+        change(&mut texts)?;
+        let mut gone = Vec::new();
+        let bytes = loop {
+            match self.fitting(before, &texts) {
+                Ok(bytes) => break bytes,
+                Err(failure) if texts.bytes() > TASK_TEXT => return Err(failure),
+                Err(failure) => {
+                    let ended = |name: &str, task: &Task| name != reference && task.status.has_ended();
+                    gone.push(self.make_way(ended).ok_or(failure)?);
+                }
+            }
+        };
+        let task = self.get(reference)?;
+        (task.texts, task.bytes) = (texts, bytes);
+        Ok(gone)
+    }
+
+    /// Changes what is said of a task in any case, by texts that are short.
+    fn keep(&mut self, reference: &str, change: impl FnOnce(&mut Texts)) -> Result<(), Failure> {
+        let task = self.get(reference)?;
+        change(&mut task.texts);
+        task.bytes = task.texts.bytes();
+        Ok(())
+    }
+
+    /// What texts take up that come for others, unless that is too much.
+    fn fitting(&self, before: usize, texts: &Texts) -> Result<usize, Failure> {
+        let bytes = texts.bytes();
+        if bytes > TASK_TEXT {
+            return Err(Failure::internal(format!("the texts of a task have at most {TASK_TEXT} bytes")));
+        }
+        let all: usize = self.0.values().map(|task| task.bytes).sum();
+        if bytes > before && all - before + bytes > ALL_TASKS_TEXT {
+            return Err(Failure::too_much());
+        }
+        Ok(bytes)
     }
 
     /// Stops a task that has not ended, if it can be stopped.
-    pub(super) fn cancel(&mut self, reference: &str, now: i64) -> Result<(), Failure> {
+    pub(super) fn cancel(&mut self, reference: &str) -> Result<(), Failure> {
         let task = self.get(reference)?;
         match &task.work {
             _ if task.status.has_ended() => return Ok(()),
             Work::Call(Some(handle)) => handle.abort(),
             _ => return Err(Failure::not_allowed("task cannot be cancelled")),
         }
-        task.end(Status::Cancelled, now);
-        task.error_info = vec!["TASK_CANCELLED".to_owned(), reference.to_owned()];
-        Ok(())
+        task.end(Status::Cancelled);
+        self.keep(reference, |of| of.error_info = vec!["TASK_CANCELLED".to_owned(), reference.to_owned()])
     }
 
     /// How far a client says that a task is.
-    pub(super) fn set_status(&mut self, reference: &str, status: Status, now: i64) -> Result<(), Failure> {
+    pub(super) fn set_status(&mut self, reference: &str, status: Status) -> Result<(), Failure> {
         let task = self.get(reference)?;
         if status.has_ended() && !task.status.has_ended() {
-            task.finished = now;
+            (task.finished, task.since) = (now(), Instant::now());
         }
         task.status = status;
         Ok(())
@@ -224,6 +355,13 @@ impl Tasks {
     /// A task, to be changed.
     pub(super) fn get(&mut self, reference: &str) -> Result<&mut Task, Failure> {
         self.0.get_mut(reference).ok_or_else(|| unknown(reference))
+    }
+
+    /// A client has read how a task ended, if it has.
+    pub(super) fn was_read(&mut self, reference: &str) {
+        if let Some(task) = self.0.get_mut(reference) {
+            task.was_read = task.status.has_ended();
+        }
     }
 
     pub(super) fn references(&self) -> impl Iterator<Item = &String> {
@@ -244,35 +382,32 @@ impl Tasks {
 }
 
 impl Task {
-    const fn end(&mut self, status: Status, now: i64) {
+    fn end(&mut self, status: Status) {
         self.status = status;
-        self.finished = now;
+        (self.finished, self.since) = (now(), Instant::now());
         self.progress = 1.0;
     }
 
     fn field(&self, name: &str) -> Value {
         match name {
             "uuid" => Value::text(self.uuid.to_string()),
-            "name_label" => Value::text(self.name.clone()),
-            "name_description" => Value::text(self.description.clone()),
+            "name_label" => Value::text(self.texts.name.clone()),
+            "name_description" => Value::text(self.texts.description.clone()),
             "created" => Value::Time(self.created),
             "finished" => Value::Time(self.finished),
             "status" => Value::text(self.status.name()),
             "progress" => Value::Float(self.progress),
             "type" => Value::text("<none/>"),
-            "result" => match (&self.result, &self.work) {
-                (Value::Bitmap(bitmap), _) => Value::TaskBitmap(bitmap.clone()),
-                // A call that has nothing to tell.
-                (Value::Text(text), _) if text.is_empty() => Value::EMPTY,
-                (result, Work::Client) => result.clone(),
-                (result, Work::Call(_)) => Value::text(xmlrpc::text(result.clone())),
+            "result" => match &self.bitmap {
+                Some(bitmap) => Value::TaskBitmap(bitmap.clone()),
+                None => Value::text(self.texts.result.clone()),
             },
-            "error_info" => Value::texts(self.error_info.iter().cloned()),
+            "error_info" => Value::texts(self.texts.error_info.iter().cloned()),
             "allowed_operations" => {
                 let can_be_stopped = matches!(self.work, Work::Call(Some(_))) && !self.status.has_ended();
                 Value::texts(can_be_stopped.then_some("cancel").into_iter().chain(["destroy"]))
             }
-            "other_config" => notes::value(&self.other_config),
+            "other_config" => notes::value(&self.texts.other_config),
             "subtasks" => Value::List(Vec::new()),
             "current_operations" => Value::Struct(Vec::new()),
             "resident_on" | "subtask_of" => Value::text(NULL),
@@ -290,19 +425,76 @@ fn unknown(reference: &str) -> Failure {
 mod tests {
     use super::*;
 
+    /// Tasks that a session has made: as many as it may.
+    fn full(tasks: &mut Tasks, session: &str) -> Vec<String> {
+        (0..SESSION_TASKS).map(|_| tasks.create(session, "", "").expect("room")).collect()
+    }
+
     #[test]
-    fn tasks_that_make_place_for_others_are_told() {
+    fn a_session_leaves_places_to_others_and_takes_its_tasks_along() {
         let mut tasks = Tasks::default();
-        let made: Vec<String> = (0..MOST).map(|_| tasks.create("", "", 0).expect("room")).collect();
-        tasks.end(&made[0], Ok(Value::EMPTY), 10);
-        assert_eq!(tasks.make_place(KEPT_SECONDS), [] as [String; 0]);
-        assert!(tasks.create("", "", 0).is_err());
-        assert_eq!(tasks.make_place(KEPT_SECONDS + 10), made[..1]);
-        tasks.create("", "", KEPT_SECONDS).expect("room");
-        let mut gone = tasks.make_place(PENDING_KEPT_SECONDS);
+        let mut made = full(&mut tasks, "one");
+        assert!(tasks.make_place("one").is_empty());
+        assert_eq!(tasks.create("one", "", ""), Err(Failure::too_much()));
+        let others = tasks.create("two", "", "").expect("others have places");
+        let runs = tasks.begin("two", "a call").expect("a place");
+        let ended = made.remove(7);
+        tasks.set_status(&ended, Status::Success).expect("there");
+        // It was not read, but has ended.
+        assert_eq!(tasks.make_place("one"), [ended]);
+        made.push(tasks.create("one", "", "").expect("a place"));
+        let mut gone = tasks.sessions_are(&HashSet::from(["two".to_owned()]));
         gone.sort();
-        let mut expected = made[1..].to_vec();
-        expected.sort();
-        assert_eq!(gone, expected);
+        made.sort();
+        assert_eq!(gone, made);
+        // A call goes on.
+        assert_eq!(tasks.sessions_are(&HashSet::new()), [others]);
+        tasks.end(&runs, Ok(Value::text("done")));
+        assert_eq!(tasks.get(&runs).expect("there").texts.result, "<value>done</value>");
+    }
+
+    #[test]
+    fn of_ended_tasks_the_ones_that_were_read_go_first_and_then_the_oldest() {
+        let mut tasks = Tasks::default();
+        let made: Vec<Vec<String>> = ["1", "2", "3", "4"].iter().map(|session| full(&mut tasks, session)).collect();
+        assert!(tasks.make_place("5").is_empty());
+        assert!(tasks.create("5", "", "").is_err());
+        for reference in [&made[1][1], &made[2][2], &made[0][0], &made[3][3]] {
+            tasks.set_status(reference, Status::Failure).expect("there");
+        }
+        tasks.was_read(&made[0][0]);
+        tasks.was_read(&made[0][1]);
+        assert_eq!(tasks.make_place("5"), [&*made[0][0]]);
+        tasks.create("5", "", "").expect("a place");
+        assert_eq!(tasks.make_place("5"), [&*made[1][1]]);
+        tasks.create("5", "", "").expect("a place");
+        // The last ones of those that have the most.
+        assert_eq!(tasks.make_place("5"), [&*made[2][2]]);
+    }
+
+    #[test]
+    fn texts_of_tasks_have_an_end_and_ended_tasks_make_room_for_them() {
+        let mut tasks = Tasks::default();
+        let most = |texts: &mut Texts| {
+            texts.result = "x".repeat(TASK_TEXT);
+            Ok(())
+        };
+        let made: Vec<String> =
+            (0..=ALL_TASKS_TEXT / TASK_TEXT).map(|_| tasks.create("", "", "").expect("room")).collect();
+        for reference in &made[1..] {
+            assert_eq!(tasks.change(reference, most), Ok(Vec::new()));
+        }
+        assert_eq!(tasks.change(&made[0], most), Err(Failure::too_much()));
+        let more = |texts: &mut Texts| {
+            texts.result.push('x');
+            Ok(())
+        };
+        assert_eq!(tasks.change(&made[1], more).expect_err("too much").code, "INTERNAL_ERROR");
+        tasks.set_status(&made[3], Status::Success).expect("there");
+        assert_eq!(tasks.change(&made[0], most), Ok(vec![made[3].clone()]));
+        // A change that was made is told in any case.
+        let runs = tasks.begin("", "").expect("a place");
+        tasks.end(&runs, Ok(Value::text("a reference")));
+        assert_eq!(tasks.get(&runs).expect("there").status, Status::Success);
     }
 }

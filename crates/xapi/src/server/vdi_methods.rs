@@ -4,16 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use super::api::Api;
+use super::budgets::{LABELS, TAGS};
 use super::inventory::Entry;
 use super::value::Value;
 use super::vdis::bitmap_bytes;
 use super::{Call, Failure, notes, operations};
-
-/// Tags that a disk has room for.
-const MOST_TAGS: usize = 1000;
-
-/// Bytes of a disk's names and tags.
-const MOST_BYTES: usize = 64 << 10;
 
 impl Api {
     /// Changes a disk's names, tags, or notes.
@@ -112,7 +107,7 @@ pub(super) fn size_of(value: Option<&Value>) -> Option<u64> {
 /// Refuses names and tags that a disk has no room for.
 pub(super) fn check_labels(entry: &Entry) -> Result<(), Failure> {
     let tags: usize = entry.tags.iter().map(String::len).sum();
-    if entry.tags.len() > MOST_TAGS || entry.name_label.len() + entry.name_description.len() + tags > MOST_BYTES {
+    if entry.tags.len() > TAGS || entry.name_label.len() + entry.name_description.len() + tags > LABELS {
         return Err(Failure::internal("the VDI has no room for such long names and tags"));
     }
     Ok(())

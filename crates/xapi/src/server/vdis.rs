@@ -15,6 +15,7 @@ use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Header, Store, Tracker};
 use uuid::Uuid;
 
+use super::budgets::INVENTORY;
 use super::inventory::{Entry, Inventory};
 use super::snapshot_times::Times;
 use super::sync::lock;
@@ -22,9 +23,6 @@ use super::{Failure, SizesAfterScan};
 
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
-
-/// The room that all entries may take up: each change writes all of them.
-const MOST_BYTES: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
 /// How long those are waited for who change the folder just now.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -269,12 +267,12 @@ impl Vdis {
         change(&mut vdis);
         if vdis != self.entries {
             let bytes = |entries: &BTreeMap<Uuid, Entry>| entries.values().map(Entry::bytes).sum::<usize>();
-            if bytes(&vdis) > MOST_BYTES {
+            if bytes(&vdis) > INVENTORY {
                 // Clients know of no disk whose log is gone, and could not make room.
                 let store = self.store()?;
                 vdis.retain(|uuid, entry| !entry.of_log || store.path(*uuid).is_some());
             }
-            if bytes(&vdis) > MOST_BYTES && bytes(&vdis) > bytes(&self.entries) {
+            if bytes(&vdis) > INVENTORY && bytes(&vdis) > bytes(&self.entries) {
                 return Err(Failure::no_space());
             }
             self.write(&vdis, &lock(&self.times))?;
@@ -306,12 +304,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("room");
         let mut vdis = Vdis::open(folder.path(), false, None).expect("there");
         let noted = |bytes| Entry { virtual_size: 1, name_label: "x".repeat(bytes), ..Entry::default() };
-        let first = vdis.create(noted(MOST_BYTES / 2)).expect("room");
+        let first = vdis.create(noted(INVENTORY / 2)).expect("room");
         let full = "SR_BACKEND_FAILURE_44";
-        assert_eq!(vdis.create(noted(MOST_BYTES / 2)).expect_err("no room").code, full);
+        assert_eq!(vdis.create(noted(INVENTORY / 2)).expect_err("no room").code, full);
         let made = std::iter::from_fn(|| vdis.create(noted(0)).ok()).count();
-        assert!((1..MOST_BYTES / 100).contains(&made));
-        assert_eq!(vdis.keep(first, noted(MOST_BYTES)).expect_err("no room").code, full);
+        assert!((1..INVENTORY / 100).contains(&made));
+        assert_eq!(vdis.keep(first, noted(INVENTORY)).expect_err("no room").code, full);
         // There is always a way back.
         vdis.keep(first, noted(1)).expect("smaller");
         let first = vdis.find(&vdis.reference(first)).expect("there");
@@ -326,14 +324,14 @@ mod tests {
         let mut vdis = Vdis::open(folder.path(), false, None).expect("there");
         let label = |vdis: &mut Vdis, uuid| {
             let entry = vdis.find(&vdis.reference(uuid)).expect("there").entry;
-            vdis.keep(uuid, Entry { name_label: "x".repeat(MOST_BYTES / 3), ..entry }).expect("room");
+            vdis.keep(uuid, Entry { name_label: "x".repeat(INVENTORY / 3), ..entry }).expect("room");
         };
         for uuid in [gone, there] {
             vdis.tracker.create(uuid, VirtualSize::new(1).expect("not 0")).expect("new");
             label(&mut vdis, uuid);
         }
         vdis.tracker.delete(gone).expect("as others do it");
-        let large = Entry { virtual_size: 1, name_label: "x".repeat(MOST_BYTES / 2), ..Entry::default() };
+        let large = Entry { virtual_size: 1, name_label: "x".repeat(INVENTORY / 2), ..Entry::default() };
         vdis.create(large).expect("there is room again");
         assert!(!vdis.entries().contains_key(&gone));
         assert!(vdis.entries().contains_key(&there));

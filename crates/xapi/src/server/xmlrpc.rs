@@ -6,13 +6,14 @@ use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
+use super::budgets::CALL_VALUES;
 use super::value::{Piece, Pieces, Struct, Value, time_text};
 use super::{Call, DEPTH, Failure, Malformed};
 
 /// Reads a call.
 pub(super) fn parse(body: &[u8]) -> Result<Call, Malformed> {
-    let text = std::str::from_utf8(body).map_err(|error| Malformed(format!("not UTF-8: {error}")))?;
-    let mut parser = Parser { reader: Reader::from_str(text), pending: None };
+    let text = std::str::from_utf8(body).map_err(|error| Malformed::new(format!("not UTF-8: {error}")))?;
+    let mut parser = Parser { reader: Reader::from_str(text), pending: None, values_left: CALL_VALUES };
     parser.open("methodCall")?;
     parser.open("methodName")?;
     let method = parser.text_until("methodName")?.trim().to_owned();
@@ -39,6 +40,8 @@ struct Parser<'a> {
     reader: Reader<&'a [u8]>,
     /// What comes after a text that was just read.
     pending: Option<Token>,
+    /// How many values may come yet.
+    values_left: usize,
 }
 
 /// What stands between the texts.
@@ -54,7 +57,7 @@ enum Token {
 
 impl Token {
     fn unexpected(&self, expected: &str) -> Malformed {
-        Malformed(format!("{self:?} where {expected} should be"))
+        Malformed::new(format!("{self:?} where {expected} should be"))
     }
 }
 
@@ -75,7 +78,7 @@ impl Parser<'_> {
                     text.push_str(&entity.map_err(|error| malformed(self.reader.buffer_position(), &error))?);
                 }
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-                Event::DocType(_) => return Err(Malformed("a document type has no place here".to_owned())),
+                Event::DocType(_) => return Err(Malformed::new("a document type has no place here".to_owned())),
                 Event::Start(tag) => break Token::Open(tag.name().as_ref().to_owned()),
                 Event::End(tag) => break Token::Close(tag.name().as_ref().to_owned()),
                 Event::Empty(tag) => break Token::Empty(tag.name().as_ref().to_owned()),
@@ -134,7 +137,14 @@ impl Parser<'_> {
         }
     }
 
+    fn count(&mut self) -> Result<(), Malformed> {
+        let left = self.values_left.checked_sub(1);
+        self.values_left = left.ok_or_else(|| Malformed::new(format!("a call has at most {CALL_VALUES} values")))?;
+        Ok(())
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
+        self.count()?;
         match self.next()? {
             Token::Open(name) if name == "value" => self.rest_of_value(depth),
             Token::Empty(name) if name == "value" => Ok(Value::EMPTY),
@@ -144,7 +154,7 @@ impl Parser<'_> {
 
     /// What follows `<value>`, with the tag that ends it.
     fn rest_of_value(&mut self, depth: usize) -> Result<Value, Malformed> {
-        let depth = depth.checked_sub(1).ok_or_else(|| Malformed("values are nested too deeply".to_owned()))?;
+        let depth = depth.checked_sub(1).ok_or_else(|| Malformed::new("values are nested too deeply".to_owned()))?;
         let mut token = self.token()?;
         if let Token::Text(text) = token {
             token = self.token()?;
@@ -167,7 +177,7 @@ impl Parser<'_> {
     }
 
     fn typed(&mut self, name: &str, depth: usize) -> Result<Value, Malformed> {
-        let bad = |text: &str| Malformed(format!("{text:?} is no {name}"));
+        let bad = |text: &str| Malformed::new(format!("{text:?} is no {name}"));
         match name {
             "array" => self.array(depth),
             "struct" => self.members(depth),
@@ -189,7 +199,7 @@ impl Parser<'_> {
                     _ => Err(bad(&text)),
                 }
             }
-            other => Err(Malformed(format!("values of type {other:?} have no place here"))),
+            other => Err(Malformed::new(format!("values of type {other:?} have no place here"))),
         }
     }
 
@@ -204,6 +214,7 @@ impl Parser<'_> {
                     Token::Close(name) if name == "data" => break,
                     other => return Err(other.unexpected("value")),
                 }
+                self.count()?;
             },
             other => return Err(other.unexpected("data")),
         }
@@ -224,7 +235,7 @@ impl Parser<'_> {
 }
 
 fn malformed(byte: u64, error: &dyn std::fmt::Display) -> Malformed {
-    Malformed(format!("not XML at byte {byte}: {error}"))
+    Malformed::new(format!("not XML at byte {byte}: {error}"))
 }
 
 /// Writes a call.

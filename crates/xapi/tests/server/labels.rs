@@ -212,7 +212,7 @@ fn clients_have_tasks_of_their_own() {
     assert_ne!(field("finished"), json!("19700101T00:00:00Z"));
     assert_eq!(session.error("task.set_status", &[&task, &json!("done")]), ["INVALID_VALUE", "status", "done"]);
     assert_eq!(session.error("task.set_progress", &[&task, &json!("x")])[0], "FIELD_TYPE_ERROR");
-    assert_eq!(session.error("task.set_result", &[&task, &json!("x".repeat(70_000))])[0], "FIELD_TYPE_ERROR");
+    assert_eq!(session.error("task.set_result", &[&task, &json!("x".repeat(70_000))])[0], "INTERNAL_ERROR");
     // Xen Orchestra writes an underscore for the point.
     let other = session.get("task_create", &[&json!("a"), &json!("")]);
     session.get("task_set_status", &[&other, &json!("success")]);

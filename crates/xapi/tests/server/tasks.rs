@@ -100,12 +100,10 @@ fn a_task_can_be_cancelled_and_there_is_an_end_to_them() {
     session.get("task.destroy", &[&first]);
     assert_eq!(ended(&session, &third)["status"], json!("success"));
 
-    for _ in 2..1000 {
+    // Tasks that have ended make place for any number of others.
+    for _ in 0..1000 {
         session.get("Async.VDI.enable_cbt", &[&disk]);
     }
-    assert_eq!(session.error("Async.VDI.enable_cbt", &[&disk]), ["TOO_MANY_PENDING_TASKS"]);
-    session.get("task.destroy", &[&third]);
-    session.get("Async.VDI.enable_cbt", &[&disk]);
 }
 
 /// What changes something is not hidden by being cancelled.
