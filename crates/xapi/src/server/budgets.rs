@@ -78,3 +78,59 @@ pub(super) fn escaped(text: &str) -> usize {
     });
     bytes.sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: &str = "`TOO_MANY_PENDING_TASKS`";
+    const TOO_LONG: &str = "`INTERNAL_ERROR`";
+    const NO_CALL: &str = "HTTP 500";
+
+    fn number(number: usize) -> String {
+        match number {
+            0..1000 => number.to_string(),
+            _ => format!("{},{:03}", number / 1000, number % 1000),
+        }
+    }
+
+    fn bytes(bytes: usize) -> String {
+        if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+    }
+
+    #[test]
+    fn the_docs_have_every_budget() {
+        let inventory = "8 MiB".to_owned();
+        let rows = [
+            ("values of a call", number(CALL_VALUES), NO_CALL),
+            ("the id of a call of JSON-RPC", bytes(CALL_ID), NO_CALL),
+            ("each text of an error", bytes(ERROR_TEXT), "cut, with an ellipsis"),
+            ("tasks at a time", number(TASKS), BUSY),
+            ("tasks of one session", number(SESSION_TASKS), BUSY),
+            ("texts of a task", bytes(TASK_TEXT), TOO_LONG),
+            ("texts of all tasks", bytes(ALL_TASKS_TEXT), BUSY),
+            ("entries of `other_config`", number(NOTES), TOO_LONG),
+            ("one of them", bytes(NOTE), TOO_LONG),
+            ("all of an object", bytes(OBJECT_NOTES), TOO_LONG),
+            ("tags of a disk", number(TAGS), TOO_LONG),
+            ("names and tags of a disk", bytes(LABELS), TOO_LONG),
+            ("`vdis.json`, of which a disk without a name counts 1 KiB", inventory, "`SR_BACKEND_FAILURE_44`"),
+            ("classes and objects of an `event.from`", number(EVENT_CLASSES), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
+            ("their names", bytes(EVENT_CLASSES_TEXT), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
+            ("objects whose last change is known", number(EVENTS), "who asks late gets all objects anew"),
+        ];
+        let rows = rows.map(|(what, most, beyond)| format!("| {what} | {most} | {beyond} |\n"));
+        let table = format!("| what | at most | beyond |\n|---|---|---|\n{}", rows.concat());
+        let docs = include_str!("../../../../docs/serve.md");
+        assert!(docs.contains(&table), "docs/serve.md has another table than\n{table}");
+    }
+
+    #[test]
+    fn an_echo_is_cut_between_letters() {
+        let text = "x".repeat(ERROR_TEXT);
+        assert_eq!(echo(text.clone()), text);
+        assert_eq!(echo(format!("{text}x")), format!("{text}…"));
+        assert_eq!(echo("ä".repeat(ERROR_TEXT)), format!("{}…", "ä".repeat(ERROR_TEXT / 2)));
+        assert_eq!(echo(format!("x{}", "ä".repeat(ERROR_TEXT))), format!("x{}…", "ä".repeat(ERROR_TEXT / 2 - 1)));
+    }
+}
