@@ -1,6 +1,7 @@
-//! The two halves of the hot path, and formatting, one at a time and on any tier: for benchmarks and fuzzing. Not part of
-//! the public API: anything here may change in any release.
+//! The two halves of the hot path, and formatting, one at a time and on any tier: for benchmarks and fuzzing; and how
+//! files are replaced, for the server. Not part of the public API: anything here may change in any release.
 
+pub use crate::cbtlog::replace::{remove_leftovers, replace};
 use crate::decode::{Alphabet, Sink, TILE_WORDS, text};
 use crate::format::lines::push_lines_on;
 use crate::format::{Ndjson, Text};

@@ -97,7 +97,7 @@ fn the_table_of_chain_errors_is_right() {
         ChainError::WouldShrink { uuid, virtual_size: 2, asked_for: 1 },
         ChainError::Circle { uuid, path: path(), child },
         ChainError::Changing { from, to },
-        ChainError::Locked { path: path() },
+        ChainError::Locked { path: path(), by: None },
         ChainError::TooLarge { uuid, virtual_size: 1 },
         ChainError::NotOnDisk { uuid, byte: 1, virtual_size: 1 },
         ChainError::Exists { uuid, path: path() },

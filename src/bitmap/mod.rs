@@ -184,6 +184,18 @@ impl Bitmap {
         Ok(())
     }
 
+    /// Marks what another bitmap has marked, unless that has a changed block which this one does not have. Returns whether
+    /// it did.
+    pub(crate) fn unite(&mut self, other: &Self) -> bool {
+        let last = other.words.iter().rposition(|&word| word != 0);
+        let end = last.map_or(0, |last| (last as u64 + 1) * 64 - u64::from(other.words[last].leading_zeros()));
+        if end > self.blocks {
+            return false;
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(word, more)| *word |= more);
+        true
+    }
+
     /// Makes the bits beyond the last block zero.
     fn clear_beyond(&mut self) {
         if let (Some(last), 1..) = (self.words.last_mut(), self.blocks % 64) {

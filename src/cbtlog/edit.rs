@@ -7,38 +7,22 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::lock::{Sharing, lock};
-use super::{ChainError, End, Header, Store};
+use super::replace::{remove_leftovers, replace, sync_folder};
+use super::{ChainError, End, Header, Store, Tracker};
 use crate::{BitOrder, Bitmap, ByteRange, Error, Extent, VirtualSize};
 
-/// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
-/// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
-/// change the folder meanwhile.
-///
-/// All changes may fail with [`ChainError::Locked`], with [`ChainError::Write`], and with [`ChainError::Log`] if a log that
-/// they need is damaged. A snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything
-/// by that, and the next of them mends it.
-///
-/// ```
-/// use changed_blocks::cbtlog::{Tracker, Uuid};
-/// use changed_blocks::{ByteRange, VirtualSize};
-///
-/// let folder = tempfile::tempdir()?;
-/// let (disk, monday) = (Uuid::from_u128(1), Uuid::from_u128(2));
-/// let tracker = Tracker::open(folder.path())?;
-/// tracker.create(disk, VirtualSize::new(1 << 30)?)?;
-/// tracker.snapshot(disk, monday)?;
-/// tracker.mark(disk, ByteRange::between(70_000, 70_001))?;
-/// let changed = tracker.store()?.list_changed_blocks(monday, disk)?;
-/// assert_eq!(changed.bitmap.count(), 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Tracker {
-    pub(super) folder: PathBuf,
+/// A folder of logs that this alone may change as long as it lives: other trackers and readers are kept out. Made by
+/// [`Tracker::lock`].
+#[derive(Debug)]
+pub struct LockedTracker {
+    folder: PathBuf,
+    /// Nothing where the system has no such locks.
+    _lock: Option<File>,
 }
 
 /// A log, whole.
@@ -47,37 +31,26 @@ struct Content {
     bitmap: Bitmap,
 }
 
-impl Tracker {
-    /// The largest disk that a log is made for, in bytes: 1 PiB. Its bitmap has 2 GiB.
-    pub const LARGEST: u64 = 1 << 50;
-
-    /// The logs of a folder, which is there.
-    ///
-    /// # Errors
-    ///
-    /// What the system says of the folder.
-    pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
-        let folder = folder.into();
-        fs::read_dir(&folder)?;
-        Ok(Self { folder })
+impl LockedTracker {
+    /// Waits for the folder.
+    pub(super) fn new(folder: &Path, patience: Duration) -> Result<Self, ChainError> {
+        let lock = lock(folder, Sharing::Nobody, patience)?;
+        // Whoever was killed while they replaced a log had the lock, too.
+        remove_leftovers(folder, super::store::is_log_name);
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
-    /// The folder's logs as they are now.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Store::open`].
-    pub fn store(&self) -> Result<Store, ChainError> {
+    /// The folder's logs as they are now. Their answers need the folder for themselves: not as long as this lives.
+    pub(super) fn store(&self) -> Result<Store, ChainError> {
         Store::open(&self.folder)
     }
 
-    /// Begins to track a disk: a log in which nothing has changed, with neither parent nor child.
+    /// As [`Tracker::create`].
     ///
     /// # Errors
     ///
-    /// [`ChainError::Exists`] if it has a log already, and [`ChainError::TooLarge`].
+    /// As there.
     pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
-        let _lock = self.lock()?;
         Self::refuse_too_large(uuid, virtual_size)?;
         self.refuse_existing(uuid)?;
         let header = Header { parent: None, child: None, consistent: true, virtual_size };
@@ -85,19 +58,12 @@ impl Tracker {
         self.write(uuid, &Content { header, bitmap })
     }
 
-    /// Changes the header of a log. A disk that grows gets blocks that are unchanged.
+    /// As [`Tracker::set`].
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, [`ChainError::WouldShrink`] if the disk would become smaller, and
-    /// [`ChainError::TooLarge`].
+    /// As there.
     pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
-        let _lock = self.lock()?;
-        self.change(uuid, change)
-    }
-
-    /// [`set`](Self::set) by one who has the lock.
-    pub(super) fn change(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
         let mut content = self.read(uuid)?;
         let before = content.header.virtual_size;
         change(&mut content.header);
@@ -111,13 +77,12 @@ impl Tracker {
         self.write(uuid, &content)
     }
 
-    /// Marks the blocks of a range of the disk as written.
+    /// As [`Tracker::mark`].
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, and [`ChainError::NotOnDisk`] if the range reaches beyond the disk.
+    /// As there.
     pub fn mark(&self, uuid: Uuid, range: ByteRange) -> Result<(), ChainError> {
-        let _lock = self.lock()?;
         let mut content = self.read(uuid)?;
         if range.len_bytes == 0 {
             return Ok(());
@@ -131,20 +96,12 @@ impl Tracker {
         self.write(uuid, &content)
     }
 
-    /// Takes a snapshot: it gets what the disk's log has so far, and its place behind the parent; the disk's own log
-    /// begins anew, as the snapshot's child. The snapshot's log is marked as consistent, as the host does it, which makes
-    /// sure of that before; if the disk's was not closed cleanly, what was missing from it still is.
+    /// As [`Tracker::snapshot`].
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if the disk has no log, [`ChainError::Exists`] if the snapshot has one, and
-    /// [`ChainError::NameTaken`] if others take it for their parent.
-    ///
-    /// # Complexity
-    ///
-    /// The headers of all logs are read, to mend what a kill may have left.
+    /// As there.
     pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
-        let _lock = self.lock()?;
         self.read(uuid)?;
         self.refuse_existing(snapshot)?;
         self.mend()?;
@@ -155,7 +112,7 @@ impl Tracker {
         self.refuse_taken(snapshot, uuid)?;
         if parent.is_none() {
             // No one leads to the disk. So it may know its parent before that is there, and never stands beside it.
-            self.change(uuid, |header| header.parent = Some(snapshot))?;
+            self.set(uuid, |header| header.parent = Some(snapshot))?;
         }
         content.header = Header { parent, child: Some(uuid), consistent: true, ..own };
         self.write(snapshot, &content)?;
@@ -166,17 +123,12 @@ impl Tracker {
         self.write(uuid, &content)
     }
 
-    /// Removes a log. What it says is added to its child's, and parent and child are linked to each other.
+    /// As [`Tracker::delete`].
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if its child is of a smaller disk.
-    ///
-    /// # Complexity
-    ///
-    /// As for [`snapshot`](Self::snapshot).
+    /// As there.
     pub fn delete(&self, uuid: Uuid) -> Result<(), ChainError> {
-        let _lock = self.lock()?;
         self.read(uuid)?;
         self.mend()?;
         let content = self.read(uuid)?;
@@ -185,9 +137,7 @@ impl Tracker {
             heir.header.parent = parent;
             // The log was not closed cleanly, so now neither is what the child says.
             heir.header.consistent &= content.header.consistent;
-            let grown = heir.bitmap.grow_and_set(&content.bitmap.extents());
-            grown.map_err(|source| self.no_memory(child, source))?;
-            if heir.bitmap.blocks() > heir.header.blocks() {
+            if !heir.bitmap.unite(&content.bitmap) {
                 let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
                 return Err(ChainError::Shrunk { uuid: child, path: self.path(child)?, found, before });
             }
@@ -197,12 +147,9 @@ impl Tracker {
         let path = self.path(uuid)?;
         #[cfg(test)]
         tests::step().map_err(|source| ChainError::Write { path: path.clone(), source })?;
-        fs::remove_file(&path).and_then(|()| self.sync()).map_err(|source| ChainError::Write { path, source })
-    }
-
-    /// Keeps other trackers and readers out as long as the result lives.
-    fn lock(&self) -> Result<Option<File>, ChainError> {
-        lock(&self.folder, Sharing::Nobody)
+        fs::remove_file(&path)
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(|source| ChainError::Write { path, source })
     }
 
     /// Refuses a name for a snapshot that a log but the disk's own has as its parent's: that parent is gone, and what it
@@ -219,7 +166,7 @@ impl Tracker {
     /// Refuses what memory would not hold, before anything is allocated.
     fn refuse_too_large(uuid: Uuid, size: VirtualSize) -> Result<(), ChainError> {
         let virtual_size = size.bytes();
-        if virtual_size > Self::LARGEST { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
+        if virtual_size > Tracker::LARGEST { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
     }
 
     /// The error for a log that memory does not hold.
@@ -231,7 +178,7 @@ impl Tracker {
     /// Gives a disk's parent another child, if it leads to that disk.
     fn relink(&self, parent: Option<Uuid>, uuid: Uuid, child: Option<Uuid>) -> Result<(), ChainError> {
         let Some(parent) = parent else { return Ok(()) };
-        if !self.path(parent)?.exists() {
+        if !Self::is_there(&self.path(parent)?)? {
             return Ok(());
         }
         let mut content = self.read(parent)?;
@@ -246,7 +193,7 @@ impl Tracker {
     /// become part of the chain.
     fn heir(&self, uuid: Uuid, header: &Header) -> Result<Option<(Uuid, Content)>, ChainError> {
         let Some(child) = header.child else { return Ok(None) };
-        if !self.path(child)?.exists() {
+        if !Self::is_there(&self.path(child)?)? {
             return Ok(None);
         }
         let heir = self.read(child)?;
@@ -268,7 +215,7 @@ impl Tracker {
     fn read(&self, uuid: Uuid) -> Result<Content, ChainError> {
         let mut store = Store::default();
         let path = self.path(uuid)?;
-        if path.exists() {
+        if Self::is_there(&path)? {
             store.insert(uuid, &path);
         }
         let log = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
@@ -283,27 +230,17 @@ impl Tracker {
     }
 
     fn replace(&self, path: &Path, content: &Content) -> io::Result<()> {
-        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "only a file can be replaced as a whole"));
-        }
         #[cfg(test)]
         tests::step()?;
-        // One that a kill has left is overwritten; its name is no log's.
-        let new = path.with_extension("cbtlog.new");
-        let write = || {
-            let mut file = File::create(&new)?;
+        replace(path, |file| {
             file.write_all(&content.header.to_bytes())?;
-            content.bitmap.write_raw(BitOrder::Lsb0, &mut file)?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            self.sync()
-        };
-        write().inspect_err(|_| drop(fs::remove_file(&new)))
+            content.bitmap.write_raw(BitOrder::Lsb0, file)
+        })
     }
 
-    /// Makes the names of files last, too.
-    fn sync(&self) -> io::Result<()> {
-        if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
+    /// Whether something has that name. What cannot be told is an error: it may have changes.
+    fn is_there(path: &Path) -> Result<bool, ChainError> {
+        path.try_exists().map_err(|source| ChainError::Write { path: path.to_owned(), source })
     }
 }
 

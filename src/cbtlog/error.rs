@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::Tracker;
+use super::{Holder, Tracker};
 use crate::{Consequence, Error};
 
 /// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
@@ -101,11 +101,14 @@ pub enum ChainError {
         /// The newer disk.
         to: Uuid,
     },
-    /// Another program has the folder locked, and did not let go of it for half a minute.
-    #[error("{}: another program has the folder locked", path.display())]
+    /// Another program has the folder locked, and did not let go of it for as long as it was waited for: half a minute,
+    /// unless [`Tracker::patience`] or [`Store::patience`](super::Store::patience) says otherwise.
+    #[error("{}: locked by {}", path.display(), super::HeldBy(by.as_ref()))]
     Locked {
         /// The folder.
         path: PathBuf,
+        /// Who has it locked, if the system tells.
+        by: Option<Holder>,
     },
     /// A log is to be made for a disk that is larger than any.
     #[error("{uuid} would have {virtual_size} bytes, but a log is made for at most {}", Tracker::LARGEST)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{ChainError, Header, Tracker};
+use super::{ChainError, Header, LockedTracker};
 
-impl Tracker {
+impl LockedTracker {
     /// Brings to an end what a kill has cut short: a log that was written between two others, or was to be removed from
     /// between them, while only one of its neighbours knows. Once more in its place, it hides nothing; left there, it
     /// would lead past what is moved out of its child later.
@@ -39,11 +39,11 @@ impl Tracker {
             && header.child == Some(child)
         {
             header.child = Some(uuid);
-            self.change(parent, |header| header.child = Some(uuid))?;
+            self.set(parent, |header| header.child = Some(uuid))?;
         }
         if let Some(header) = headers.get_mut(&child) {
             header.parent = Some(uuid);
-            self.change(child, |header| header.parent = Some(uuid))?;
+            self.set(child, |header| header.parent = Some(uuid))?;
         }
         Ok(true)
     }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::lock::{Sharing, lock};
+use super::lock::{PATIENCE, Sharing, lock};
 use super::{ChainError, HEADER_BYTES, Header};
 use crate::source::Stamp;
 use crate::{Encoding, Error, Scanner};
@@ -33,6 +34,8 @@ pub struct Store {
     folder: Option<PathBuf>,
     /// Those that were added by name.
     named: BTreeSet<Uuid>,
+    /// How long trackers are waited for, if not as long as usual.
+    patience: Option<Duration>,
     #[cfg(test)]
     pub(super) unlocked: bool,
 }
@@ -105,6 +108,14 @@ impl Store {
         Ok(store)
     }
 
+    /// How long answers wait for a [`Tracker`](super::Tracker) that changes the folder; half a minute unless this says
+    /// otherwise.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Adds a log under whatever name: a file, or a block device. One that was there under that UUID is replaced.
     pub fn insert(&mut self, uuid: Uuid, path: impl Into<PathBuf>) {
         self.logs.insert(uuid, path.into());
@@ -131,11 +142,16 @@ impl Store {
                     let Header { parent, child, .. } = log.header;
                     (Links { parent, child }, Ok(log))
                 }
-                Err(ChainError::Log { source: Error::Read { source, .. }, .. }) if is_no_log(source.kind()) => continue,
+                Err(ChainError::Log { source: Error::Read { source, .. }, path, .. }) if is_no_log(&path, &source) => {
+                    continue;
+                }
                 Err(error @ ChainError::Log { source: Error::Read { .. }, .. }) => return Err(error),
-                Err(error) => match self.path(uuid).and_then(|path| read_links(path).ok()?) {
-                    Some(links) => (links, Err(error)),
-                    None => continue,
+                Err(error) => match self.path(uuid).map(read_links) {
+                    Some(Ok(Some(links))) => (links, Err(error)),
+                    Some(Err(source)) if self.path(uuid).is_some_and(|path| !is_no_log(path, &source)) => {
+                        return Err(error);
+                    }
+                    _ => continue,
                 },
             };
             all.insert(uuid, links);
@@ -163,7 +179,8 @@ impl Store {
         if self.unlocked {
             return Ok(None);
         }
-        self.folder.as_deref().map_or(Ok(None), |folder| lock(folder, Sharing::Readers))
+        let patience = self.patience.unwrap_or(PATIENCE);
+        self.folder.as_deref().map_or(Ok(None), |folder| lock(folder, Sharing::Readers, patience))
     }
 
     /// Where the log of a disk is.
@@ -200,6 +217,11 @@ fn uuid_of(path: &Path) -> Result<Option<Uuid>, ChainError> {
     }
 }
 
+/// Whether the log of a disk may be called that.
+pub(super) fn is_log_name(name: &str) -> bool {
+    matches!(uuid_of(Path::new(name)), Ok(Some(_)))
+}
+
 /// What the log of a disk is called.
 pub(super) fn file_name(uuid: Uuid) -> String {
     format!("{uuid}.{EXTENSION}")
@@ -231,9 +253,13 @@ fn read_header(path: &Path) -> Result<(Header, Stamp), Error> {
     Ok((Header::parse(&head)?, stamp))
 }
 
-/// Whether the system says that there is no log under a name: nothing, or something else than a file.
-fn is_no_log(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::IsADirectory)
+/// Whether the system says that there is no log under a name: nothing, or something else than a file. What a link leads to
+/// may only be away.
+fn is_no_log(path: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound => path.symlink_metadata().is_err(),
+        kind => matches!(kind, ErrorKind::InvalidInput | ErrorKind::IsADirectory),
+    }
 }
 
 /// The first fields of a header, if they are there.

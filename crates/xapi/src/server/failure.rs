@@ -157,7 +157,8 @@ mod tests {
             log(Error::VirtualSize { bytes: 0 }),
         ];
         let unavailable = log(Error::Read { offset: 0, source: IoError::from(ErrorKind::NotFound) });
-        let busy = vec![ChainError::Changing { from, to }, ChainError::Locked { path: path() }, log(Error::Changed)];
+        let busy =
+            vec![ChainError::Changing { from, to }, ChainError::Locked { path: path(), by: None }, log(Error::Changed)];
         let for_an_operator = vec![
             ChainError::TwoLogs { uuid: to, first: path(), second: path() },
             ChainError::LogName { uuid: to, path: path() },

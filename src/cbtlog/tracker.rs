@@ -1,0 +1,139 @@
+//! Changes of a folder of logs, each under the folder's lock.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::lock::PATIENCE;
+use super::{ChainError, Header, LockedTracker, Store};
+use crate::{ByteRange, VirtualSize};
+
+/// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
+/// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
+/// change the folder meanwhile.
+///
+/// All changes may fail with [`ChainError::Locked`], with [`ChainError::Write`], and with [`ChainError::Log`] if a log that
+/// they need is damaged. A snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything
+/// by that, and the next of them mends it.
+///
+/// ```
+/// use changed_blocks::cbtlog::{Tracker, Uuid};
+/// use changed_blocks::{ByteRange, VirtualSize};
+///
+/// let folder = tempfile::tempdir()?;
+/// let (disk, monday) = (Uuid::from_u128(1), Uuid::from_u128(2));
+/// let tracker = Tracker::open(folder.path())?;
+/// tracker.create(disk, VirtualSize::new(1 << 30)?)?;
+/// tracker.snapshot(disk, monday)?;
+/// tracker.mark(disk, ByteRange::between(70_000, 70_001))?;
+/// let changed = tracker.store()?.list_changed_blocks(monday, disk)?;
+/// assert_eq!(changed.bitmap.count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    folder: PathBuf,
+    patience: Duration,
+}
+
+impl Tracker {
+    /// The largest disk that a log is made for, in bytes: 1 PiB. Its bitmap has 2 GiB.
+    pub const LARGEST: u64 = 1 << 50;
+
+    /// The logs of a folder, which is there.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the folder.
+    pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
+        let folder = folder.into();
+        fs::read_dir(&folder)?;
+        Ok(Self { folder, patience: PATIENCE })
+    }
+
+    /// How long a change waits for others who have the folder locked; half a minute unless this says otherwise.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The folder's logs as they are now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::open`].
+    pub fn store(&self) -> Result<Store, ChainError> {
+        Ok(Store::open(&self.folder)?.patience(self.patience))
+    }
+
+    /// Keeps other trackers and readers out as long as the result lives: for several changes, or for one who must not hold
+    /// anything else while the folder is waited for. What kills have left of changes before is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Locked`], and [`ChainError::Write`] if the folder cannot be locked.
+    pub fn lock(&self) -> Result<LockedTracker, ChainError> {
+        LockedTracker::new(&self.folder, self.patience)
+    }
+
+    /// Begins to track a disk: a log in which nothing has changed, with neither parent nor child.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Exists`] if it has a log already, and [`ChainError::TooLarge`].
+    pub fn create(&self, uuid: Uuid, virtual_size: VirtualSize) -> Result<(), ChainError> {
+        self.lock()?.create(uuid, virtual_size)
+    }
+
+    /// Changes the header of a log. A disk that grows gets blocks that are unchanged.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log, [`ChainError::WouldShrink`] if the disk would become smaller, and
+    /// [`ChainError::TooLarge`].
+    pub fn set(&self, uuid: Uuid, change: impl FnOnce(&mut Header)) -> Result<(), ChainError> {
+        self.lock()?.set(uuid, change)
+    }
+
+    /// Marks the blocks of a range of the disk as written.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::NotOnDisk`] if the range reaches beyond the disk.
+    pub fn mark(&self, uuid: Uuid, range: ByteRange) -> Result<(), ChainError> {
+        self.lock()?.mark(uuid, range)
+    }
+
+    /// Takes a snapshot: it gets what the disk's log has so far, and its place behind the parent; the disk's own log
+    /// begins anew, as the snapshot's child. The snapshot's log is marked as consistent, as the host does it, which makes
+    /// sure of that before; if the disk's was not closed cleanly, what was missing from it still is.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if the disk has no log, [`ChainError::Exists`] if the snapshot has one, and
+    /// [`ChainError::NameTaken`] if others take it for their parent.
+    ///
+    /// # Complexity
+    ///
+    /// The headers of all logs are read, to mend what a kill may have left.
+    pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
+        self.lock()?.snapshot(uuid, snapshot)
+    }
+
+    /// Removes a log. What it says is added to its child's, and parent and child are linked to each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if its child is of a smaller disk.
+    ///
+    /// # Complexity
+    ///
+    /// As for [`snapshot`](Self::snapshot).
+    pub fn delete(&self, uuid: Uuid) -> Result<(), ChainError> {
+        self.lock()?.delete(uuid)
+    }
+}
