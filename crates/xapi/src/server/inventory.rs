@@ -1,10 +1,11 @@
 //! The notes of disks, in a file beside their logs that is replaced as a whole at each change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 
+use changed_blocks::internals::{remove_leftovers, replace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,6 +15,9 @@ use super::{Failure, budgets};
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";
+
+/// How often a file may turn out to have been replaced while it was opened.
+const ATTEMPTS: u32 = 5;
 
 /// The notes of a disk: they hold what its log cannot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ impl Entry {
 }
 
 /// The content of the file.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Inventory {
     pub(super) vdis: BTreeMap<Uuid, Entry>,
     /// The times that clients were told of snapshots, also of those that have no entry.
@@ -63,9 +67,16 @@ pub(super) struct Inventory {
 impl Inventory {
     /// The text of a folder's file; nothing if there is none.
     pub(super) fn text(folder: &Path) -> io::Result<Vec<u8>> {
-        match fs::read(folder.join(FILE)) {
+        let mut text = Vec::new();
+        let read = open_file(&folder.join(FILE), File::options().read(true)).and_then(|mut file| {
+            let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+            text.try_reserve_exact(bytes)?;
+            file.read_to_end(&mut text)
+        });
+        match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            text => text.map_err(|error| io::Error::new(error.kind(), format!("{FILE}: {error}"))),
+            Err(error) => Err(io::Error::new(error.kind(), format!("{FILE}: {error}"))),
+            Ok(_) => Ok(text),
         }
     }
 
@@ -77,20 +88,51 @@ impl Inventory {
     }
 
     /// Replaces a folder's file.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
+    pub(super) fn write(folder: &Path, vdis: &BTreeMap<Uuid, Entry>, times: &Times) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Inventory<'i> {
+            vdis: &'i BTreeMap<Uuid, Entry>,
+            snapshot_times: &'i Times,
+        }
         let path = folder.join(FILE);
-        let new = path.with_extension("json.new");
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Failure::internal(error.to_string()))?;
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-        };
-        write().map_err(|error: io::Error| {
-            drop(fs::remove_file(&new));
-            Failure::internal(format!("{}: {error}", path.display()))
-        })
+        let written = replace(&path, |file| {
+            let mut to = BufWriter::new(file);
+            serde_json::to_writer_pretty(&mut to, &Inventory { vdis, snapshot_times: times })?;
+            to.flush()
+        });
+        written.map_err(|error| Failure::internal(format!("{}: {error}", path.display())))
     }
+
+    /// Removes what a kill has left of a server that could change the folder. No other may be able to now.
+    pub(super) fn remove_leftovers(folder: &Path) {
+        remove_leftovers(folder, |name| name == FILE);
+    }
+}
+
+/// Opens a file that a server has made. Others can write to the folder, too: what a link leads to is not it, and to open
+/// something else, such as a named pipe, may wait for ever.
+pub(super) fn open_file(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    for _ in 0..ATTEMPTS {
+        let named = path.symlink_metadata()?;
+        if !named.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file"));
+        }
+        let file = options.open(path)?;
+        if is_same(&named, &file)? {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("it was replaced each time that it was opened"))
+}
+
+#[cfg(unix)]
+fn is_same(named: &std::fs::Metadata, file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let opened = file.metadata()?;
+    Ok((named.dev(), named.ino()) == (opened.dev(), opened.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_same(_named: &std::fs::Metadata, _file: &File) -> io::Result<bool> {
+    Ok(true)
 }

@@ -16,7 +16,7 @@ use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Header, Store, Tracker};
 use uuid::Uuid;
 
 use super::budgets::INVENTORY;
-use super::inventory::{Entry, Inventory};
+use super::inventory::{Entry, Inventory, open_file};
 use super::snapshot_times::Times;
 use super::sync::lock;
 use super::{Failure, SizesAfterScan};
@@ -75,7 +75,11 @@ pub(super) struct Vdis {
 /// Keeps other servers from changing a folder.
 fn lock_out_others(folder: &Path) -> io::Result<File> {
     let name = folder.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&name);
+    let made = File::options().write(true).create_new(true).open(&name);
+    let file = made.or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => open_file(&name, File::options().write(true)),
+        _ => Err(error),
+    });
     let file = file.map_err(|error| io::Error::new(error.kind(), format!("{LOCK}: {error}")))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -94,6 +98,11 @@ impl Vdis {
         // A log that would be missed is told of right away.
         tracker.store().map_err(io::Error::other)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
+        if !read_only {
+            Inventory::remove_leftovers(&folder);
+            // Of logs, too, unless someone has them just now. The next change sees to it then.
+            drop(tracker.clone().patience(Duration::ZERO).lock());
+        }
         let text = Inventory::text(&folder)?;
         let Inventory { vdis, snapshot_times } = Inventory::parse(&text)?;
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
@@ -286,7 +295,7 @@ impl Vdis {
         if self.lock.is_none() {
             return Ok(());
         }
-        Inventory { vdis: vdis.clone(), snapshot_times: times.clone() }.write(&self.folder)
+        Inventory::write(&self.folder, vdis, times)
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod clients;
 mod events;
+mod folder;
 mod imitations;
 mod labels;
 mod queries;
