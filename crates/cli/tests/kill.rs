@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use changed_blocks::cbtlog::{Store, Tracker, Uuid};
 use changed_blocks::{ByteRange, VirtualSize};
 use changed_blocks_xapi::client::{Client, Error, Options, Secret};
-use common::Scratch;
 use common::served::{PASSWORD, Served};
+use common::{Scratch, cbt};
 use serde_json::{Value, json};
 
 /// Numbers that are as good as random, and the same each time.
@@ -155,8 +155,38 @@ fn two_hundred_kills_lose_nothing() {
             assert!(killed.load(Ordering::SeqCst), "round {round}: {error}");
         });
     }
+    // What the last ones have left is gone once the store is opened for writing.
+    Served::new(scratch.path(), &[]).kill();
+    let ours = |name: &String| name.ends_with(".cbtlog") || name == "vdis.json" || name == "vdis.lock";
+    assert_eq!(scratch.names().into_iter().filter(|name| !ours(name)).collect::<Vec<_>>(), [""; 0]);
     // Each round has come to do something.
     assert!(rounds.model.now > 400, "{}", rounds.model.now);
+}
+
+/// Kills in the middle of writing a log leave a temporary file each, whose name is never used again.
+#[test]
+fn what_kills_have_left_does_not_pile_up() {
+    let scratch = Scratch::new();
+    let tracker = Tracker::open(scratch.path()).expect("there");
+    // 8 MiB take a while to write.
+    tracker.create(DISK, VirtualSize::new(1 << 42).expect("not 0")).expect("new");
+    let (folder, disk) = (scratch.path().to_str().expect("text"), DISK.to_string());
+    let temporary = || scratch.names().into_iter().filter(|name| !name.ends_with(".cbtlog")).collect::<Vec<_>>();
+    let (mut before, mut left) = (Vec::new(), 0);
+    for round in 0..40 {
+        let mut child =
+            cbt(["store", "mark", folder, &disk, "--offset", "0", "--length", "1"]).spawn().expect("it starts");
+        // Once it has begun to write, or is done.
+        while temporary().iter().all(|name| before.contains(name)) && child.try_wait().expect("it is ours").is_none() {}
+        let _ = child.kill();
+        child.wait().expect("it ends");
+        before = temporary();
+        assert!(before.len() <= 1, "round {round}: {before:?}");
+        left += before.len();
+    }
+    assert!(left > 0, "no kill came in the middle of writing");
+    tracker.mark(DISK, ByteRange::between(65_536, 65_537)).expect("on the disk");
+    assert_eq!(scratch.names(), [format!("{DISK}.cbtlog")]);
 }
 
 /// Sleeps until so many changes have been made, and then for so many thousandths of the time that the longest of them

@@ -124,3 +124,27 @@ fn a_size_that_is_claimed_costs_nothing_before_it_is_found_out() {
     assert!(message.contains("1 bytes"), "{message}");
     assert_eq!(scratch.names().len(), 3);
 }
+
+/// What a log says is added to its child's bit by bit: a list of its extents would take 64 times as much as the bitmap.
+#[test]
+fn a_deletion_takes_little_more_than_two_bitmaps() {
+    if emulated() {
+        return;
+    }
+    let scratch = Scratch::new();
+    // Every other block of 16 TiB: 32 MiB each.
+    let bytes = 32 << 20;
+    for (uuid, parent, child) in [(OLDER, 0, 0x22), (NEWER, 0x11, 0)] {
+        let mut log = Bits::new("0").cbtlog(bytes as u64 * 8 * 65_536, 1);
+        log.truncate(48);
+        log[..16].fill(parent);
+        log[16..32].fill(child);
+        log.resize(48 + bytes, if uuid == OLDER { 0x55 } else { 0 });
+        scratch.file(&format!("{uuid}.cbtlog"), log);
+    }
+    let folder = scratch.path().to_str().expect("text");
+    with_little_memory(&["store", "delete", folder, OLDER]).bytes();
+    assert_eq!(scratch.names(), [format!("{NEWER}.cbtlog")]);
+    let log = fs::read(scratch.join(&format!("{NEWER}.cbtlog"))).expect("there");
+    assert!(log[48..].len() == bytes && log[48..].iter().all(|&byte| byte == 0x55));
+}
