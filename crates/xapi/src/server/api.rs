@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::answers::{Answers, Lane, Notation, Outcome};
 use super::events::Events;
 use super::look::Seen;
 use super::nbd::DataServer;
@@ -14,7 +15,7 @@ use super::sessions::Sessions;
 use super::sync::{blocking, lock};
 use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
-use super::value::{Bitmap, Value};
+use super::value::{Bitmap, Piece, Value};
 use super::vdis::{Vdis, bitmap_bytes};
 use super::{Call, Failure, Limits, MOST_CONNECTIONS};
 
@@ -38,6 +39,7 @@ const ROOM_UNIT: u64 = 1 << 20;
 pub(super) struct Api {
     pub(super) vdis: RwLock<Vdis>,
     pub(super) tasks: Mutex<Tasks>,
+    pub(super) answers: Answers,
     pub(super) events: Events,
     read_only: bool,
     /// Whether bitmaps are filled up to a multiple of four bytes.
@@ -77,6 +79,7 @@ impl Api {
         Self {
             vdis: RwLock::new(vdis),
             tasks: Mutex::default(),
+            answers: Answers::default(),
             events: Events::default(),
             read_only,
             pad_like_vhd: false,
@@ -101,14 +104,22 @@ impl Api {
     }
 
     /// Answers a call.
-    pub(super) async fn answer(self: &Arc<Self>, mut call: Call) -> Result<Value, Failure> {
+    pub(super) async fn answer(self: &Arc<Self>, call: Call, notation: &Notation) -> Vec<Piece> {
+        match self.outcome(call).await {
+            Ok(Outcome::Read(lane, read)) => self.answers.make(lane, read, notation).await,
+            Ok(Outcome::Value(value)) => notation.short(Ok(value)),
+            Err(failure) => notation.short(Err(failure)),
+        }
+    }
+
+    async fn outcome(self: &Arc<Self>, mut call: Call) -> Result<Outcome, Failure> {
         let listed = table::listed(&call.method);
         if let Some(name) = &listed {
             call.method.clone_from(name);
         }
         match call.method.as_str() {
-            "system.listMethods" => return Ok(Value::texts(table::names())),
-            LOGIN => return self.login(&call).await,
+            "system.listMethods" => return Ok(Outcome::Value(Value::texts(table::names()))),
+            LOGIN => return self.login(&call).await.map(Outcome::Value),
             _ => {}
         }
         let Some(session) = call.params.first().and_then(Value::as_text).map(str::to_owned) else {
@@ -126,28 +137,35 @@ impl Api {
             };
             let gone = lock(&self.tasks).sessions_are(&left);
             self.tasks_gone(&gone);
-            return Ok(Value::EMPTY);
+            return Ok(Outcome::Value(Value::EMPTY));
         }
         call.session = session;
+        call.room = self.answers.room_for_call(&call).await?;
         if listed.is_none() {
             return Err(Failure::unknown_method(&call));
         }
-        match call.method.strip_prefix(ASYNC) {
-            Some(method) => {
-                call.method = method.to_owned();
-                self.begin(call)
+        if let Some(method) = call.method.strip_prefix(ASYNC) {
+            call.method = method.to_owned();
+            return self.begin(call).map(Outcome::Value);
+        }
+        match table::find(&call.method) {
+            Some((Work::Read(read), _)) => {
+                let (api, lane) = (Arc::clone(self), Lane::of(&call.method));
+                Ok(Outcome::Read(lane, Arc::new(move || read(&api, &call))))
             }
-            None => self.run(call).await,
+            Some((Work::Events, _)) => self.event_from(call).await,
+            _ => self.run(call).await.map(Outcome::Value),
         }
     }
 
-    /// Answers a call of one who has logged in.
+    /// Carries out a call of one who has logged in, if its answer is short.
     async fn run(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
         let api = Arc::clone(self);
         match table::find(&call.method) {
             Some((Work::List, _)) => self.list(&call).await,
-            Some((Work::Events, _)) => self.event_from(&call).await,
-            Some((Work::Beside(handler), _)) => blocking(move || handler(&api, &call)).await,
+            Some((Work::Beside(handler), _)) => {
+                self.answers.in_turn(Lane::of(&call.method), move || handler(&api, &call)).await
+            }
             Some((Work::InTurn(handler), _)) => {
                 if self.read_only {
                     let permission = call.method.to_lowercase();
@@ -165,7 +183,7 @@ impl Api {
                 })
                 .await
             }
-            Some((Work::Session, _)) | None => Err(Failure::unknown_method(&call)),
+            Some((Work::Session | Work::Read(_) | Work::Events, _)) | None => Err(Failure::unknown_method(&call)),
         }
     }
 
@@ -212,7 +230,7 @@ impl Api {
     async fn list(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let [from, to] = call.texts()?.map(str::to_owned);
         let api = Arc::clone(self);
-        let (from, to, units) = blocking(move || {
+        let find = self.answers.in_turn(Lane::Disks, move || {
             let vdis = api.vdis();
             let all = vdis.all()?;
             let (from, newer) = (vdis.find_among(&all, &from)?, vdis.find_among(&all, &to)?);
@@ -220,8 +238,8 @@ impl Api {
             let units = api.units_of(bitmap_bytes(newer.entry.virtual_size));
             let units = units.map_err(|too_large| newer.damage.unwrap_or(too_large))?;
             Ok((from.uuid, newer.uuid, units))
-        })
-        .await?;
+        });
+        let (from, to, units) = find.await?;
         let turn = async {
             let room = self.room_for(units).await;
             let turn = Arc::clone(&self.listing).acquire_owned().await;

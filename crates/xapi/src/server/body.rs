@@ -67,7 +67,7 @@ impl AnswerBody {
     }
 
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
-        Self::new(vec![Piece::Text(text.into())])
+        Self::new(vec![Piece::text(text)])
     }
 
     fn next(&mut self) -> Option<Bytes> {
@@ -75,7 +75,7 @@ impl AnswerBody {
             let (piece, at) = self.now.as_mut()?;
             let bytes = match piece {
                 // In pieces, too: as soon as the last one is taken, the answer counts as sent.
-                Piece::Text(text) => text.split_to(text.len().min(TEXT_BYTES)),
+                Piece::Text { text, .. } => text.split_to(text.len().min(TEXT_BYTES)),
                 Piece::Bitmap(bitmap) => {
                     let tile = encode(bitmap, *at);
                     *at += TILE_WORDS;
@@ -101,7 +101,7 @@ impl Drop for AnswerBody {
 
 fn len(piece: &Piece) -> u64 {
     match piece {
-        Piece::Text(text) => text.remaining() as u64,
+        Piece::Text { text, .. } => text.remaining() as u64,
         Piece::Bitmap(bitmap) => bitmap.bytes().div_ceil(3) * 4,
     }
 }
@@ -163,8 +163,7 @@ mod tests {
             for (padded, expected) in [(false, plain), (true, filled_up)] {
                 let room = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("there is room");
                 let bitmap = Arc::new(value::Bitmap { bitmap: bitmap.clone(), padded, _room: room });
-                let mut body =
-                    AnswerBody::new(vec![Piece::Text("<".into()), Piece::Bitmap(bitmap), Piece::Text(">".into())]);
+                let mut body = AnswerBody::new(vec![Piece::text("<"), Piece::Bitmap(bitmap), Piece::text(">")]);
                 assert_eq!(body.size_hint().exact(), Some(expected.len() as u64 + 2), "{blocks}");
                 let mut sent = Vec::new();
                 while let Some(bytes) = body.next() {

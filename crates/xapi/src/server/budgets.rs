@@ -10,6 +10,15 @@ pub(super) const ERROR_TEXT: usize = 1 << 10;
 /// Values of a call, each item of a list and each member of a struct counted: their tree takes many times their text.
 pub(super) const CALL_VALUES: usize = 4096;
 
+/// Bytes that a value takes up beside its letters, about.
+pub(super) const VALUE: usize = 128;
+
+/// Bytes of calls that are under way, those of a few KiB aside.
+pub(super) const CALLS: usize = 16 << 20;
+
+/// Bytes of a call that has room in any case.
+pub(super) const SHORT_CALL: usize = 16 << 10;
+
 /// Bytes of the id of a call of JSON-RPC, which its answer repeats.
 pub(super) const CALL_ID: usize = 1 << 10;
 
@@ -57,6 +66,16 @@ pub(super) const EVENT_CLASSES: usize = 1000;
 
 /// Bytes of their names. They are kept as long as the client waits.
 pub(super) const EVENT_CLASSES_TEXT: usize = 64 << 10;
+
+/// Bytes of the text of answers that are under way, those of a few KiB aside.
+pub(super) const ANSWERS: usize = 48 << 20;
+
+/// Bytes of an answer that has room in any case.
+pub(super) const SHORT_ANSWER: usize = 16 << 10;
+
+/// Answers that are made at a time: of disks, and as many of tasks. Each may take all of them, as they are at that moment.
+/// As many long calls are read at a time.
+pub(super) const AT_A_TIME: usize = 3;
 
 /// A text of a client as an error repeats it.
 pub(super) fn echo(mut text: String) -> String {
@@ -117,6 +136,9 @@ mod tests {
             ("`vdis.json`, of which a disk without a name counts 1 KiB", inventory, "`SR_BACKEND_FAILURE_44`"),
             ("classes and objects of an `event.from`", number(EVENT_CLASSES), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
             ("their names", bytes(EVENT_CLASSES_TEXT), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
+            ("calls under way, those up to 16 KiB aside", bytes(CALLS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
+            ("text of answers under way, likewise", bytes(ANSWERS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
+            ("answers made at a time: of disks, and as many of tasks", number(AT_A_TIME), "others wait"),
             ("objects whose last change is known", number(EVENTS), "who asks late gets all objects anew"),
         ];
         let rows = rows.map(|(what, most, beyond)| format!("| {what} | {most} | {beyond} |\n"));

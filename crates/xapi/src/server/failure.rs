@@ -18,6 +18,11 @@ impl Failure {
         Self { code, params: params.into_iter().map(|text| budgets::echo(text.into())).collect() }
     }
 
+    /// Memory that the system does not have.
+    pub(super) fn no_memory() -> Self {
+        Self::internal("out of memory")
+    }
+
     /// What has no room just now.
     pub(super) fn too_much() -> Self {
         Self::new("TOO_MANY_PENDING_TASKS", [] as [String; 0])

@@ -195,7 +195,8 @@ pub(super) fn stored(value: &Value) -> Cow<'_, str> {
             let pairs: Vec<String> = members.iter().map(pair).collect();
             format!("({})", pairs.join(" ")).into()
         }
-        Value::Bitmap(_) | Value::TaskBitmap(_) => Cow::Borrowed(""),
+        // Those are no fields.
+        Value::Bitmap(_) | Value::TaskBitmap(_) | Value::Records(_) | Value::Items(_) => Cow::Borrowed(""),
     }
 }
 

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::answers::Notation;
 use super::api::Api;
 use super::body::{AnswerBody, Deadline};
 use super::value::Piece;
@@ -27,7 +28,7 @@ pub(super) async fn respond(
 }
 
 /// Which notation is spoken at a path.
-enum Notation {
+enum Path {
     Xml,
     Json,
 }
@@ -57,9 +58,9 @@ impl Refusal {
 }
 
 async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Result<Response<AnswerBody>, Refusal> {
-    let notation = match request.uri().path() {
-        "/" | "/RPC2" => Notation::Xml,
-        "/jsonrpc" => Notation::Json,
+    let path = match request.uri().path() {
+        "/" | "/RPC2" => Path::Xml,
+        "/jsonrpc" => Path::Json,
         _ => return Err(Refusal::new(StatusCode::NOT_FOUND, "calls go to /RPC2 or /jsonrpc")),
     };
     if request.method() != Method::POST {
@@ -67,22 +68,18 @@ async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Re
     }
     let body = read(request, limits).await?;
     let malformed = |error: super::Malformed| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.0);
-    let (content_type, pieces) = match notation {
-        Notation::Xml => {
-            let call = xmlrpc::parse(&body).map_err(malformed)?;
+    let (call, notation, content_type) = match path {
+        Path::Xml => {
+            let call = api.answers.read(body, xmlrpc::parse).await.map_err(malformed)?;
             let bare = call.method == "system.listMethods";
-            let pieces = match api.answer(call).await {
-                Ok(value) if bare => xmlrpc::bare(value),
-                result => xmlrpc::answer(result),
-            };
-            ("text/xml", pieces)
+            (call, if bare { Notation::Bare } else { Notation::Xml }, "text/xml")
         }
-        Notation::Json => {
-            let (call, envelope) = jsonrpc::parse(&body).map_err(malformed)?;
-            ("application/json", jsonrpc::answer(api.answer(call).await, &envelope))
+        Path::Json => {
+            let (call, envelope) = api.answers.read(body, jsonrpc::parse).await.map_err(malformed)?;
+            (call, Notation::Json(Arc::new(envelope)), "application/json")
         }
     };
-    Ok(response(content_type, pieces))
+    Ok(response(content_type, api.answer(call, &notation).await))
 }
 
 fn response(content_type: &'static str, pieces: Vec<Piece>) -> Response<AnswerBody> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::budgets::{CALL_ID, CALL_VALUES};
-use super::value::{Piece, Pieces, Struct, Value, time_text};
+use super::value::{Pieces, Struct, Value, time_text};
 use super::{Call, Failure, Malformed};
 
 /// How the answer to a call is to be written.
@@ -141,34 +141,32 @@ impl<'de> Visitor<'de> for AValue<'_> {
 }
 
 /// Writes an answer.
-pub(super) fn answer(result: Result<Value, Failure>, envelope: &Envelope) -> Vec<Piece> {
-    let mut to = Pieces::default();
+pub(super) fn answer(to: &mut Pieces, result: Result<Value, Failure>, envelope: &Envelope) {
     match (&envelope.version, result) {
         (Version::One, Ok(value)) => {
             to.push("{\"result\":");
-            write(&mut to, value);
+            write(to, value);
             to.push(",\"error\":null");
         }
         (Version::One, Err(failure)) => {
             to.push("{\"result\":null,\"error\":");
-            list(&mut to, failure.description().map(|text| Value::text(text.to_owned())));
+            list(to, failure.description().map(|text| Value::text(text.to_owned())));
         }
         (Version::Two, Ok(value)) => {
             to.push("{\"jsonrpc\":\"2.0\",\"result\":");
-            write(&mut to, value);
+            write(to, value);
         }
         (Version::Two, Err(Failure { code, params })) => {
             to.push("{\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":");
-            string(&mut to, code);
+            string(to, code);
             to.push(",\"data\":");
-            list(&mut to, params.into_iter().map(Value::text));
+            list(to, params.into_iter().map(Value::text));
             to.push("}");
         }
     }
     to.push(",\"id\":");
     to.push(envelope.id.get());
     to.push("}");
-    to.finish()
 }
 
 fn write(to: &mut Pieces, value: Value) {
@@ -182,12 +180,26 @@ fn write(to: &mut Pieces, value: Value) {
         Value::Struct(members) => {
             to.push("{");
             for (i, (name, value)) in members.into_iter().enumerate() {
-                to.push(if i == 0 { "" } else { "," });
-                string(to, &name);
-                to.push(":");
-                write(to, value);
+                member(to, i == 0, &name, value);
             }
             to.push("}");
+        }
+        Value::Records(records) => {
+            to.push("{");
+            let mut first = true;
+            records.each(|name, value| {
+                member(to, std::mem::take(&mut first), &name, value);
+            });
+            to.push("}");
+        }
+        Value::Items(items) => {
+            to.push("[");
+            let mut first = true;
+            items.each(|_, value| {
+                to.push(if std::mem::take(&mut first) { "" } else { "," });
+                write(to, value);
+            });
+            to.push("]");
         }
         Value::Bitmap(bitmap) => {
             to.push("\"");
@@ -200,6 +212,13 @@ fn write(to: &mut Pieces, value: Value) {
             to.push("</value>\"");
         }
     }
+}
+
+fn member(to: &mut Pieces, first: bool, name: &str, value: Value) {
+    to.push(if first { "" } else { "," });
+    string(to, name);
+    to.push(":");
+    write(to, value);
 }
 
 fn list(to: &mut Pieces, values: impl Iterator<Item = Value>) {

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::sync::{PoisonError, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use super::api::Api;
 use super::events::Operation;
 use super::filter::{Filter, stored};
 use super::records::{self, HOST_FIELDS, POOL_FIELDS, SR_FIELDS, VDI_FIELDS};
 use super::sync::lock;
-use super::value::{Struct, Value};
+use super::value::{Many, Struct, Value};
 use super::vdis::Vdis;
 use super::{Call, Failure, empty, plugin, tasks};
 
@@ -53,7 +53,7 @@ pub(super) fn all_reads(class: &str, fields: &'static [&str]) -> impl Iterator<I
 
 impl Api {
     /// Reads objects of one class.
-    pub(super) fn read(&self, call: &Call) -> Result<Value, Failure> {
+    pub(super) fn read(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
         let (class, verb) = call.method.split_once('.').unwrap_or_default();
         if class == "task"
             && let ("get_record" | "get_result" | "get_error_info", [Value::Text(reference)]) = (verb, &*call.params)
@@ -67,32 +67,12 @@ impl Api {
             }
             "get_all_records" => {
                 let [] = call.texts()?;
-                self.all_records(class).map(as_struct)
+                self.matching(class, &Filter::Constant(true)).map(|(_, records)| records)
             }
             "get_all_records_where" | "get_all_where" => {
                 let [expression] = call.texts()?;
-                let filter = Filter::parse(expression)?;
-                let mut found = Vec::new();
-                for (reference, record) in self.all_records(class)? {
-                    // Each field is written out once, however often the expression has it.
-                    let texts = vec![OnceCell::new(); record.len()];
-                    let holds = filter.holds(&|name| match name {
-                        "_ref" => Ok(Cow::Borrowed(&*reference)),
-                        name => {
-                            let at = field_index(class, &record, name)?;
-                            Ok(Cow::Borrowed(&**texts[at].get_or_init(|| stored(&record[at].1))))
-                        }
-                    })?;
-                    drop(texts);
-                    if holds {
-                        found.push((reference, record));
-                    }
-                }
-                Ok(if verb == "get_all_where" {
-                    Value::texts(found.into_iter().map(|(reference, _)| reference))
-                } else {
-                    as_struct(found)
-                })
+                let (references, records) = self.matching(class, &Filter::parse(expression)?)?;
+                Ok(if verb == "get_all_where" { Value::texts(references) } else { records })
             }
             "get_by_name_label" => {
                 let [name] = call.texts()?;
@@ -126,6 +106,39 @@ impl Api {
         }
     }
 
+    /// The objects of which an expression is true: their references, and their records by these.
+    fn matching(self: &Arc<Self>, class: &str, filter: &Filter) -> Result<(Vec<String>, Value), Failure> {
+        if class == "VDI" {
+            let vdis = self.vdis();
+            let (mut found, mut references) = (Vec::new(), Vec::new());
+            for vdi in vdis.all()? {
+                let reference = vdis.reference(vdi.uuid);
+                let all = matches!(filter, Filter::Constant(true));
+                if all || holds(filter, class, &reference, &records::vdi(&vdis, &vdi))? {
+                    references.push(reference);
+                    found.push(vdi);
+                }
+            }
+            drop(vdis);
+            let api = Arc::clone(self);
+            let records = Many::new(move |take| {
+                let vdis = api.vdis();
+                for vdi in &found {
+                    take(vdis.reference(vdi.uuid), Value::Struct(records::vdi(&vdis, vdi)));
+                }
+            });
+            return Ok((references, Value::Records(records)));
+        }
+        let mut found = Struct::new();
+        for (reference, record) in self.all_records(class)? {
+            if holds(filter, class, &reference, &record)? {
+                found.push((reference.into(), Value::Struct(record)));
+            }
+        }
+        Ok((found.iter().map(|(reference, _)| reference.to_string()).collect(), Value::Struct(found)))
+    }
+
+    /// All records of a class, other than the disks'.
     fn all_records(&self, class: &str) -> Result<Vec<(String, Struct)>, Failure> {
         match class {
             "task" => {
@@ -179,10 +192,6 @@ impl Api {
     }
 
     fn records(&self, vdis: &Vdis, class: &str) -> Result<Vec<(String, Struct)>, Failure> {
-        if class == "VDI" {
-            let all = vdis.all()?;
-            return Ok(all.iter().map(|vdi| (vdis.reference(vdi.uuid), records::vdi(vdis, vdi))).collect());
-        }
         let record = |name: String| Some((self.record(vdis, class, &name).ok()?, name));
         Ok(self.references(vdis, class)?.into_iter().filter_map(record).map(|(record, name)| (name, record)).collect())
     }
@@ -229,9 +238,17 @@ impl Api {
     }
 }
 
-/// Records by their references.
-fn as_struct(records: Vec<(String, Struct)>) -> Value {
-    Value::Struct(records.into_iter().map(|(name, of)| (name.into(), Value::Struct(of))).collect())
+/// Whether an expression is true of an object.
+fn holds(filter: &Filter, class: &str, reference: &str, record: &Struct) -> Result<bool, Failure> {
+    // Each field is written out once, however often the expression has it.
+    let texts = vec![OnceCell::new(); record.len()];
+    filter.holds(&|name| match name {
+        "_ref" => Ok(Cow::Borrowed(reference)),
+        name => {
+            let at = field_index(class, record, name)?;
+            Ok(Cow::Borrowed(&**texts[at].get_or_init(|| stored(&record[at].1))))
+        }
+    })
 }
 
 /// The place of a field that an expression names.

@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod api;
 mod body;
 mod budgets;
@@ -96,11 +97,13 @@ struct Call {
     params: Vec<Value>,
     /// The session of the one who calls, once that is known. It is no parameter any more then.
     session: String,
+    /// What it takes up of the memory for calls.
+    room: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 impl Call {
     const fn new(method: String, params: Vec<Value>) -> Self {
-        Self { method, params, session: String::new() }
+        Self { method, params, session: String::new(), room: None }
     }
 }
 

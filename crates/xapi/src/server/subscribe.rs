@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::answers::{Lane, Outcome};
 use super::api::Api;
 use super::budgets::{EVENT_CLASSES, EVENT_CLASSES_TEXT};
 use super::events::{Event, Operation};
 use super::methods::CLASSES;
 use super::records;
 use super::sync::blocking;
-use super::value::{Struct, Value, now};
+use super::value::{Many, Struct, Value, now};
+use super::vdis::{Vdi, Vdis};
 use super::{Call, Failure};
 
 /// The longest time that a client waits for an event.
@@ -63,12 +65,13 @@ impl Wanted {
 
 impl Api {
     /// The events of some objects since a token. If there are none, one is waited for, unless too many clients wait.
-    pub(super) async fn event_from(self: &Arc<Self>, call: &Call) -> Result<Value, Failure> {
+    pub(super) async fn event_from(self: &Arc<Self>, call: Call) -> Result<Outcome, Failure> {
         let [classes, token, timeout] = &*call.params else { return Err(call.wrong_count(3)) };
         let Value::List(classes) = classes else { return Err(Failure::field_type("classes")) };
         let wanted = Wanted::new(classes)?;
         let since = self.number_of(token.as_text().ok_or_else(|| Failure::field_type("token"))?)?;
         let end = Instant::now() + wait_of(timeout)?;
+        drop(call);
         let mut changes = self.events.watch();
         let mut stopping = self.stopping.subscribe();
         let place = self.waiting.try_acquire();
@@ -92,8 +95,8 @@ impl Api {
             let left = end.saturating_duration_since(Instant::now());
             let waits = place.is_ok() && !left.is_zero() && !*stopping.borrow_and_update();
             if !events.is_empty() || everything || !waits {
-                let api = Arc::clone(self);
-                return blocking(move || api.events(events, number)).await;
+                let (api, events) = (Arc::clone(self), Arc::from(events));
+                return Ok(Outcome::Read(Lane::Disks, Arc::new(move || api.events(&events, number))));
             }
             // Changes of the folder are found out by looking again.
             let until_look = next_look.map(|look| look.saturating_duration_since(Instant::now()));
@@ -123,7 +126,7 @@ impl Api {
     /// All objects, as if they had just come.
     async fn everything(self: &Arc<Self>) -> Result<Vec<Event>, Failure> {
         let api = Arc::clone(self);
-        blocking(move || {
+        let all = move || {
             let mut events = Vec::new();
             let vdis = api.vdis();
             for (class, _) in CLASSES {
@@ -131,51 +134,65 @@ impl Api {
                 events.extend(api.references(&vdis, class)?.into_iter().map(add));
             }
             Ok(events)
-        })
-        .await
+        };
+        self.answers.in_turn(Lane::Disks, all).await
     }
 
     /// The answer of `event.from`.
-    fn events(&self, events: Vec<Event>, number: u64) -> Result<Value, Failure> {
-        let int = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-        let mut list = Vec::with_capacity(events.len());
+    fn events(self: &Arc<Self>, events: &Arc<[Event]>, number: u64) -> Result<Value, Failure> {
         let vdis = self.vdis();
         let all = vdis.all()?;
-        for Event { number, class, reference, operation, .. } in events {
-            let snapshot = match class {
-                _ if operation == Operation::Delete => None,
-                "VDI" => {
-                    let uuid = vdis.uuid_of(&reference);
-                    all.iter().find(|vdi| Some(vdi.uuid) == uuid).map(|vdi| records::vdi(&vdis, vdi))
-                }
-                "SR" => Some(records::sr(&vdis, &all)),
-                _ => self.record(&vdis, class, &reference).ok(),
-            };
-            // One that has gone since will have an event of its own.
-            if snapshot.is_none() && operation != Operation::Delete {
-                continue;
-            }
-            let mut event: Struct = vec![
-                ("id".into(), int(number)),
-                ("timestamp".into(), Value::text(now().to_string())),
-                ("class".into(), Value::text(class.to_lowercase())),
-                ("operation".into(), Value::text(operation.name())),
-                ("ref".into(), Value::text(reference)),
-            ];
-            event.extend(snapshot.map(|record| ("snapshot".into(), Value::Struct(record))));
-            list.push(Value::Struct(event));
-        }
         let mut counts = Struct::new();
         for (class, _) in CLASSES {
             let count = if *class == "VDI" { all.len() } else { self.references(&vdis, class)?.len() };
             counts.push((class.to_lowercase().into(), int(count as u64)));
         }
+        drop(vdis);
+        let (api, events) = (Arc::clone(self), Arc::clone(events));
+        let each = move |take: &mut dyn FnMut(String, Value)| {
+            let vdis = api.vdis();
+            for event in &*events {
+                // One that has gone since will have an event of its own.
+                if let Some(event) = api.event(event, &vdis, &all) {
+                    take(String::new(), Value::Struct(event));
+                }
+            }
+        };
         Ok(Value::Struct(vec![
-            ("events".into(), Value::List(list)),
+            ("events".into(), Value::Items(Many::new(each))),
             ("valid_ref_counts".into(), Value::Struct(counts)),
             ("token".into(), Value::text(self.events.token(number))),
         ]))
     }
+
+    /// An event, with the record of its object.
+    fn event(&self, event: &Event, vdis: &Vdis, all: &[Vdi]) -> Option<Struct> {
+        let Event { number, class, reference, operation, .. } = event;
+        let snapshot = match *class {
+            _ if *operation == Operation::Delete => None,
+            "VDI" => {
+                let uuid = vdis.uuid_of(reference)?;
+                // They are in the order of their UUIDs.
+                let vdi = all.get(all.binary_search_by_key(&uuid, |vdi| vdi.uuid).ok()?)?;
+                Some(records::vdi(vdis, vdi))
+            }
+            "SR" => Some(records::sr(vdis, all)),
+            class => Some(self.record(vdis, class, reference).ok()?),
+        };
+        let mut members: Struct = vec![
+            ("id".into(), int(*number)),
+            ("timestamp".into(), Value::text(now().to_string())),
+            ("class".into(), Value::text(class.to_lowercase())),
+            ("operation".into(), Value::text(operation.name())),
+            ("ref".into(), Value::text(reference.clone())),
+        ];
+        members.extend(snapshot.map(|record| ("snapshot".into(), Value::Struct(record))));
+        Some(members)
+    }
+}
+
+fn int(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// How long a client waits for an event.

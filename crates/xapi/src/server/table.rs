@@ -2,6 +2,8 @@
 //!
 //! Methods that read every class in the same way are not listed one by one; see [`CLASSES`].
 
+use std::sync::Arc;
+
 use super::api::Api;
 use super::methods::{CLASSES, all_reads, reads};
 use super::session_methods;
@@ -14,10 +16,15 @@ pub(super) const ASYNC: &str = "Async.";
 /// Carries out a call of one who has logged in.
 type Handler = fn(&Api, &Call) -> Result<Value, Failure>;
 
+/// Reads for one who has logged in. It may be done again.
+type Reader = fn(&Arc<Api>, &Call) -> Result<Value, Failure>;
+
 /// How a method is carried out.
 #[derive(Clone, Copy)]
 pub(super) enum Work {
-    /// It reads, or changes what is not kept. At any time.
+    /// It reads. At any time; the answer may be long.
+    Read(Reader),
+    /// It reads little, or changes what is not kept. At any time.
     Beside(Handler),
     /// It changes the store. One after the other, and not at all if the store is only read.
     InTurn(Handler),
@@ -100,7 +107,7 @@ pub(super) fn find(name: &str) -> Option<(Work, bool)> {
         return session_methods::reads(verb).then_some((Work::Beside(Api::read_session), false));
     }
     let (class, fields) = CLASSES.iter().find(|(name, _)| *name == class)?;
-    reads(class, fields, verb).then_some((Work::Beside(Api::read), false))
+    reads(class, fields, verb).then_some((Work::Read(Api::read), false))
 }
 
 /// The name as it is listed: clients may write an underscore for its first point. Nothing if there is no such method.

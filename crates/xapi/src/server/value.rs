@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::budgets::{SHORT_ANSWER, VALUE};
 
 /// A value of a call or of an answer.
 #[derive(Clone, Debug)]
@@ -20,6 +22,9 @@ pub(super) enum Value {
     Time(i64),
     List(Vec<Value>),
     Struct(Struct),
+    /// A struct, and a list, of what is made as it is written.
+    Records(Many),
+    Items(Many),
     /// Base64 text of a bitmap, which is encoded only as it is sent.
     Bitmap(Arc<Bitmap>),
     /// Base64 text of a bitmap in a task: `<value>…</value>`.
@@ -28,6 +33,30 @@ pub(super) enum Value {
 
 /// The members of a struct, in their order.
 pub(super) type Struct = Vec<(Cow<'static, str>, Value)>;
+
+/// Values that are made only as they are written, one after the other: all of them at once would take several times the
+/// room of their text.
+#[derive(Clone)]
+pub(super) struct Many(Arc<Each>);
+
+/// Makes one value after the other, with the name that it has in a struct.
+type Each = dyn Fn(&mut dyn FnMut(String, Value)) + Send + Sync;
+
+impl Many {
+    pub(super) fn new(each: impl Fn(&mut dyn FnMut(String, Value)) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(each))
+    }
+
+    pub(super) fn each(&self, mut take: impl FnMut(String, Value)) {
+        (self.0)(&mut take);
+    }
+}
+
+impl std::fmt::Debug for Many {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Many")
+    }
+}
 
 /// A bitmap that is part of an answer.
 pub(super) struct Bitmap {
@@ -71,6 +100,17 @@ impl Value {
         }
     }
 
+    /// The memory that a value of a call takes up, about.
+    pub(super) fn bytes(&self) -> usize {
+        let inner = match self {
+            Self::Text(text) => text.len(),
+            Self::List(values) => values.iter().map(Self::bytes).sum(),
+            Self::Struct(members) => members.iter().map(|(name, value)| name.len() + value.bytes()).sum(),
+            _ => 0,
+        };
+        VALUE + inner
+    }
+
     /// What a struct has under a name.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match self {
@@ -80,37 +120,112 @@ impl Value {
     }
 }
 
+/// Bytes of text that are counted as one.
+pub(super) const ROOM_UNIT: usize = 1 << 10;
+
+/// Bytes of text that are kept, and sent, as one piece.
+const PIECE: usize = 64 << 10;
+
 /// A piece of an answer.
 #[derive(Debug)]
 pub(super) enum Piece {
-    Text(Bytes),
+    Text {
+        text: Bytes,
+        /// What it takes up of the room for answers.
+        _room: Option<OwnedSemaphorePermit>,
+    },
     Bitmap(Arc<Bitmap>),
+}
+
+impl Piece {
+    /// A short text.
+    pub(super) fn text(text: impl Into<Bytes>) -> Self {
+        Self::Text { text: text.into(), _room: None }
+    }
+}
+
+/// Why an answer could not be written.
+#[derive(Debug)]
+pub(super) enum TooMuch {
+    /// So long would it be.
+    Bytes(usize),
+    Memory,
 }
 
 /// The notation of an answer as it is written.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
-    pub(super) done: Vec<Piece>,
+    done: Vec<Piece>,
     text: String,
+    /// Of the text that is done.
+    bytes: usize,
+    /// Where room has to be found, if the answer may be long.
+    room: Option<Arc<Semaphore>>,
+    /// Room that it has already.
+    held: Option<OwnedSemaphorePermit>,
+    /// From then on, text is only counted.
+    full: bool,
+    no_memory: bool,
 }
 
 impl Pieces {
+    /// An answer whose text takes up room.
+    pub(super) fn within(room: Arc<Semaphore>, held: Option<OwnedSemaphorePermit>) -> Self {
+        Self { room: Some(room), held, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, text: &str) {
+        if self.text.try_reserve(text.len()).is_err() {
+            (self.full, self.no_memory) = (true, true);
+            return;
+        }
         self.text.push_str(text);
+        if self.text.len() >= PIECE {
+            self.cut();
+        }
     }
 
     pub(super) fn push_char(&mut self, char: char) {
-        self.text.push(char);
+        self.push(char.encode_utf8(&mut [0; 4]));
     }
 
     pub(super) fn push_bitmap(&mut self, bitmap: Arc<Bitmap>) {
-        let before = std::mem::take(&mut self.text);
-        self.done.extend([Piece::Text(before.into()), Piece::Bitmap(bitmap)]);
+        self.cut();
+        if !self.full {
+            self.done.push(Piece::Bitmap(bitmap));
+        }
     }
 
-    pub(super) fn finish(mut self) -> Vec<Piece> {
-        self.done.push(Piece::Text(self.text.into()));
-        self.done
+    /// Ends a piece of text. An answer that has no room for it is let go.
+    fn cut(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        self.bytes += text.len();
+        let room = match &self.room {
+            None => Some(None),
+            Some(_) if self.bytes <= SHORT_ANSWER => Some(None),
+            Some(room) => {
+                let units = text.len().div_ceil(ROOM_UNIT);
+                let held = self.held.as_mut().and_then(|held| held.split(units));
+                let units = u32::try_from(units).unwrap_or(u32::MAX);
+                held.or_else(|| Arc::clone(room).try_acquire_many_owned(units).ok()).map(Some)
+            }
+        };
+        match room {
+            Some(room) if !self.full => self.done.push(Piece::Text { text: text.into(), _room: room }),
+            _ => {
+                self.full = true;
+                self.done.clear();
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<Vec<Piece>, TooMuch> {
+        self.cut();
+        match (self.full, self.no_memory) {
+            (_, true) => Err(TooMuch::Memory),
+            (true, _) => Err(TooMuch::Bytes(self.bytes)),
+            _ => Ok(self.done),
+        }
     }
 }
 

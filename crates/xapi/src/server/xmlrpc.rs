@@ -251,11 +251,11 @@ pub(super) fn call(method: &str, params: Vec<Value>) -> Vec<Piece> {
         to.push("</param>");
     }
     to.push("</params></methodCall>");
-    to.finish()
+    to.finish().unwrap_or_default()
 }
 
 /// Writes an answer, in the struct that tells success from failure.
-pub(super) fn answer(result: Result<Value, Failure>) -> Vec<Piece> {
+pub(super) fn answer(to: &mut Pieces, result: Result<Value, Failure>) {
     let (status, name, value) = match result {
         Ok(value) => ("Success", "Value", value),
         Err(failure) => {
@@ -263,16 +263,14 @@ pub(super) fn answer(result: Result<Value, Failure>) -> Vec<Piece> {
             ("Failure", "ErrorDescription", Value::List(description))
         }
     };
-    bare(Value::Struct(vec![("Status".into(), Value::text(status)), (name.into(), value)]))
+    bare(to, Value::Struct(vec![("Status".into(), Value::text(status)), (name.into(), value)]));
 }
 
 /// Writes an answer that has no such struct around it.
-pub(super) fn bare(value: Value) -> Vec<Piece> {
-    let mut to = Pieces::default();
+pub(super) fn bare(to: &mut Pieces, value: Value) {
     to.push("<?xml version=\"1.0\"?><methodResponse><params><param>");
-    write(&mut to, value);
+    write(to, value);
     to.push("</param></params></methodResponse>");
-    to.finish()
 }
 
 /// A value as a task has it as its result. A bitmap is none of those: it is encoded as it is sent.
@@ -280,10 +278,10 @@ pub(super) fn text(value: Value) -> String {
     let mut to = Pieces::default();
     write(&mut to, value);
     let text = |piece| match piece {
-        Piece::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+        Piece::Text { text, .. } => String::from_utf8_lossy(&text).into_owned(),
         Piece::Bitmap(_) => String::new(),
     };
-    to.finish().into_iter().map(text).collect()
+    to.finish().unwrap_or_default().into_iter().map(text).collect()
 }
 
 fn write(to: &mut Pieces, value: Value) {
@@ -303,14 +301,18 @@ fn write(to: &mut Pieces, value: Value) {
         }
         Value::Struct(members) => {
             to.push("<struct>");
-            for (name, value) in members {
-                to.push("<member><name>");
-                escape(to, &name);
-                to.push("</name>");
-                write(to, value);
-                to.push("</member>");
-            }
+            members.into_iter().for_each(|(name, value)| member(to, &name, value));
             to.push("</struct>");
+        }
+        Value::Records(records) => {
+            to.push("<struct>");
+            records.each(|name, value| member(to, &name, value));
+            to.push("</struct>");
+        }
+        Value::Items(items) => {
+            to.push("<array><data>");
+            items.each(|_, value| write(to, value));
+            to.push("</data></array>");
         }
         Value::Bitmap(bitmap) => to.push_bitmap(bitmap),
         Value::TaskBitmap(bitmap) => {
@@ -320,6 +322,14 @@ fn write(to: &mut Pieces, value: Value) {
         }
     }
     to.push("</value>");
+}
+
+fn member(to: &mut Pieces, name: &str, value: Value) {
+    to.push("<member><name>");
+    escape(to, name);
+    to.push("</name>");
+    write(to, value);
+    to.push("</member>");
 }
 
 /// What XML cannot have becomes a question mark: a client could not read the answer otherwise.
