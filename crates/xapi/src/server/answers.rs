@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budgets::{ANSWERS, AT_A_TIME, CALLS, SHORT_CALL};
+use super::connection::while_there;
 use super::jsonrpc::Envelope;
 use super::sync::blocking;
 use super::value::{Piece, Pieces, ROOM_UNIT, TooMuch, Value};
@@ -98,7 +99,7 @@ impl Answers {
             Lane::Tasks => &self.tasks,
             Lane::Call => &self.calls,
         };
-        let turn = tokio::time::timeout(TURN, Arc::clone(lane).acquire_owned()).await;
+        let turn = while_there(tokio::time::timeout(TURN, Arc::clone(lane).acquire_owned())).await;
         turn.ok().and_then(Result::ok).ok_or_else(Failure::too_much)
     }
 
@@ -137,7 +138,7 @@ impl Answers {
         }
         let units = u32::try_from(bytes.min(CALLS).div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room_for_calls).acquire_many_owned(units);
-        let room = tokio::time::timeout(ROOM, room).await.ok().and_then(Result::ok);
+        let room = while_there(tokio::time::timeout(ROOM, room)).await.ok().and_then(Result::ok);
         room.map(Some).ok_or_else(Failure::too_much)
     }
 
@@ -166,7 +167,8 @@ impl Answers {
                 return Err(Failure::internal(format!("an answer of {bytes} bytes is more than there is room for")));
             }
             let units = units.min(u32::try_from(ANSWERS / ROOM_UNIT).unwrap_or(u32::MAX));
-            let room = tokio::time::timeout(ROOM, Arc::clone(&self.room).acquire_many_owned(units)).await;
+            let room = tokio::time::timeout(ROOM, Arc::clone(&self.room).acquire_many_owned(units));
+            let room = while_there(room).await;
             held = Some(room.ok().and_then(Result::ok).ok_or_else(Failure::too_much)?);
         }
     }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::answers::{Answers, Lane, Notation, Outcome};
+use super::connection::{Caller, while_there};
 use super::events::Events;
+use super::guesses::Guesses;
 use super::look::Seen;
 use super::nbd::DataServer;
 use super::notes::Notes;
@@ -17,13 +19,16 @@ use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
 use super::value::{Bitmap, Piece, Value};
 use super::vdis::{Vdis, bitmap_bytes};
-use super::{Call, Failure, Limits, MOST_CONNECTIONS};
+use super::{Call, Failure, Limits};
 
 /// The one call of a session that needs none.
 const LOGIN: &str = "session.login_with_password";
 
 /// How long a wrong password is thought about.
 const DELAY: Duration = Duration::from_millis(300);
+
+/// Clients that wait for events at a time.
+const MOST_WAITING: usize = 256;
 
 /// How long a call waits for its turn to list, or for the memory for its answer.
 const TURN: Duration = Duration::from_secs(120);
@@ -59,8 +64,7 @@ pub(super) struct Api {
     listing: Arc<Semaphore>,
     /// Calls that change something, too.
     changing: tokio::sync::Mutex<()>,
-    /// And wrong passwords.
-    wrong_passwords: tokio::sync::Mutex<()>,
+    guesses: Mutex<Guesses>,
     /// Memory for bitmaps that are on their way, or wait in a task.
     room: Arc<Semaphore>,
     units: u32,
@@ -85,13 +89,13 @@ impl Api {
             pad_like_vhd: false,
             nbd,
             pool_notes: Mutex::default(),
-            waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_CONNECTIONS)),
+            waiting: Semaphore::new(limits.connections.div_ceil(2).min(MOST_WAITING)),
             stopping: watch::Sender::new(false),
             seen: Mutex::new(seen),
             sessions: Mutex::new(sessions),
             listing: Arc::new(Semaphore::new(1)),
             changing: tokio::sync::Mutex::default(),
-            wrong_passwords: tokio::sync::Mutex::default(),
+            guesses: Mutex::new(Guesses::new(limits.wrong_passwords, limits.wrong_passwords_a_second)),
             room: Arc::new(Semaphore::new(units as usize)),
             units,
         }
@@ -104,22 +108,22 @@ impl Api {
     }
 
     /// Answers a call.
-    pub(super) async fn answer(self: &Arc<Self>, call: Call, notation: &Notation) -> Vec<Piece> {
-        match self.outcome(call).await {
+    pub(super) async fn answer(self: &Arc<Self>, call: Call, notation: &Notation, caller: &Caller) -> Vec<Piece> {
+        match self.outcome(call, caller).await {
             Ok(Outcome::Read(lane, read)) => self.answers.make(lane, read, notation).await,
             Ok(Outcome::Value(value)) => notation.short(Ok(value)),
             Err(failure) => notation.short(Err(failure)),
         }
     }
 
-    async fn outcome(self: &Arc<Self>, mut call: Call) -> Result<Outcome, Failure> {
+    async fn outcome(self: &Arc<Self>, mut call: Call, caller: &Caller) -> Result<Outcome, Failure> {
         let listed = table::listed(&call.method);
         if let Some(name) = &listed {
             call.method.clone_from(name);
         }
         match call.method.as_str() {
             "system.listMethods" => return Ok(Outcome::Value(Value::texts(table::names()))),
-            LOGIN => return self.login(&call).await.map(Outcome::Value),
+            LOGIN => return self.login(call, caller).await.map(Outcome::Value),
             _ => {}
         }
         let Some(session) = call.params.first().and_then(Value::as_text).map(str::to_owned) else {
@@ -128,6 +132,7 @@ impl Api {
         if !lock(&self.sessions).has(&session, Instant::now()) {
             return Err(Failure::new("SESSION_INVALID", [session]));
         }
+        caller.is_known();
         call.params.remove(0);
         if call.method == "session.logout" {
             let left = {
@@ -174,7 +179,8 @@ impl Api {
                 }
                 // Changes wait for each other here, not on the threads that all others need.
                 let turn = tokio::time::timeout(TURN, self.changing.lock());
-                let _turn = turn.await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?;
+                let _turn =
+                    while_there(turn).await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?;
                 blocking(move || {
                     let result = handler(&api, &call);
                     // Even if that fails, the change is made. The next look tells of it.
@@ -187,7 +193,7 @@ impl Api {
         }
     }
 
-    async fn login(&self, call: &Call) -> Result<Value, Failure> {
+    async fn login(&self, call: Call, caller: &Caller) -> Result<Value, Failure> {
         // A version and the name of the client may follow.
         if !(2..=4).contains(&call.params.len()) {
             return Err(call.wrong_count(2));
@@ -196,16 +202,31 @@ impl Api {
             return Err(Failure::field_type("uname or pwd"));
         };
         let originator = call.params.get(3).and_then(Value::as_text).unwrap_or_default();
-        let session = lock(&self.sessions).login(user, password, originator, Instant::now());
-        match session {
-            Some(reference) => Ok(Value::text(reference)),
-            None => {
-                // So many connections can guess no faster than one.
-                let _one_at_a_time = self.wrong_passwords.lock().await;
-                tokio::time::sleep(DELAY).await;
-                Err(Failure::new("SESSION_AUTHENTICATION_FAILED", [&**user, "Authentication failure"]))
+        let (origin, now) = (caller.origin(), Instant::now());
+        let wait = lock(&self.guesses).wait(origin, now);
+        let why = match wait {
+            Some(wait) => {
+                let seconds = wait.as_secs() + 1;
+                format!("too many wrong passwords came from {origin}: the next is looked at in {seconds} s")
             }
+            None => {
+                let session = lock(&self.sessions).login(user, password, originator, origin, now);
+                if let Some(reference) = session {
+                    caller.is_known();
+                    return Ok(Value::text(reference));
+                }
+                lock(&self.guesses).wrong(origin, now);
+                "Authentication failure".to_owned()
+            }
+        };
+        let failure = Failure::new("SESSION_AUTHENTICATION_FAILED", [&**user, &why]);
+        // It may be long, and many may wait here.
+        drop(call);
+        tokio::select! {
+            () = tokio::time::sleep(DELAY) => {}
+            () = caller.gone() => {}
         }
+        Err(failure)
     }
 
     /// Goes on with a call in a task.
@@ -245,7 +266,7 @@ impl Api {
             let turn = Arc::clone(&self.listing).acquire_owned().await;
             turn.ok().zip(room)
         };
-        let Ok(Some((turn, room))) = tokio::time::timeout(TURN, turn).await else {
+        let Ok(Some((turn, room))) = while_there(tokio::time::timeout(TURN, turn)).await else {
             return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
         };
         let api = Arc::clone(self);

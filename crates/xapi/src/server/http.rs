@@ -1,17 +1,21 @@
 //! From HTTP to calls and back.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answers::Notation;
 use super::api::Api;
 use super::body::{AnswerBody, Deadline};
+use super::connection::Caller;
 use super::value::Piece;
 use super::{Limits, jsonrpc, xmlrpc};
 
@@ -21,10 +25,44 @@ pub(super) async fn respond(
     api: Arc<Api>,
     limits: Limits,
     deadline: Deadline,
+    caller: Caller,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Infallible> {
-    let answer = answer(api, limits, request).await.unwrap_or_else(|refusal| refusal.response());
-    Ok(answer.map(|body| body.within(deadline, limits.answer_rate, limits.stall_time)))
+) -> Result<Response<Answer>, Infallible> {
+    let answer = caller.calls(answer(api, limits, &caller, request)).await;
+    let answer = answer.unwrap_or_else(|refusal| refusal.response());
+    Ok(answer.map(|body| Answer { body: body.within(deadline, limits.answer_rate, limits.stall_time), caller }))
+}
+
+/// The body of an answer. When all of it is taken, or nobody takes it any more, the connection is not busy any more.
+pub(super) struct Answer {
+    body: AnswerBody,
+    caller: Caller,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.caller.is_answered();
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Which notation is spoken at a path.
@@ -57,7 +95,12 @@ impl Refusal {
     }
 }
 
-async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Result<Response<AnswerBody>, Refusal> {
+async fn answer(
+    api: Arc<Api>,
+    limits: Limits,
+    caller: &Caller,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Refusal> {
     let path = match request.uri().path() {
         "/" | "/RPC2" => Path::Xml,
         "/jsonrpc" => Path::Json,
@@ -66,7 +109,7 @@ async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Re
     if request.method() != Method::POST {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "calls are POST requests"));
     }
-    let body = read(request, limits).await?;
+    let body = read(request, limits, caller).await?;
     let malformed = |error: super::Malformed| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.0);
     let (call, notation, content_type) = match path {
         Path::Xml => {
@@ -79,7 +122,7 @@ async fn answer(api: Arc<Api>, limits: Limits, request: Request<Incoming>) -> Re
             (call, Notation::Json(Arc::new(envelope)), "application/json")
         }
     };
-    Ok(response(content_type, api.answer(call, &notation).await))
+    Ok(response(content_type, api.answer(call, &notation, caller).await))
 }
 
 fn response(content_type: &'static str, pieces: Vec<Piece>) -> Response<AnswerBody> {
@@ -89,7 +132,7 @@ fn response(content_type: &'static str, pieces: Vec<Piece>) -> Response<AnswerBo
 }
 
 /// The body of a request, which has to be announced, short, and quick.
-async fn read(request: Request<Incoming>, limits: Limits) -> Result<bytes::Bytes, Refusal> {
+async fn read(request: Request<Incoming>, limits: Limits, caller: &Caller) -> Result<Bytes, Refusal> {
     let Some(length) = request.headers().get(CONTENT_LENGTH) else {
         return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "Content-Length is required"));
     };
@@ -98,9 +141,8 @@ async fn read(request: Request<Incoming>, limits: Limits) -> Result<bytes::Bytes
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
     let length: Option<usize> = length.to_str().ok().and_then(|length| length.parse().ok());
-    if length.is_none_or(|length| length > limits.request_bytes) {
-        return Err(too_long());
-    }
+    let Some(length) = length.filter(|length| *length <= limits.request_bytes) else { return Err(too_long()) };
+    caller.sends(length);
     let body = Limited::new(request.into_body(), limits.request_bytes).collect();
     match tokio::time::timeout(limits.request_time, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -17,17 +17,20 @@
 //! # }
 //! ```
 
+mod admission;
 mod answers;
 mod api;
 mod body;
 mod budgets;
 mod change;
+mod connection;
 mod empty;
 mod events;
 mod failure;
 mod filter;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzz;
+mod guesses;
 mod http;
 mod inventory;
 mod jsonrpc;
@@ -62,16 +65,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::rt::{Read, Write};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio_io_timeout::TimeoutStream;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::Secret;
+use admission::Origin;
 use api::Api;
-use body::Deadline;
+use connection::{Shared, connection};
 use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzz::{expression as fuzz_expression, json as fuzz_json, xml as fuzz_xml};
@@ -89,6 +88,9 @@ const DEPTH: usize = 32;
 
 /// The highest limit of connections.
 const MOST_CONNECTIONS: usize = 1 << 16;
+
+/// Connections that the system keeps until they are accepted, if it allows so many.
+const BACKLOG: u32 = 4096;
 
 /// A call, whatever its notation.
 #[derive(Debug)]
@@ -144,10 +146,22 @@ pub enum SizesAfterScan {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at a time, from 1 to 65,536. More of them wait.
+    /// Connections at a time, from 1 to 65,536, and at most half of the files that the process may have open. If one
+    /// more comes, another is closed: of those whose last call had no session, or which have not called yet, from the
+    /// address that has the most of them the one that has been so for the longest time; then the one that is idle the
+    /// longest. A call with a session is never cut off: if all connections have one under way, others wait. A quarter
+    /// of the connections is kept for those with sessions.
     pub connections: usize,
     /// The longest request, in bytes.
     pub request_bytes: usize,
+    /// Bytes of requests at a time of which it is not known yet whether they have a session. If more come, connections
+    /// are closed in the same order.
+    pub reading_bytes: u64,
+    /// Wrong passwords that may come from an address (with IPv6, from a network of 64 bits) one after the other. Then its
+    /// logins are refused unseen, until some time has passed. No one else's are.
+    pub wrong_passwords: u32,
+    /// Wrong passwords more that an address may send, each second.
+    pub wrong_passwords_a_second: u32,
     /// How long a client may take to send a request, and its head before that. An idle connection is closed after the
     /// same time.
     pub request_time: Duration,
@@ -165,8 +179,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 256,
+            connections: 4096,
             request_bytes: 300 << 10,
+            reading_bytes: 32 << 20,
+            wrong_passwords: 10_000,
+            wrong_passwords_a_second: 3,
             request_time: Duration::from_secs(30),
             stall_time: Duration::from_secs(30),
             answer_rate: 64 << 10,
@@ -241,9 +258,7 @@ impl Options {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    api: Arc<Api>,
-    tls: Option<Tls>,
-    limits: Limits,
+    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -252,17 +267,18 @@ impl Server {
     /// # Errors
     ///
     /// What the system says of the folder or of the address.
+    #[expect(clippy::unused_async, reason = "it needs a runtime")]
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
-        let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, nbd, limits } = options;
+        let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, nbd, mut limits } =
+            options;
+        limits.connections = limits.connections.clamp(1, MOST_CONNECTIONS).min(connections_possible());
         let vdis = Vdis::open(&store, read_only, sizes_after_scan)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", store.display())))?;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
+        let listener = listen(address).map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
         let sessions = Sessions::new(user, password);
-        let api = Arc::new(Api::new(vdis, sessions, nbd, read_only, limits).pad_like_vhd(pad_like_vhd));
-        Ok(Self { listener, address, api, tls, limits })
+        let api = Api::new(vdis, sessions, nbd, read_only, limits).pad_like_vhd(pad_like_vhd);
+        Ok(Self { listener, address, shared: Shared::new(api, tls, limits) })
     }
 
     /// Where it is reachable.
@@ -274,86 +290,44 @@ impl Server {
     /// Answers until it is told to stop. Calls that are under way then are answered, within
     /// [`Limits::stop_time`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let connections = self.limits.connections.clamp(1, MOST_CONNECTIONS);
-        let places = Arc::new(Semaphore::new(connections));
-        let stopping = &self.api.stopping;
+        let Self { listener, shared, .. } = self;
         let mut stop = pin!(stop);
         loop {
-            let accepted = tokio::select! {
+            let come = async {
+                let (stream, address) = listener.accept().await?;
+                Ok::<_, io::Error>(shared.admit(stream, Origin::of(address.ip())).await)
+            };
+            let come = tokio::select! {
                 () = &mut stop => break,
-                accepted = accept(&self.listener, &places) => accepted,
+                come = come => come,
             };
-            let Ok((stream, place)) = accepted else {
+            match come {
+                Ok(caller) => drop(tokio::spawn(connection(caller, Arc::clone(&shared)))),
                 // The process has no more files, or the client has gone: either passes.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let (api, tls, limits, stopping) = (self.api.clone(), self.tls.clone(), self.limits, stopping.subscribe());
-            tokio::spawn(async move {
-                connection(stream, api, tls, limits, stopping).await;
-                drop(place);
-            });
-        }
-        drop(self.listener);
-        stopping.send_replace(true);
-        let all = u32::try_from(connections).unwrap_or(u32::MAX);
-        // Whoever is not done by then never will be.
-        let _ = tokio::time::timeout(self.limits.stop_time, places.acquire_many(all)).await;
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
-}
-
-/// Serves a connection. Whatever breaks it off is the client's to notice.
-async fn connection(
-    stream: TcpStream,
-    api: Arc<Api>,
-    tls: Option<Tls>,
-    limits: Limits,
-    stopping: watch::Receiver<bool>,
-) {
-    // Answers are written in one go; the last piece of one must not wait for an acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limits.stall_time));
-    let stream = Box::pin(stream);
-    match tls {
-        None => serve(TokioIo::new(stream), api, limits, stopping).await,
-        Some(tls) => {
-            let handshake = tls.acceptor.accept(stream);
-            if let Ok(Ok(stream)) = tokio::time::timeout(limits.request_time, handshake).await {
-                serve(TokioIo::new(stream), api, limits, stopping).await;
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
+        drop(listener);
+        shared.api.stopping.send_replace(true);
+        // Whoever is not done by then never will be.
+        let _ = tokio::time::timeout(shared.limits.stop_time, shared.places.emptied()).await;
     }
 }
 
-async fn serve(io: impl Read + Write + Unpin, api: Arc<Api>, limits: Limits, mut stopping: watch::Receiver<bool>) {
-    let deadline = Deadline::default();
-    let service = service_fn(|request| http::respond(api.clone(), limits, deadline.clone(), request));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_time)
-        // Clients may close their side once they have asked.
-        .half_close(true)
-        .max_buf_size(64 << 10)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
-    let told_to_stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = deadline.missed() => return,
-        () = told_to_stop => connection.as_mut().graceful_shutdown(),
+/// Listens, with room for many who come at the same moment: who finds none tries again after a second only.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connections for which the process has files, half of which are for other things: the logs above all.
+fn connections_possible() -> usize {
+    #[cfg(unix)]
+    if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        return usize::try_from(files / 2).unwrap_or(usize::MAX).max(1);
     }
-    tokio::select! {
-        _ = connection => {}
-        () = deadline.missed() => {}
-    }
+    MOST_CONNECTIONS
 }

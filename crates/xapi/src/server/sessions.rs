@@ -1,18 +1,21 @@
 //! Who has logged in.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::admission::Origin;
 use super::value;
 use crate::Secret;
 
 /// After so long without a call, a session ends.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
 
-/// If there would be more, the one that was not used for the longest time ends.
+/// If there would be more, one ends: of the address that has the most, the one that was not used for the longest time.
+/// So one who never logs out ends only sessions of its own.
 const MOST: usize = 500;
 
 /// Characters of the name that a client gives itself; the rest of it is cut off.
@@ -28,6 +31,8 @@ pub(super) struct Session {
     /// When it last called, likewise.
     pub(super) last_active: i64,
     last_used: Instant,
+    /// Where it logged in from.
+    origin: Origin,
 }
 
 /// The sessions, and who may have one.
@@ -44,18 +49,22 @@ impl Sessions {
     }
 
     /// A session, if that is the password.
-    pub(super) fn login(&mut self, user: &str, password: &str, originator: &str, now: Instant) -> Option<String> {
+    pub(super) fn login(
+        &mut self,
+        user: &str,
+        password: &str,
+        originator: &str,
+        origin: Origin,
+        now: Instant,
+    ) -> Option<String> {
         let right =
             user.as_bytes().ct_eq(self.user.as_bytes()) & password.as_bytes().ct_eq(self.password.expose().as_bytes());
         if !bool::from(right) {
             return None;
         }
         self.sessions.retain(|_, session| now.duration_since(session.last_used) < IDLE);
-        if self.sessions.len() >= MOST
-            && let Some((oldest, _)) = self.sessions.iter().min_by_key(|(_, session)| session.last_used)
-        {
-            let oldest = oldest.clone();
-            self.sessions.remove(&oldest);
+        if self.sessions.len() >= MOST {
+            self.end_one();
         }
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
         let opened = value::now();
@@ -65,9 +74,20 @@ impl Sessions {
             opened,
             last_active: opened,
             last_used: now,
+            origin,
         };
         self.sessions.insert(reference.clone(), session);
         Some(reference)
+    }
+
+    fn end_one(&mut self) {
+        let mut counts = HashMap::<Origin, usize>::new();
+        self.sessions.values().for_each(|session| *counts.entry(session.origin).or_default() += 1);
+        let first =
+            self.sessions.iter().min_by_key(|(_, session)| (Reverse(counts[&session.origin]), session.last_used));
+        if let Some(reference) = first.map(|(reference, _)| reference.clone()) {
+            self.sessions.remove(&reference);
+        }
     }
 
     /// Whether there is that session. It counts as used.
@@ -116,16 +136,22 @@ impl std::fmt::Debug for Sessions {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
+
+    fn origin(last: u8) -> Origin {
+        Origin::of(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
+    }
 
     #[test]
     fn only_the_password_opens_a_session_and_it_does_not_last_for_ever() {
         let now = Instant::now();
         let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         for (user, password) in [("root", ""), ("", ""), ("root", "secre"), ("root", "secret "), ("admin", "secret")] {
-            assert!(sessions.login(user, password, "", now).is_none(), "{user} {password}");
+            assert!(sessions.login(user, password, "", origin(1), now).is_none(), "{user} {password}");
         }
-        let session = sessions.login("root", "secret", "", now).expect("right");
+        let session = sessions.login("root", "secret", "", origin(1), now).expect("right");
         assert!(sessions.has(&session, now + IDLE / 2));
         assert!(sessions.has(&session, now + IDLE));
         assert!(!sessions.has(&session, now + IDLE * 3));
@@ -139,7 +165,7 @@ mod tests {
         let start = Instant::now();
         let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         let login = |sessions: &mut Sessions, second| {
-            sessions.login("root", "secret", "", start + Duration::from_secs(second)).expect("right")
+            sessions.login("root", "secret", "", origin(1), start + Duration::from_secs(second)).expect("right")
         };
         let first = login(&mut sessions, 0);
         let second = login(&mut sessions, 1);
@@ -148,5 +174,19 @@ mod tests {
         (0..MOST as u64 - 1).for_each(|i| drop(login(&mut sessions, 3 + i)));
         assert!(sessions.has(&first, later));
         assert!(!sessions.has(&second, later));
+    }
+
+    #[test]
+    fn one_who_never_logs_out_ends_no_sessions_but_its_own() {
+        let now = Instant::now();
+        let mut sessions = Sessions::new("root".to_owned(), "secret".into());
+        let mut login = |last, after| {
+            sessions.login("root", "secret", "", origin(last), now + Duration::from_secs(after)).expect("right")
+        };
+        let oldest = login(1, 0);
+        let first = login(2, 1);
+        (0..MOST as u64 * 3).for_each(|second| drop(login(2, 2 + second)));
+        assert!(sessions.has(&oldest, now));
+        assert!(!sessions.has(&first, now));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::answers::{Lane, Outcome};
 use super::api::Api;
 use super::budgets::{EVENT_CLASSES, EVENT_CLASSES_TEXT};
+use super::connection::while_there;
 use super::events::{Event, Operation};
 use super::methods::CLASSES;
 use super::records;
@@ -100,11 +101,14 @@ impl Api {
             }
             // Changes of the folder are found out by looking again.
             let until_look = next_look.map(|look| look.saturating_duration_since(Instant::now()));
-            tokio::select! {
-                _ = changes.changed() => {}
-                _ = stopping.changed() => {}
-                () = tokio::time::sleep(until_look.map_or(left, |look| look.min(left))) => {}
-            }
+            let waiting = async {
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    _ = stopping.changed() => {}
+                    () = tokio::time::sleep(until_look.map_or(left, |look| look.min(left))) => {}
+                }
+            };
+            while_there(waiting).await;
             // A clock of its own: other events must not put the next look off.
             if next_look.is_some_and(|look| look <= Instant::now()) {
                 let pause = self.look_now_and_then().await;

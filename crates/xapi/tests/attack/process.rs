@@ -15,7 +15,7 @@ const FOLDER: &str = "CHANGED_BLOCKS_ATTACKED_FOLDER";
 /// Serves a folder with the default limits until it is dropped. The user is `root`.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     child: Child,
 }
 
@@ -32,7 +32,7 @@ impl Process {
             .map_while(Result::ok)
             .find_map(|line| line.split_once("address ")?.1.trim().parse().ok())
             .expect("it tells its address");
-        Self { address, folder, child }
+        Self { address, _folder: folder, child }
     }
 
     /// The most memory that it has had at a time, in bytes, where the system tells.

@@ -202,17 +202,32 @@ fn slow_and_idle_clients_are_cut_off() {
     served.login();
 }
 
+/// Also at the limit, those who only hold a connection keep no one out; those who have a session stay as long as they can.
 #[test]
-fn connections_beyond_the_limit_wait_for_their_turn() {
-    let served = Served::limited(|limits| {
-        limits.connections = 2;
-        limits.request_time = Duration::from_millis(500);
-    });
+fn connections_beyond_the_limit_take_the_place_of_silent_ones() {
+    let served = Served::limited(|limits| limits.connections = 4);
+    let session = served.login();
+    let request = json!({"method": "session.get_uuid", "params": [session.reference, session.reference], "id": 1});
+    let request = post("/jsonrpc", &request.to_string());
+    let ask = |stream: &mut std::net::TcpStream| {
+        stream.write_all(request.as_bytes()).expect("it listens");
+        let mut answer = [0; 500];
+        let count = stream.read(&mut answer).expect("it is there");
+        assert!(answer[..count].starts_with(b"HTTP/1.1 200"), "{count}");
+    };
+    let mut known = served.connect();
+    ask(&mut known);
+    let mut silent: Vec<_> = (0..20).map(|_| served.connect()).collect();
     let start = Instant::now();
-    let idle: Vec<_> = (0..2).map(|_| served.connect()).collect();
     served.login();
-    assert!(start.elapsed() >= Duration::from_millis(500), "it had to wait for one of the idle ones to be cut off");
-    drop(idle);
+    // Without having waited for the silent ones to be cut off.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    // Three at most have been left, the last ones, and one of these has gone for the login.
+    for stream in &mut silent[..18] {
+        assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
+    }
+    ask(&mut silent[19]);
+    ask(&mut known);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn who_reads_an_answer_too_slowly_is_cut_off() {
     let served = Served::limited(|limits| {
         limits.bitmap_bytes = 32 << 20;
         limits.stall_time = Duration::from_secs(1);
-        limits.answer_rate = 40 << 20;
+        limits.answer_rate = 16 << 20;
     });
     served.tracker().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
     let session = served.login();
