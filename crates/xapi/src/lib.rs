@@ -11,11 +11,13 @@
 #[cfg(feature = "client")]
 pub mod client;
 mod fingerprint;
+mod plain;
 mod secret;
 #[cfg(feature = "server")]
 pub mod server;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use plain::Plain;
 pub use secret::Secret;
 /// As the signatures here have them.
 pub use {serde_json, uuid};

@@ -5,10 +5,10 @@ use std::future::{Future, pending};
 use std::pin::pin;
 
 use changed_blocks::{BlockSize, ByteRange, Scanner, VirtualSize};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{Answer, Client, DiskSize, Error, Options};
+use super::{Answer, CLOSING_LATE, Client, DiskSize, Error, Options};
 
 /// The changes between two disks, with the size of the newer one.
 #[derive(Debug)]
@@ -113,6 +113,7 @@ pub async fn changed_blocks_unless(
     stopped: impl Future<Output = ()>,
 ) -> Result<Changed, Error> {
     let limit = options.time_limit;
+    let closed_by = limit.and_then(|limit| Instant::now().checked_add(limit)?.checked_add(CLOSING_LATE));
     let mut given_up = pin!(async {
         let expired = async {
             match limit {
@@ -132,6 +133,7 @@ pub async fn changed_blocks_unless(
         client = Client::login(options) => client?,
         error = &mut given_up => return Err(error),
     };
+    client.closed_by = closed_by;
     let listed = tokio::select! {
         listed = client.list(from, to) => listed,
         error = &mut given_up => Err(error),

@@ -1,16 +1,19 @@
 //! One connection, and one exchange on it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response, StatusCode, header};
+use hyper::{HeaderMap, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::meter::{Limits, Meter};
 use super::options::{Address, Options};
 use super::stream::{self, Tls};
 use super::trust::Trust;
@@ -23,6 +26,9 @@ const READY: Duration = Duration::from_secs(1);
 /// long is most likely dead, and another is made.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How many interim answers (HTTP 1xx) may come before an answer. None is asked for.
+const MOST_INTERIM: usize = 16;
+
 /// How connections are made.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -30,7 +36,7 @@ pub(super) struct Connector {
     insecure: bool,
     connect_timeout: Duration,
     answer_timeout: Duration,
-    answer_limit: u64,
+    limits: Limits,
 }
 
 impl Connector {
@@ -43,7 +49,7 @@ impl Connector {
             insecure,
             connect_timeout: options.connect_timeout,
             answer_timeout: options.answer_timeout,
-            answer_limit: options.answer_limit,
+            limits: Limits { bitmap: options.answer_limit, text: options.text_limit },
         })
     }
 
@@ -66,7 +72,7 @@ impl Connector {
     }
 
     /// The longest wait for the next bytes of the answer to a call.
-    pub(super) fn answer_timeout(&self, method: &str) -> Duration {
+    fn answer_timeout(&self, method: &str) -> Duration {
         let looks = method.starts_with("task.get_");
         if looks { self.answer_timeout.min(LOOK) } else { self.answer_timeout }
     }
@@ -122,12 +128,12 @@ impl Connection {
         Ok(Self { sender, driver, connector, address: address.clone() })
     }
 
-    /// Sends a body and gives the body of the answer, whose next bytes are waited for so long at most, and the connection
-    /// for the next exchange.
+    /// Sends the request of a call and gives the body of the answer, and the connection for the next exchange.
     ///
     /// A future of this that is dropped takes the connection with it.
-    pub(super) async fn exchange(mut self, request: Bytes, wait: Duration) -> Result<(Vec<u8>, Self), Broken> {
+    pub(super) async fn exchange(mut self, method: &str, request: Bytes) -> Result<(Vec<u8>, Self), Broken> {
         let address = &self.address;
+        let wait = self.connector.answer_timeout(method);
         // Lets the driver notice that the other side has closed the connection since it was last used.
         tokio::task::yield_now().await;
         let ready = match timeout(READY, self.sender.ready()).await {
@@ -135,23 +141,27 @@ impl Connection {
             Err(_) => Err(self.connector.too_slow(address, "the end of what was sent before", READY)),
         };
         ready.map_err(|error| Broken { error, sent: Sent::Nothing })?;
-        let request = Request::post("/jsonrpc")
+        let mut request = Request::post("/jsonrpc")
             .header(header::HOST, address.to_string())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::USER_AGENT, concat!("changed-blocks/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(request))
             .map_err(|_| Error::Url { reason: "the host cannot be put into a request" })
             .map_err(|error| Broken { error, sent: Sent::Nothing })?;
+        let interim = self.end_after_interim_answers(&mut request);
         let response = match timeout(wait, self.sender.try_send_request(request)).await {
             Err(_) => Err(Broken { error: self.connector.too_slow(address, "the answer", wait), sent: Sent::Yes }),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().is_some();
                 let error = failed.into_error();
-                Err(if error.is_parse() {
-                    let instead = if address.tls { "" } else { "; a host with TLS is reached by https://" };
-                    let problem = format!("{address}: it is not HTTP ({error}){instead}");
-                    let error = Error::Protocol { method: "POST /jsonrpc".to_owned(), problem, offset: None };
-                    Broken { error, sent: Sent::Yes }
+                let instead = if address.tls { "" } else { "; a host with TLS is reached by https://" };
+                Err(if interim.load(Ordering::Relaxed) > MOST_INTERIM {
+                    let problem = format!("there were {MOST_INTERIM} interim answers of HTTP, and no answer");
+                    Broken { error: wrong(address, &problem), sent: Sent::Yes }
+                } else if error.is_parse_too_large() {
+                    Broken { error: wrong(address, "the head of the answer is too long"), sent: Sent::Yes }
+                } else if error.is_parse() {
+                    Broken { error: wrong(address, &format!("it is not HTTP ({error}){instead}")), sent: Sent::Yes }
                 } else {
                     let sent = if unsent { Sent::Nothing } else { Sent::Perhaps };
                     Broken { error: transport(address, error, 0, None), sent }
@@ -159,21 +169,36 @@ impl Connection {
             }
             Ok(Ok(response)) => Ok(response),
         }?;
-        let body = self.receive(response, wait).await.map_err(|error| Broken { error, sent: Sent::Yes })?;
+        let body = self.receive(method, response, wait).await.map_err(|error| Broken { error, sent: Sent::Yes })?;
         Ok((body, self))
     }
 
-    async fn receive(&self, response: Response<Incoming>, wait: Duration) -> Result<Vec<u8>, Error> {
+    /// Ends the connection if a request has too many interim answers. Gives how many there were.
+    fn end_after_interim_answers(&self, request: &mut Request<Full<Bytes>>) -> Arc<AtomicUsize> {
+        let count = Arc::new(AtomicUsize::new(0));
+        let (counted, driver) = (Arc::clone(&count), self.driver.0.abort_handle());
+        hyper::ext::on_informational(request, move |_| {
+            if counted.fetch_add(1, Ordering::Relaxed) >= MOST_INTERIM {
+                driver.abort();
+            }
+        });
+        count
+    }
+
+    async fn receive(&self, method: &str, response: Response<Incoming>, wait: Duration) -> Result<Vec<u8>, Error> {
         let address = &self.address;
-        let limit = self.connector.answer_limit;
         if response.status() != StatusCode::OK {
             return Err(Error::Http { address: address.to_string(), status: response.status().as_u16() });
         }
+        if is_packed(response.headers()) {
+            return Err(wrong(address, "the answer is compressed, which was not asked for"));
+        }
+        let mut meter = Meter::new(method, self.connector.limits);
         let mut incoming = response.into_body();
         let expected = incoming.size_hint().exact();
-        let too_long = |found, more| Error::TooLong { address: address.to_string(), found, more, limit };
-        if let Some(expected) = expected.filter(|&expected| expected > limit) {
-            return Err(too_long(expected, false));
+        let too_long = |found, more, limit| Error::TooLong { address: address.to_string(), found, more, limit };
+        if let Some(expected) = expected.filter(|&expected| expected > meter.longest()) {
+            return Err(too_long(expected, false, meter.longest()));
         }
         let mut buffer = body::Buffer::new(expected);
         loop {
@@ -185,9 +210,7 @@ impl Connection {
             let frame = frame.map_err(|error| transport(address, error, buffer.len(), expected))?;
             // The other kind of frame has trailers.
             if let Ok(data) = frame.into_data() {
-                if u64::try_from(data.len()).is_ok_and(|more| buffer.len() + more > limit) {
-                    return Err(too_long(limit, true));
-                }
+                meter.take(&data).map_err(|limit| too_long(limit, true, limit))?;
                 buffer.push(&data);
             }
         }
@@ -209,6 +232,18 @@ impl Connection {
         drop(sender);
         drop(timeout(Duration::from_millis(500), &mut driver.0).await);
     }
+}
+
+/// Whether the body is something else than what was meant.
+fn is_packed(headers: &HeaderMap) -> bool {
+    let other =
+        |name, plain: &[u8]| headers.get_all(name).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(plain));
+    other(header::CONTENT_ENCODING, b"identity") || other(header::TRANSFER_ENCODING, b"chunked")
+}
+
+fn wrong(address: &Address, problem: &str) -> Error {
+    let problem = format!("{address}: {problem}");
+    Error::Protocol { method: "POST /jsonrpc".to_owned(), problem, offset: None }
 }
 
 fn transport(

@@ -5,24 +5,27 @@ use std::io;
 
 use changed_blocks::Consequence;
 
-use super::message::{At, Chain, Left, Params, Plain, Received, Via};
+use super::message::{At, Chain, Left, Params, Received, Via};
 use super::{Handshake, Refusal};
-use crate::Fingerprint;
+use crate::{Fingerprint, Plain};
 
-/// What can go wrong between here and the pool. No variant holds a password or the reference of a session.
+/// What can go wrong between here and the pool. No variant holds a password or the reference of a session, also where the
+/// other side has repeated it: the text is `(withheld)` then. (A password of less than four bytes is withheld only where
+/// it is all of a text.) Messages show texts of the other side as [`Plain`] does.
 ///
 #[doc = include_str!("consequences.md")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The pool understood, and refused. Also a task that failed or was cancelled.
-    #[error("{kind}: {}{}", Plain(code), Params(kind, params))]
+    #[error("{kind}: {}{}", Plain::new(code), Params(kind, params))]
     Refused {
         /// What it means.
         kind: Refusal,
         /// The code, as the pool gave it.
         code: String,
-        /// The parameters of the code, as the pool gave them. What held a password or a session is withheld.
+        /// The parameters of the code, as the pool gave them, the first 64 of them. What held a password or a session is
+        /// withheld.
         params: Vec<String>,
     },
     /// The address of the pool is none.
@@ -38,7 +41,7 @@ pub enum Error {
         reason: String,
     },
     /// There is no connection.
-    #[error("{address}: cannot connect: {source}")]
+    #[error("{address}: cannot connect: {}", Plain::new(&source.to_string()))]
     Connect {
         /// The host and the port.
         address: String,
@@ -54,7 +57,7 @@ pub enum Error {
         cause: Handshake,
     },
     /// The certificate of the host is not trusted.
-    #[error("{address}: its certificate is not trusted ({}); the SHA-256 fingerprint is {found}", Plain(reason))]
+    #[error("{address}: its certificate is not trusted ({}); the SHA-256 fingerprint is {found}", Plain::new(reason))]
     Certificate {
         /// The host and the port.
         address: String,
@@ -76,7 +79,7 @@ pub enum Error {
         pinned: Fingerprint,
     },
     /// Members of the pool name each other as master.
-    #[error("no master of the pool was found: {}", Plain(&hosts.join(" names ")))]
+    #[error("no master of the pool was found: {}", Plain::new(&hosts.join(" names ")))]
     NoMaster {
         /// Who was asked, in this order; the last was named, but not asked.
         hosts: Vec<String>,
@@ -93,7 +96,7 @@ pub enum Error {
     },
     /// While a task ran, the pool could not be asked about it for too long. The task may still be running, and may
     /// succeed.
-    #[error("{address}: the pool was away for {} s; its task {} is left running ({source})", limit.as_secs_f64(), Plain(task))]
+    #[error("{address}: the pool was away for {} s; its task {} is left running ({source})", limit.as_secs_f64(), Plain::new(task))]
     Away {
         /// The host and the port.
         address: String,
@@ -139,7 +142,7 @@ pub enum Error {
         status: u16,
     },
     /// The answer does not follow the protocol.
-    #[error("{method}: {problem}{}", At(*offset))]
+    #[error("{method}: {}{}", Plain::new(problem), At(*offset))]
     Protocol {
         /// What was asked.
         method: String,
@@ -293,25 +296,4 @@ impl Error {
             _ => None,
         }
     }
-
-    /// Without the parameters that repeat a secret.
-    #[must_use]
-    pub(super) fn without(mut self, secret: &str) -> Self {
-        if let Self::Refused { code, params, .. } = &mut self
-            && !secret.is_empty()
-        {
-            // A code that is only a name is no echo. Cutting it would even tell what the secret is.
-            let name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-            let echo = (!code.bytes().all(name)).then_some(code);
-            for text in params.iter_mut().chain(echo) {
-                if text.contains(secret) {
-                    WITHHELD.clone_into(text);
-                }
-            }
-        }
-        self
-    }
 }
-
-/// What stands in the place of a parameter that repeats a secret.
-pub(super) const WITHHELD: &str = "(withheld)";

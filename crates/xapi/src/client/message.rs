@@ -3,22 +3,8 @@
 use std::fmt;
 
 use super::Refusal;
-
-/// Text of the other side, without what a terminal would obey, and not at any length.
-pub(super) struct Plain<'a>(pub(super) &'a str);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 300;
-        for (index, char) in self.0.chars().enumerate() {
-            if index == LONGEST {
-                return f.write_str("…");
-            }
-            if char.is_control() { write!(f, "{}", char.escape_default())? } else { write!(f, "{char}")? }
-        }
-        Ok(())
-    }
-}
+use super::rpc::MOST_PARAMS;
+use crate::Plain;
 
 /// The parameters of a code, unless one of them lets others in.
 pub(super) struct Params<'a>(pub(super) &'a Refusal, pub(super) &'a [String]);
@@ -29,9 +15,15 @@ impl fmt::Display for Params<'_> {
         if **kind == Refusal::SessionInvalid {
             return Ok(());
         }
+        const SHOWN: usize = 8;
         let mut before = " (";
-        for param in params.iter().filter(|param| !param.is_empty()) {
-            write!(f, "{before}{}", Plain(param))?;
+        for param in params.iter().take(SHOWN).filter(|param| !param.is_empty()) {
+            write!(f, "{before}{}", Plain::new(param))?;
+            before = ", ";
+        }
+        if params.len() > SHOWN {
+            let or = if params.len() == MOST_PARAMS { " or" } else { "" };
+            write!(f, "{before}and {}{or} more", params.len() - SHOWN)?;
             before = ", ";
         }
         if before == ", " { f.write_str(")") } else { Ok(()) }
@@ -43,7 +35,7 @@ pub(super) struct Via<'a>(pub(super) &'a Option<String>);
 impl fmt::Display for Via<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(member) => write!(f, " (the pool's master, as {member} says)"),
+            Some(member) => write!(f, " (the pool's master, as {} says)", Plain::new(member)),
             None => Ok(()),
         }
     }
@@ -55,7 +47,7 @@ pub(super) struct Left<'a>(pub(super) &'a Option<String>);
 impl fmt::Display for Left<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(task) => write!(f, ", and its task {} could not be destroyed", Plain(task)),
+            Some(task) => write!(f, ", and its task {} could not be destroyed", Plain::new(task)),
             None => Ok(()),
         }
     }
@@ -86,13 +78,14 @@ pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + Send + Sync)
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut text = self.0.to_string();
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            text.push_str(": ");
+            text.push_str(&error.to_string());
             source = error.source();
         }
-        Ok(())
+        write!(f, "{}", Plain::new(&text))
     }
 }
 

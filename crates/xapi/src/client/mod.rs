@@ -39,10 +39,12 @@ mod error;
 mod fuzz;
 mod handshake;
 mod message;
+mod meter;
 mod options;
 mod proof;
 mod refusal;
 mod rpc;
+mod secrets;
 mod size;
 mod stream;
 mod task;
@@ -53,7 +55,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 pub use crate::{Fingerprint, Secret};
@@ -75,6 +77,9 @@ use wire::Wire;
 /// How long closing waits for the tasks to be destroyed, and then as long again for logging out.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// How long both together may take beyond the [limit](Options::time_limit) of a listing.
+const CLOSING_LATE: Duration = Duration::from_secs(5);
+
 /// How many times a member of the pool may name another as the master.
 const HOPS: usize = 3;
 
@@ -92,6 +97,8 @@ pub struct Client {
     /// Whether the pool has let this user in once and did not another time. It is not asked again then: a wrong password
     /// that is tried a few times locks the account.
     locked_out: bool,
+    /// When closing has to be over, if there is such a time.
+    closed_by: Option<Instant>,
 }
 
 /// The pool's reference of a disk.
@@ -123,7 +130,7 @@ impl Client {
     pub async fn login(options: Options) -> Result<Self, Error> {
         let mut wire = Wire::new(&options)?;
         let session = log_in(&mut wire, &options).await?;
-        Ok(Self { options, wire, session, tasks: Vec::new(), locked_out: false })
+        Ok(Self { options, wire, session, tasks: Vec::new(), locked_out: false, closed_by: None })
     }
 
     /// Makes any call. The session is put before the parameters.
@@ -145,7 +152,8 @@ impl Client {
     ///
     /// As for [`call`](Self::call).
     pub async fn vdi(&mut self, uuid: Uuid) -> Result<VdiRef, Error> {
-        self.invoke_patiently("VDI.get_by_uuid", &[uuid.to_string().into()]).await?.text().map(VdiRef)
+        let reply = self.invoke_patiently("VDI.get_by_uuid", &[uuid.to_string().into()]).await?;
+        self.wire.reference(&reply).map(VdiRef)
     }
 
     /// Lists the changed blocks in one call, whose answer may take minutes to begin.
@@ -155,7 +163,8 @@ impl Client {
     /// As for [`call`](Self::call), and for a result that is no text.
     pub async fn list_changed_blocks(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
         let params = [from.as_str().into(), to.as_str().into()];
-        Answer::of_call(self.invoke_patiently("VDI.list_changed_blocks", &params).await?)
+        let reply = self.invoke_patiently("VDI.list_changed_blocks", &params).await?;
+        rpc::aside(reply.body.len(), || Answer::of_call(reply)).await
     }
 
     /// Destroys the tasks that were begun and not seen to their end, and logs out, whatever became of the tasks. Each
@@ -169,12 +178,14 @@ impl Client {
     }
 
     async fn finish(&mut self) -> Result<(), Error> {
-        let tasks = timeout(CLOSING, self.end_tasks()).await;
-        let tasks = tasks.unwrap_or_else(|_| Err(self.too_slow("destroying the tasks")));
-        let logout = timeout(CLOSING, self.wire.call("session.logout", &[self.session.as_str()])).await;
+        let limit = self.time_to_close() / 2;
+        let tasks = timeout(limit.min(CLOSING), self.end_tasks()).await;
+        let tasks = tasks.unwrap_or_else(|_| Err(self.too_slow("destroying the tasks", limit.min(CLOSING))));
+        let limit = self.time_to_close().min(CLOSING);
+        let logout = timeout(limit, self.wire.call("session.logout", &[self.session.as_str()])).await;
         let logout = match logout {
-            Err(_) => Err(self.too_slow("logging out")),
-            Ok(Err(error)) if error.refusal() != Some(Refusal::SessionInvalid) => Err(error.without(&self.session)),
+            Err(_) => Err(self.too_slow("logging out", limit)),
+            Ok(Err(error)) if error.refusal() != Some(Refusal::SessionInvalid) => Err(error),
             Ok(_) => Ok(()),
         };
         // Not before, so that a future that is dropped meanwhile leaves something to log out.
@@ -191,8 +202,13 @@ impl Client {
         outcome
     }
 
-    fn too_slow(&self, waited_for: &'static str) -> Error {
-        Error::Timeout { address: self.wire.address().to_string(), waited_for, limit: CLOSING }
+    /// How long closing may still take.
+    fn time_to_close(&self) -> Duration {
+        self.closed_by.map_or(CLOSING * 2, |by| by.saturating_duration_since(Instant::now()))
+    }
+
+    fn too_slow(&self, waited_for: &'static str, limit: Duration) -> Error {
+        Error::Timeout { address: self.wire.address().to_string(), waited_for, limit }
     }
 
     async fn invoke_patiently(&mut self, method: &str, params: &[Value]) -> Result<Reply, Error> {
@@ -218,7 +234,7 @@ impl Client {
                         session.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::LoginFailed));
                     self.session = session?;
                 }
-                _ => return Err(error.without(&self.session)),
+                _ => return Err(error),
             }
         }
     }
@@ -233,8 +249,14 @@ async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
     let mut hosts = vec![wire.address().host.clone()];
     loop {
         let params = [&options.user, options.password.expose(), "1.0", &options.originator];
-        let outcome = wire.call("session.login_with_password", &params).await.and_then(|reply| reply.text());
-        let Err(error) = outcome else { return outcome };
+        let error = match wire.call("session.login_with_password", &params).await {
+            Ok(reply) => {
+                let session = wire.reference(&reply)?;
+                wire.withhold(&session);
+                return Ok(session);
+            }
+            Err(error) => error,
+        };
         match &error {
             Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
             Error::Refused { code, params, .. } if code == SLAVE => {
@@ -245,10 +267,10 @@ async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
                     return Err(Error::NoMaster { hosts });
                 }
                 if !wire.redirect(master) {
-                    return Err(error.without(options.password.expose()));
+                    return Err(error);
                 }
             }
-            _ => return Err(error.without(options.password.expose())),
+            _ => return Err(error),
         }
     }
 }

@@ -20,6 +20,7 @@ pub struct Options {
     pub(super) away_limit: Duration,
     pub(super) time_limit: Option<Duration>,
     pub(super) answer_limit: u64,
+    pub(super) text_limit: u64,
 }
 
 impl Options {
@@ -43,7 +44,8 @@ impl Options {
             busy_limit: Duration::from_secs(120),
             away_limit: Duration::from_secs(120),
             time_limit: None,
-            answer_limit: 1 << 30,
+            answer_limit: 1 << 28,
+            text_limit: 1 << 20,
         })
     }
 
@@ -79,16 +81,24 @@ impl Options {
     }
 
     /// How long [`changed_blocks`](super::changed_blocks) may take, from the login to the size, before it gives up and
-    /// destroys the task: without a limit if it is not set.
+    /// destroys the task: without a limit if it is not set. Destroying the task and logging out are over 5 s later.
     #[must_use]
     pub fn time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit: Some(time_limit), ..self }
     }
 
-    /// How many bytes an answer may have: 1 GiB if it is not set.
+    /// How many bytes an answer with a bitmap may have: 256 MiB if it is not set. That for the largest disk of XCP-ng has
+    /// 45 MB.
     #[must_use]
     pub fn answer_limit(self, answer_limit: u64) -> Self {
         Self { answer_limit, ..self }
+    }
+
+    /// How many bytes there may be in an answer beside the bitmap, so in one without a bitmap: 1 MiB if it is not set. It
+    /// is for [other calls](super::Client::call) whose answers are long.
+    #[must_use]
+    pub fn text_limit(self, text_limit: u64) -> Self {
+        Self { text_limit, ..self }
     }
 
     /// By what name the pool lists the session: `changed-blocks` if it is not set.
@@ -177,8 +187,10 @@ impl fmt::Display for Address {
 
 /// Whether it is a name or an IP address, and nothing that changes its meaning in a header.
 fn is_host(text: &str) -> bool {
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.len() <= 253 && text.bytes().all(name))
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| matches!(label.len(), 1..=63) && label.bytes().all(name);
+    let full = text.strip_suffix('.').unwrap_or(text);
+    text.parse::<IpAddr>().is_ok() || (full.len() <= 253 && full.split('.').all(label))
 }
 
 #[cfg(test)]
@@ -230,6 +242,10 @@ mod tests {
             "https://po ol",
             "https://po\r\nol",
             "https://pöol",
+            "https://.",
+            "https://.pool",
+            "https://pool..example",
+            concat!("https://", "a234567890123456789012345678901234567890123456789012345678901234"),
         ] {
             let error = Address::parse(url).expect_err(url);
             assert_eq!((error.kind(), error.hint().is_some()), ("url", true));

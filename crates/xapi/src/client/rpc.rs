@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error::WITHHELD;
 use super::{Error, Refusal};
+use crate::plain::WITHHELD;
 use crate::secret::Wiped;
 
 /// A request, as it is sent.
@@ -97,10 +97,16 @@ impl Reply {
         self.read("a JSON value")
     }
 
-    /// The result, which has to be a string with something in it.
-    pub(super) fn text(&self) -> Result<String, Error> {
+    /// The result, which has to be a reference: not long, and nothing that has to be escaped anywhere.
+    pub(super) fn reference(&self) -> Result<String, Error> {
+        const LONGEST: usize = 256;
         let text: String = self.read("a string")?;
-        if text.is_empty() { Err(self.wrong("the result is an empty string")) } else { Ok(text) }
+        let wrong = match text.len() {
+            0 => "the result is an empty string",
+            1..=LONGEST if text.bytes().all(|byte| byte.is_ascii_graphic()) => return Ok(text),
+            _ => "the result is no reference",
+        };
+        Err(self.wrong(wrong))
     }
 
     pub(super) fn read<'a, T: Deserialize<'a>>(&'a self, what: &str) -> Result<T, Error> {
@@ -116,30 +122,51 @@ impl Reply {
     }
 }
 
+/// How many parameters of an error are kept. No code has so many.
+pub(super) const MOST_PARAMS: usize = 64;
+
 /// What an `error` member says: `{"message": CODE, "data": [PARAMETER, …]}` or, before 2.0, `[CODE, PARAMETER, …]`.
 fn refused(method: &str, error: &RawValue) -> Error {
+    let unknown = || protocol(method, "it is an error of an unknown form", None);
+    read_refusal(error.get()).map_or_else(unknown, |(code, params)| refusal(code, params))
+}
+
+/// The code and the parameters. Only what is kept is made text.
+fn read_refusal(json: &str) -> Option<(String, Vec<String>)> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Two {
-            message: String,
-            #[serde(default)]
-            data: Value,
-        },
-        One(Vec<Value>),
+    struct Two<'a> {
+        message: String,
+        #[serde(borrow, default)]
+        data: Option<&'a RawValue>,
     }
-    let (code, params) = match serde_json::from_str(error.get()) {
-        Ok(Form::Two { message, data: Value::Array(params) }) => (message, params),
-        Ok(Form::Two { message, data: Value::Null }) => (message, Vec::new()),
-        Ok(Form::Two { message, data }) => (message, vec![data]),
-        Ok(Form::One(mut list)) if matches!(list.first(), Some(Value::String(_))) => (text(list.remove(0)), list),
-        Ok(Form::One(_)) | Err(_) => return protocol(method, "it is an error of an unknown form", None),
+    if json.starts_with('{') {
+        let Two { message, data } = serde_json::from_str(json).ok()?;
+        let params = match data {
+            None => Vec::new(),
+            Some(data) if data.get().starts_with('[') => {
+                texts(&serde_json::from_str::<Vec<&RawValue>>(data.get()).ok()?)?
+            }
+            Some(data) => texts(&[data])?,
+        };
+        return Some((message, params));
+    }
+    let list: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let (code, params) = list.split_first()?;
+    Some((serde_json::from_str(code.get()).ok()?, texts(params)?))
+}
+
+/// Strings as what they say, other values as they are written.
+fn texts(values: &[&RawValue]) -> Option<Vec<String>> {
+    let text = |value: &&RawValue| match value.get() {
+        string if string.starts_with('"') => serde_json::from_str(string).ok(),
+        other => Some(other.to_owned()),
     };
-    refusal(code, params.into_iter().map(text).collect())
+    values.iter().take(MOST_PARAMS).map(text).collect()
 }
 
 /// The error that a code is.
 pub(super) fn refusal(code: String, mut params: Vec<String>) -> Error {
+    params.truncate(MOST_PARAMS);
     let kind = Refusal::of(&code, &params);
     if kind == Refusal::SessionInvalid {
         // Who has a reference of a session needs no password, and the pool may be wrong about its end.
@@ -148,18 +175,27 @@ pub(super) fn refusal(code: String, mut params: Vec<String>) -> Error {
     Error::Refused { kind, code, params }
 }
 
+/// Does work that takes long for a long answer, on another thread then: whoever waits for it can give up meanwhile.
+pub(super) async fn aside<T: Send + 'static>(answer_bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+    const SHORT: usize = 1 << 20;
+    if answer_bytes <= SHORT {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down, and nothing is waited for any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// A whole number as JSON: some versions of the pool put it into a string.
 pub(super) fn whole_number(json: &str) -> Option<u64> {
     let digits = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(json);
     // `u64` would take a plus sign too.
     digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
 }
 
 /// Where a value that was borrowed from a body is in it.

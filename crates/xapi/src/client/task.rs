@@ -54,7 +54,8 @@ impl Client {
 
     async fn run_task(&mut self, from: &VdiRef, to: &VdiRef, patience: &mut Patience) -> Result<Answer, Error> {
         let params = [from.as_str().into(), to.as_str().into()];
-        let task = self.invoke("Async.VDI.list_changed_blocks", &params, patience).await?.text()?;
+        let task = self.invoke("Async.VDI.list_changed_blocks", &params, patience).await?;
+        let task = self.wire.reference(&task)?;
         self.tasks.push(task.clone());
         let watched = self.watch(&task).await;
         if matches!(watched, Err(Error::Away { .. })) {
@@ -65,7 +66,7 @@ impl Client {
         // The answer counts, not whether the pool is clean. What is left here, `close` tries again.
         let running = watched.is_err();
         drop(timeout(CLOSING, self.end_task(&task, running)).await);
-        watched?.map_err(|error| error.without(&self.session))
+        watched?.map_err(|error| self.wire.without_secrets(error))
     }
 
     /// Looks at a task until it has an outcome. The outer error is for looking, the inner one for the task.
@@ -79,7 +80,8 @@ impl Client {
                 }
                 reply => reply?,
             };
-            if let State::Done(outcome) = State::of(reply, task)? {
+            let name = task.to_owned();
+            if let State::Done(outcome) = rpc::aside(reply.body.len(), move || State::of(reply, &name)).await? {
                 return Ok(outcome);
             }
             sleep(pause).await;

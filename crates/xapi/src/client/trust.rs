@@ -21,7 +21,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
 use super::certificate::HostCertificate;
 use super::proof::{self, NoProof};
 use super::{Error, Handshake};
-use crate::Fingerprint;
+use crate::{Fingerprint, Plain};
 
 /// Which certificates are trusted.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Verifier {
         };
         let rule = match trust {
             Trust::System => chain(system_roots()?, "the certificates that this system trusts".to_owned())?,
-            Trust::Authorities(path) => chain(file_roots(path)?, path.display().to_string())?,
+            Trust::Authorities(path) => chain(file_roots(path)?, shown(path))?,
             Trust::Fingerprint(pinned) => Rule::Pin(*pinned),
             Trust::Insecure => Rule::Any,
         };
@@ -297,8 +297,12 @@ fn system_roots() -> Result<Roots, Error> {
     Err(Error::Trust { reason: format!("this system has no certificates of authorities{because}") })
 }
 
+fn shown(path: &Path) -> String {
+    Plain::new(&path.to_string_lossy()).to_string()
+}
+
 fn file_roots(path: &Path) -> Result<Roots, Error> {
-    let wrong = |what: String| Error::Trust { reason: format!("{}: {what}", path.display()) };
+    let wrong = |what: String| Error::Trust { reason: format!("{}: {what}", shown(path)) };
     let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     let mut own = Vec::new();

@@ -6,6 +6,7 @@ use super::Error;
 use super::connection::{Broken, Connection, Connector, Sent};
 use super::options::{Address, Options};
 use super::rpc::{self, Reply};
+use super::secrets::Secrets;
 
 /// The way to one host.
 pub(super) struct Wire {
@@ -17,12 +18,16 @@ pub(super) struct Wire {
     /// a call that is given up midway leaves none, and its answer is never taken for that of the next call.
     idle: Option<Connection>,
     last_id: u64,
+    /// What no error that leaves the wire repeats.
+    secrets: Secrets,
 }
 
 impl Wire {
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
         let connector = Connector::new(options)?;
-        Ok(Self { connector, address: options.address.clone(), via: None, idle: None, last_id: 0 })
+        let mut secrets = Secrets::default();
+        secrets.add(options.password.expose());
+        Ok(Self { connector, address: options.address.clone(), via: None, idle: None, last_id: 0, secrets })
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -37,7 +42,27 @@ impl Wire {
             via: self.via.clone(),
             idle: self.idle.take(),
             last_id: self.last_id,
+            secrets: std::mem::take(&mut self.secrets),
         }
+    }
+
+    /// Lets no error repeat this, from now on.
+    pub(super) fn withhold(&mut self, secret: &str) {
+        self.secrets.add(secret);
+    }
+
+    /// An error that was made of an answer elsewhere, without the secrets in it.
+    pub(super) fn without_secrets(&self, error: Error) -> Error {
+        error.without(&self.secrets)
+    }
+
+    /// The result of a call, which has to be a reference, and none that is a secret already.
+    pub(super) fn reference(&self, reply: &Reply) -> Result<String, Error> {
+        let reference = reply.reference()?;
+        if self.secrets.are_in(&reference) {
+            return Err(reply.wrong("the result repeats the password or the session"));
+        }
+        Ok(reference)
     }
 
     /// Leads to another host from now on: the master that this one has named. False if that is no host.
@@ -51,13 +76,16 @@ impl Wire {
 
     /// Makes one call.
     pub(super) async fn call(&mut self, method: &str, params: &impl Serialize) -> Result<Reply, Error> {
+        self.exchange(method, params).await.map_err(|error| self.without_secrets(error))
+    }
+
+    async fn exchange(&mut self, method: &str, params: &impl Serialize) -> Result<Reply, Error> {
         self.last_id += 1;
         let id = self.last_id;
         let request = rpc::request(id, method, params)?;
-        let wait = self.connector.answer_timeout(method);
         let mut kept = None;
         if let Some(connection) = self.idle.take() {
-            match connection.exchange(request.clone(), wait).await {
+            match connection.exchange(method, request.clone()).await {
                 Ok(done) => kept = Some(done),
                 // The other side may close a connection that is idle, at any moment.
                 Err(Broken { sent: Sent::Nothing, .. }) => {}
@@ -69,10 +97,11 @@ impl Wire {
             Some(done) => done,
             None => {
                 let connection = self.connector.open(&self.address, self.via.as_deref()).await?;
-                connection.exchange(request, wait).await.map_err(|broken| broken.error)?
+                connection.exchange(method, request).await.map_err(|broken| broken.error)?
             }
         };
-        let reply = Reply::parse(method, id, body);
+        let (length, method) = (body.len(), method.to_owned());
+        let reply = rpc::aside(length, move || Reply::parse(&method, id, body)).await;
         // After an answer that makes no sense, whatever comes next on this connection makes none either.
         if matches!(reply, Ok(_) | Err(Error::Refused { .. })) {
             self.idle = Some(connection);
