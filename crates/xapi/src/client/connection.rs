@@ -158,8 +158,6 @@ impl Connection {
                 Err(if interim.load(Ordering::Relaxed) > MOST_INTERIM {
                     let problem = format!("there were {MOST_INTERIM} interim answers of HTTP, and no answer");
                     Broken { error: wrong(address, &problem), sent: Sent::Yes }
-                } else if error.is_parse_too_large() {
-                    Broken { error: wrong(address, "the head of the answer is too long"), sent: Sent::Yes }
                 } else if error.is_parse() {
                     Broken { error: wrong(address, &format!("it is not HTTP ({error}){instead}")), sent: Sent::Yes }
                 } else {

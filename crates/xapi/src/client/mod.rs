@@ -251,7 +251,7 @@ async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
         let params = [&options.user, options.password.expose(), "1.0", &options.originator];
         let error = match wire.call("session.login_with_password", &params).await {
             Ok(reply) => {
-                let session = wire.reference(&reply)?;
+                let session = reply.reference()?;
                 wire.withhold(&session);
                 return Ok(session);
             }

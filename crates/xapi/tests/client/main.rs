@@ -5,6 +5,8 @@ mod answers;
 mod asking;
 mod away;
 mod connections;
+mod discretion;
+mod excess;
 mod mock;
 mod peers;
 mod refusals;

@@ -39,6 +39,8 @@ pub(crate) enum Act {
     Silence,
     /// The connection is reset.
     Reset,
+    /// These bytes are sent, and then others again and again, with a pause before each time, until nobody reads them.
+    Endless { first: Vec<u8>, again: Vec<u8>, pause: Duration },
 }
 
 impl Call {
@@ -254,6 +256,14 @@ where
             }
             Act::Silence => {}
             Act::Reset => return stream.reset(),
+            Act::Endless { first, again, pause } => {
+                let mut next = &first;
+                while stream.write_all(next).await.is_ok() && stream.flush().await.is_ok() {
+                    next = &again;
+                    tokio::time::sleep(pause).await;
+                }
+                return;
+            }
         }
     }
 }
