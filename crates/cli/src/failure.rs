@@ -7,6 +7,8 @@ use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{BlockSize, Consequence, Error};
 use changed_blocks_xapi::client;
 
+use crate::shown::shown;
+
 /// A run that did not do what was asked. Its kind and consequence are in the JSON error, and the consequence gives the exit
 /// code:
 ///
@@ -163,6 +165,7 @@ impl Failure {
 
 /// Tells the user of something odd, on standard error: a line, or one JSON object.
 pub(crate) fn warn(message: &str, json: bool) {
+    let message = shown(message);
     let text = if json {
         format!("{}\n", serde_json::json!({ "warning": message }))
     } else {
@@ -173,8 +176,9 @@ pub(crate) fn warn(message: &str, json: bool) {
 
 /// Tells the user of an error, on standard error: a line or two, or one JSON object.
 pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, consequence: Consequence, json: bool) {
+    let (message, hint) = (shown(message), hint.map(shown));
     let text = if json {
-        let [kind, message, hint] = [Some(kind), Some(message), hint].map(|text| serde_json::json!(text));
+        let [kind, message, hint] = [Some(kind), Some(&*message), hint.as_deref()].map(|text| serde_json::json!(text));
         format!("{{\"error\":{kind},\"message\":{message},\"hint\":{hint},\"consequence\":\"{consequence}\"}}\n")
     } else {
         let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
@@ -184,7 +188,7 @@ pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, consequence:
 }
 
 /// A closed standard error is no reason to fail in another way than before.
-fn write_to_stderr(text: &str) {
+pub(crate) fn write_to_stderr(text: &str) {
     use std::io::Write;
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -15,6 +15,7 @@ use crate::input::Input;
 use crate::plan::{prepare_threads, scanner_of, tier};
 use crate::pool;
 use crate::run::run;
+use crate::shown::shown;
 use crate::sink::Target;
 
 pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Failure> {
@@ -46,7 +47,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
                 changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
             }
             let list = args.output != Answer::Base64;
-            warnings.extend(changed.warnings.iter().map(|warning| pool::warning(warning, list)));
+            warnings.extend(changed.warnings.iter().map(|warning| shown(&pool::warning(warning, list))));
             tell(&warnings, json);
             prepare_threads(args.threads);
             let with = |block_size| {
@@ -104,7 +105,7 @@ fn read(
         let error = Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() };
         return Err(Failure::Bitmap { input: name, error });
     }
-    warnings.extend(answer.warnings.iter().map(ToString::to_string));
+    warnings.extend(answer.warnings.iter().map(|warning| shown(&warning.to_string())));
     let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0);
     let input = match bitmap {
         Ok(bitmap) => Input::memory(name, bitmap),

@@ -23,6 +23,7 @@ mod prepare;
 mod progress;
 mod run;
 mod serve;
+mod shown;
 mod signal;
 mod sink;
 mod size;
@@ -39,6 +40,7 @@ use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, Format};
 use failure::Failure;
+use shown::shown_lines;
 use sink::Target;
 
 fn main() -> ExitCode {
@@ -87,13 +89,20 @@ fn refuse(error: &clap::Error) -> ExitCode {
             }
         }
         _ if asked_for_json() => {
-            let text = error.render().to_string();
+            let text = shown_lines(&error.render().to_string());
             let message = text.trim().trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
             failure::report("usage", message, Some("see cbt --help"), Consequence::WrongUsage, true);
             ExitCode::from(2)
         }
         _ => {
-            let _ = error.print();
+            let text = error.render().to_string();
+            let plain = shown_lines(&text);
+            if plain == text.trim_end_matches('\n') {
+                let _ = error.print();
+            } else {
+                // Without its colours: an argument would be obeyed by the terminal.
+                failure::write_to_stderr(&format!("{plain}\n"));
+            }
             ExitCode::from(2)
         }
     }

@@ -5,6 +5,7 @@ use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::shown::shown;
 use crate::signal::Stop;
 
 /// The environment variable.
@@ -65,7 +66,7 @@ fn refuse_other_encodings(bytes: &[u8]) -> Result<(), String> {
 /// The password that a person types, unseen. If the process is told to stop meanwhile, what is typed can be seen again.
 pub(crate) async fn ask(user: &str, at: &str, stop: &mut Stop) -> Result<String, Failure> {
     let terminal = Terminal::now();
-    let prompt = format!("Password of {user} at {at}: ");
+    let prompt = format!("Password of {} at {}: ", shown(user), shown(at));
     let typed = tokio::select! {
         typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)) => typed,
         () = stop.told() => {

@@ -11,9 +11,6 @@ use crate::failure::{Failure, warn};
 use crate::password;
 use crate::signal::Stop;
 
-/// Bytes of an answer. That of the largest disk of XCP-ng has 45 MB; nothing shorter should fail for this.
-const LONGEST_ANSWER: u64 = 1 << 28;
-
 /// The answer. From here on, the process ends with [`Failure::Interrupted`] when it is told to stop, told of as `json`
 /// says.
 pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) -> Result<Changed, Failure> {
@@ -33,7 +30,7 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
         Ok((stop, password))
     })?;
     let options = Options::new(url, &args.user, Secret::from(password)).map_err(Failure::Pool)?;
-    let mut options = options.trust(trust(args)).answer_limit(LONGEST_ANSWER);
+    let mut options = options.trust(trust(args));
     if let Some(limit) = args.timeout {
         options = options.time_limit(limit);
     }

@@ -122,7 +122,7 @@ pub(crate) struct PoolArgs {
     #[arg(long, conflicts_with = "store")]
     pub(crate) insecure: bool,
 
-    /// Give up after this time (30s, 5m, 2h) and destroy the task [default: wait as long as it takes]
+    /// Give up after this time (30s, 5m, 2h) and destroy the task, within 5s more [default: wait as long as it takes]
     #[arg(long, value_name = "DURATION", conflicts_with = "store", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 }

@@ -231,7 +231,7 @@ async fn a_time_limit_is_that_of_everything() {
         let took = start.elapsed();
         assert_eq!(error.kind(), "time-limit", "{name}: {error}");
         // The limit, 5 s for cleaning up, and something for a machine that is busy.
-        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(9), "{name}: {took:?}");
+        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(10), "{name}: {took:?}");
         assert_discreet(&error);
     });
     let tasks: Vec<_> = ends.into_iter().map(tokio::spawn).collect();
