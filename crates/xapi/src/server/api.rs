@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::access::Folder;
 use super::answers::{Answers, Lane, Notation, Outcome};
 use super::connection::{Caller, while_there};
 use super::events::Events;
@@ -42,7 +43,9 @@ const ROOM_UNIT: u64 = 1 << 20;
 /// The server behind the wire.
 #[derive(Debug)]
 pub(super) struct Api {
+    /// What to have of it, and how, says [`access`](super::access).
     pub(super) vdis: RwLock<Vdis>,
+    pub(super) folder: Folder,
     pub(super) tasks: Mutex<Tasks>,
     pub(super) answers: Answers,
     pub(super) events: Events,
@@ -62,8 +65,8 @@ pub(super) struct Api {
     pub(super) sessions: Mutex<Sessions>,
     /// Listings come one after the other, as on a host.
     listing: Arc<Semaphore>,
-    /// Calls that change something, too.
-    changing: tokio::sync::Mutex<()>,
+    /// Calls that change something, too. They and listings wait for each other.
+    changing: Arc<tokio::sync::RwLock<()>>,
     guesses: Mutex<Guesses>,
     /// Memory for bitmaps that are on their way, or wait in a task.
     room: Arc<Semaphore>,
@@ -77,10 +80,11 @@ impl Api {
         nbd: Option<DataServer>,
         read_only: bool,
         limits: Limits,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let units = u32::try_from(limits.bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
-        let seen = Seen::new(vdis.all().unwrap_or_default());
-        Self {
+        let seen = Seen::new(vdis.all()?);
+        Ok(Self {
+            folder: vdis.folder(),
             vdis: RwLock::new(vdis),
             tasks: Mutex::default(),
             answers: Answers::default(),
@@ -94,11 +98,11 @@ impl Api {
             seen: Mutex::new(seen),
             sessions: Mutex::new(sessions),
             listing: Arc::new(Semaphore::new(1)),
-            changing: tokio::sync::Mutex::default(),
+            changing: Arc::default(),
             guesses: Mutex::new(Guesses::new(limits.wrong_passwords, limits.wrong_passwords_a_second)),
             room: Arc::new(Semaphore::new(units as usize)),
             units,
-        }
+        })
     }
 
     /// Whether bitmaps are filled up as VHD storage does it.
@@ -178,10 +182,12 @@ impl Api {
                     return Err(Failure::new("RBAC_PERMISSION_DENIED", [permission, why.to_owned()]));
                 }
                 // Changes wait for each other here, not on the threads that all others need.
-                let turn = tokio::time::timeout(TURN, self.changing.lock());
-                let _turn =
+                let turn = tokio::time::timeout(TURN, Arc::clone(&self.changing).write_owned());
+                let turn =
                     while_there(turn).await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?;
                 blocking(move || {
+                    // Even if no one waits for the answer any more, the next change comes after this one.
+                    let _turn = turn;
                     let result = handler(&api, &call);
                     // Even if that fails, the change is made. The next look tells of it.
                     let _ = api.look();
@@ -252,7 +258,7 @@ impl Api {
         let [from, to] = call.texts()?.map(str::to_owned);
         let api = Arc::clone(self);
         let find = self.answers.in_turn(Lane::Disks, move || {
-            let vdis = api.vdis();
+            let vdis = api.vdis()?;
             let all = vdis.all()?;
             let (from, newer) = (vdis.find_among(&all, &from)?, vdis.find_among(&all, &to)?);
             // A size that lies is damage. All else is the library's to judge.
@@ -264,7 +270,8 @@ impl Api {
         let turn = async {
             let room = self.room_for(units).await;
             let turn = Arc::clone(&self.listing).acquire_owned().await;
-            turn.ok().zip(room)
+            let no_change = Arc::clone(&self.changing).read_owned().await;
+            turn.ok().zip(room).map(|(turn, room)| ((turn, no_change), room))
         };
         let Ok(Some((turn, room))) = while_there(tokio::time::timeout(TURN, turn)).await else {
             return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
@@ -273,8 +280,13 @@ impl Api {
         blocking(move || {
             // Even if no one waits for the answer any more, the next listing comes after this one.
             let _turn = turn;
-            let vdis = api.vdis();
-            let bitmap = vdis.list_changed_blocks(from, to)?.bitmap;
+            let (store, newer) = {
+                let vdis = api.vdis()?;
+                (vdis.store()?, vdis.reference(to))
+            };
+            // Without the disks: others may have the folder.
+            let changed = store.list_changed_blocks(from, to);
+            let bitmap = changed.map_err(|error| Failure::listing(&error, &newer))?.bitmap;
             Ok(Value::Bitmap(Arc::new(Bitmap { bitmap, padded: api.pad_like_vhd, _room: room })))
         })
         .await

@@ -1,7 +1,5 @@
 //! The methods that make, change and remove disks.
 
-use std::sync::PoisonError;
-
 use super::api::Api;
 use super::inventory::Entry;
 use super::value::{Value, now};
@@ -12,11 +10,11 @@ use super::{Call, Failure, notes, operations};
 impl Api {
     /// Makes, changes, or removes a disk.
     pub(super) fn change(&self, call: &Call) -> Result<Value, Failure> {
-        let mut vdis = self.vdis.write().unwrap_or_else(PoisonError::into_inner);
         if call.method == "VDI.create" {
             let [record] = &*call.params else { return Err(call.wrong_count(1)) };
             let entry = entry(record)?;
             self.units_of(bitmap_bytes(entry.virtual_size))?;
+            let mut vdis = self.vdis_to_note();
             let uuid = vdis.create(entry)?;
             return Ok(Value::text(vdis.reference(uuid)));
         }
@@ -28,17 +26,18 @@ impl Api {
             [_] => return Err(Failure::field_type("self")),
             _ => return Err(call.wrong_count(1)),
         };
+        let (mut vdis, logs) = self.vdis_to_change()?;
         let vdi = vdis.find(reference)?;
         if let Some(failure) = operations::refusal(verb, &vdi, reference) {
             return Err(failure);
         }
         match verb {
-            "enable_cbt" => vdis.track(&vdi, true)?,
-            "disable_cbt" => vdis.track(&vdi, false)?,
+            "enable_cbt" => vdis.track(&logs, &vdi, true)?,
+            "disable_cbt" => vdis.track(&logs, &vdi, false)?,
             "data_destroy" => vdis.destroy_data(&vdi)?,
-            "destroy" => vdis.destroy(&vdi)?,
+            "destroy" => vdis.destroy(&logs, &vdi)?,
             _ => {
-                let snapshot = vdis.snapshot(&vdi, now())?;
+                let snapshot = vdis.snapshot(&logs, &vdi, now())?;
                 return Ok(Value::text(vdis.reference(snapshot)));
             }
         }

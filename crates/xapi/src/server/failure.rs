@@ -85,13 +85,19 @@ impl Failure {
         };
         match error {
             ChainError::InUse { .. } => Self::new("VDI_IN_USE", [newer, "list_changed_blocks"]),
-            ChainError::Changing { .. } | ChainError::Locked { .. } => {
-                Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer])
-            }
+            ChainError::Changing { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer]),
+            // Hosts tell of the operation there.
+            ChainError::Locked { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer, &detail]),
             ChainError::Same { .. } => unrelated("Source and target VDI are same"),
             // The reference never returns from a circle.
             ChainError::Missing { .. } | ChainError::Unrelated { .. } | ChainError::Circle { .. } => {
                 unrelated("Source and target VDI are unrelated")
+            }
+            // As by too many files: that passes, and a full backup would meet it as well.
+            ChainError::Log { source: changed_blocks::Error::Read { source, .. }, .. }
+                if Consequence::of_io(source) == Consequence::Retry =>
+            {
+                Self::internal(detail)
             }
             ChainError::Log { source: changed_blocks::Error::Read { source, .. }, .. } => {
                 let text = "The VDI is not available";

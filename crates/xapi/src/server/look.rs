@@ -40,22 +40,29 @@ impl Api {
     /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks. Returns how long
     /// to wait before the next look.
     pub(super) fn look(&self) -> Result<Duration, Failure> {
-        self.look_again(&mut lock(&self.seen))
+        self.look_unless(|_| false)
     }
 
     /// Looks, unless someone else has just done so. If that fails, the next look may not.
     pub(super) async fn look_now_and_then(self: &Arc<Self>) -> Duration {
         let api = Arc::clone(self);
-        let look = blocking(move || {
-            let mut seen = lock(&api.seen);
-            if seen.at.elapsed() < PERIOD / 2 { Ok(seen.pause()) } else { api.look_again(&mut seen) }
-        });
+        let look = blocking(move || api.look_unless(|seen| seen.at.elapsed() < PERIOD / 2));
         look.await.unwrap_or(PERIOD)
     }
 
-    fn look_again(&self, seen: &mut Seen) -> Result<Duration, Failure> {
+    fn look_unless(&self, has_been_seen: impl Fn(&Seen) -> bool) -> Result<Duration, Failure> {
+        let pause = |seen: &Seen| has_been_seen(seen).then(|| seen.pause());
+        if let Some(pause) = pause(&lock(&self.seen)) {
+            return Ok(pause);
+        }
+        // Before anything else is locked: the folder is waited for.
+        let vdis = self.vdis()?;
+        let mut seen = lock(&self.seen);
+        if let Some(pause) = pause(&seen) {
+            return Ok(pause);
+        }
         let start = Instant::now();
-        let vdis = self.vdis();
+        // What cannot be read has neither gone nor changed.
         let now = vdis.all()?;
         let before: BTreeMap<Uuid, &Vdi> = seen.vdis.iter().map(|vdi| (vdi.uuid, vdi)).collect();
         let uuids: std::collections::BTreeSet<Uuid> = now.iter().map(|vdi| vdi.uuid).collect();
@@ -75,6 +82,6 @@ impl Api {
 }
 
 /// The disks in the record of the storage repository.
-fn sizes(vdis: &[Vdi]) -> Vec<(Uuid, u64)> {
+fn sizes(vdis: &[Vdi]) -> Vec<(Uuid, Option<u64>)> {
     vdis.iter().map(|vdi| (vdi.uuid, vdi.reported_size)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::sync::{Arc, PoisonError, RwLockReadGuard};
+use std::sync::Arc;
 
 use super::api::Api;
 use super::events::Operation;
@@ -82,7 +82,7 @@ impl Api {
                 let [uuid] = call.texts()?;
                 match class {
                     "task" => lock(&self.tasks).by_uuid(uuid),
-                    _ => self.by_uuid(&self.vdis(), class, uuid),
+                    _ => self.by_uuid(&*self.vdis()?, class, uuid),
                 }
                 .map(Value::text)
             }
@@ -102,14 +102,14 @@ impl Api {
     fn all_references(&self, class: &str) -> Result<Vec<String>, Failure> {
         match class {
             "task" => Ok(lock(&self.tasks).references().cloned().collect()),
-            _ => self.references(&self.vdis(), class),
+            _ => self.references(&*self.vdis()?, class),
         }
     }
 
     /// The objects of which an expression is true: their references, and their records by these.
     fn matching(self: &Arc<Self>, class: &str, filter: &Filter) -> Result<(Vec<String>, Value), Failure> {
         if class == "VDI" {
-            let vdis = self.vdis();
+            let vdis = self.vdis()?;
             let (mut found, mut references) = (Vec::new(), Vec::new());
             for vdi in vdis.all()? {
                 let reference = vdis.reference(vdi.uuid);
@@ -122,7 +122,7 @@ impl Api {
             drop(vdis);
             let api = Arc::clone(self);
             let records = Many::new(move |take| {
-                let vdis = api.vdis();
+                let vdis = api.vdis_as_read();
                 for vdi in &found {
                     take(vdis.reference(vdi.uuid), Value::Struct(records::vdi(&vdis, vdi)));
                 }
@@ -145,21 +145,22 @@ impl Api {
                 let tasks = lock(&self.tasks);
                 tasks.references().map(|name| Ok((name.clone(), tasks.record(name)?))).collect()
             }
-            _ => self.records(&self.vdis(), class),
+            _ => self.records(&*self.vdis()?, class),
         }
     }
 
     fn one_record(&self, class: &str, reference: &str) -> Result<Struct, Failure> {
         match class {
             "task" => lock(&self.tasks).record(reference),
-            _ => self.record(&self.vdis(), class, reference),
+            _ => self.record(&*self.vdis()?, class, reference),
         }
     }
 
     fn field(&self, class: &str, reference: &str, field: &str) -> Result<Value, Failure> {
         if class == "VDI" {
-            let vdis = self.vdis();
-            return Ok(records::vdi_field(&vdis, &vdis.find(reference)?, field));
+            let vdis = self.vdis()?;
+            let vdi = vdis.find(reference)?;
+            return vdi.unknown(field).map_or_else(|| Ok(records::vdi_field(&vdis, &vdi, field)), Err);
         }
         let record = self.one_record(class, reference)?;
         record
@@ -171,7 +172,7 @@ impl Api {
     /// The references of the objects that have a name.
     fn named(&self, class: &str, name: &str) -> Result<Vec<String>, Failure> {
         if class == "VDI" {
-            let vdis = self.vdis();
+            let vdis = self.vdis()?;
             let named = vdis.all()?.into_iter().filter(|vdi| vdi.entry.name_label == name);
             return Ok(named.map(|vdi| vdis.reference(vdi.uuid)).collect());
         }
@@ -192,8 +193,8 @@ impl Api {
     }
 
     fn records(&self, vdis: &Vdis, class: &str) -> Result<Vec<(String, Struct)>, Failure> {
-        let record = |name: String| Some((self.record(vdis, class, &name).ok()?, name));
-        Ok(self.references(vdis, class)?.into_iter().filter_map(record).map(|(record, name)| (name, record)).collect())
+        let record = |name: String| Ok((name.clone(), self.record(vdis, class, &name)?));
+        self.references(vdis, class)?.into_iter().map(record).collect()
     }
 
     fn by_uuid(&self, vdis: &Vdis, class: &str, uuid: &str) -> Result<String, Failure> {
@@ -217,16 +218,6 @@ impl Api {
             "SM" if reference == records::reference(vdis, class) => Ok(plugin::record(vdis)),
             _ => Err(Failure::bad_handle(class, reference)),
         }
-    }
-
-    /// The disks, to be read. Whoever has them must not ask for them again: someone may be waiting to change them.
-    pub(super) fn vdis(&self) -> RwLockReadGuard<'_, Vdis> {
-        let vdis = || self.vdis.read().unwrap_or_else(PoisonError::into_inner);
-        let new_notes = vdis().new_notes();
-        if let Some(text) = new_notes {
-            self.vdis.write().unwrap_or_else(PoisonError::into_inner).take_notes(text);
-        }
-        vdis()
     }
 
     pub(super) fn tasks_gone(&self, references: &[String]) {

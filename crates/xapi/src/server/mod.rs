@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod access;
 mod admission;
 mod answers;
 mod api;
@@ -277,8 +278,9 @@ impl Server {
         let listener = listen(address).map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         let address = listener.local_addr()?;
         let sessions = Sessions::new(user, password);
-        let api = Api::new(vdis, sessions, nbd, read_only, limits).pad_like_vhd(pad_like_vhd);
-        Ok(Self { listener, address, shared: Shared::new(api, tls, limits) })
+        let api = Api::new(vdis, sessions, nbd, read_only, limits)
+            .map_err(|failure| io::Error::other(failure.description().collect::<Vec<_>>().join(": ")))?;
+        Ok(Self { listener, address, shared: Shared::new(api.pad_like_vhd(pad_like_vhd), tls, limits) })
     }
 
     /// Where it is reachable.

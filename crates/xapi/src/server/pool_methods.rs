@@ -10,7 +10,7 @@ use super::{Call, Failure, notes};
 impl Api {
     /// Adds or removes a note at the pool. It is not kept.
     pub(super) fn note_at_pool(&self, call: &Call) -> Result<Value, Failure> {
-        let there = |pool| self.record(&self.vdis(), "pool", pool).map(drop);
+        let there = |pool| self.record(&*self.vdis()?, "pool", pool).map(drop);
         let (pool, changed) = if call.method == "pool.add_to_other_config" {
             let [pool, key, value] = call.texts()?;
             there(pool)?;
@@ -31,7 +31,7 @@ impl Api {
     pub(super) fn inject(&self, call: &Call) -> Result<Value, Failure> {
         let [name, reference] = call.texts()?;
         let class = class_named(name).ok_or_else(|| Failure::bad_handle(name, reference))?;
-        self.record(&self.vdis(), class, reference)?;
+        self.record(&*self.vdis()?, class, reference)?;
         let number = self.events.add(class, reference, Operation::Modify);
         Ok(Value::text(self.events.token(number)))
     }

@@ -9,6 +9,9 @@ use super::value::{Struct, Value};
 use super::vdis::{Vdi, Vdis};
 use super::{NULL, operations};
 
+/// What records have for a size that is not known. No disk has it.
+const UNKNOWN: i64 = -1;
+
 /// The type of the storage repository, and of the plugin that it is of.
 pub(super) const SR_TYPE: &str = "cbtlog";
 
@@ -108,7 +111,7 @@ pub(super) fn vdi(vdis: &Vdis, vdi: &Vdi) -> Struct {
 /// One field of it.
 pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
     let Vdi { uuid, entry, .. } = vdi;
-    let size = i64::try_from(vdi.reported_size).unwrap_or(i64::MAX);
+    let size = vdi.reported_size.map_or(UNKNOWN, |size| i64::try_from(size).unwrap_or(i64::MAX));
     match name {
         "uuid" | "location" => Value::text(uuid.to_string()),
         "name_label" => Value::text(entry.name_label.clone()),
@@ -136,8 +139,9 @@ pub(super) fn vdi_field(vdis: &Vdis, vdi: &Vdi, name: &str) -> Value {
 
 /// The record of the storage repository: the folder.
 pub(super) fn sr(vdis: &Vdis, all: &[Vdi]) -> Struct {
-    let bytes = all.iter().map(|vdi| vdi.reported_size).fold(0_u64, u64::saturating_add);
-    let bytes = Value::Int(i64::try_from(bytes).unwrap_or(i64::MAX));
+    let sum = |sum: u64, vdi: &Vdi| Some(sum.saturating_add(vdi.reported_size?));
+    let bytes = all.iter().try_fold(0, sum).map_or(UNKNOWN, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let bytes = Value::Int(bytes);
     record(SR_FIELDS, |name| match name {
         "uuid" => Value::text(vdis.sr.to_string()),
         "name_label" => Value::text("changed-blocks"),

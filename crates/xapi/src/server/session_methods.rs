@@ -44,7 +44,7 @@ impl Api {
     /// Reads a session, of which the one that asks names itself as a rule.
     pub(super) fn read_session(&self, call: &Call) -> Result<Value, Failure> {
         let [named] = call.texts()?;
-        let host = records::reference(&self.vdis(), "host");
+        let host = records::reference(&*self.vdis()?, "host");
         let sessions = lock(&self.sessions);
         let verb = call.method.trim_start_matches("session.");
         if verb == "get_by_uuid" {

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, Log, Store};
+use changed_blocks::{Consequence, Error};
 use uuid::Uuid;
 
 use super::inventory::Entry;
@@ -35,19 +37,18 @@ impl Vdis {
     pub(super) fn all(&self) -> Result<Vec<Vdi>, Failure> {
         let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
         let mut vdis: BTreeMap<Uuid, Vdi> = self.entries().iter().map(noted).collect();
-        let still = self.keep_still();
         // Read within the lock: a thread that had read before a snapshot was taken would forget its time.
         let mut times = lock(&self.times);
         let chains = self.read_chains(&mut vdis, &times)?;
-        drop(still);
         vdis.retain(|_, vdi| vdi.tracked || !vdi.entry.of_log);
         self.settle_times(&mut vdis, chains, &mut times);
         drop(times);
         for vdi in vdis.values_mut() {
+            let known = Some(vdi.entry.virtual_size).filter(|&size| size > 0);
             vdi.reported_size = match self.sizes_after_scan.filter(|_| vdi.entry.data_destroyed) {
-                None => vdi.entry.virtual_size,
-                Some(SizesAfterScan::File) if vdi.tracked => HEADER_BYTES as u64 + bitmap_bytes(vdi.entry.virtual_size),
-                Some(SizesAfterScan::File | SizesAfterScan::Lvm) => 0,
+                None => known,
+                Some(SizesAfterScan::File) if vdi.tracked => known.map(|size| HEADER_BYTES as u64 + bitmap_bytes(size)),
+                Some(SizesAfterScan::File | SizesAfterScan::Lvm) => Some(0),
             };
         }
         let snapshots: Vec<(Uuid, Uuid)> =
@@ -94,12 +95,19 @@ impl Vdis {
             let mut logs = Vec::new();
             for log in chain.logs {
                 match log {
-                    Err(ChainError::Log { source: changed_blocks::Error::Read { source, .. }, .. })
-                        if source.kind() == ErrorKind::NotFound =>
+                    Err(ChainError::Log { source: Error::Read { source, .. }, path, .. })
+                        if is_gone(&path, &source) =>
                     {
                         // Removed since the folder was listed.
                     }
-                    Err(ChainError::Log { uuid, .. }) | Ok(Log { uuid, .. }) => {
+                    Ok(Log { uuid, .. }) => {
+                        uuids.push(uuid);
+                        logs.push(log);
+                    }
+                    // A log that is damaged is known to be. Of one that cannot be read just now nothing is known.
+                    Err(ChainError::Log { uuid, ref source, .. })
+                        if source.consequence() == Consequence::FullBackup =>
+                    {
                         uuids.push(uuid);
                         logs.push(log);
                     }
@@ -122,8 +130,9 @@ impl Vdis {
                     let has_child = log.as_ref().is_ok_and(|log| log.header.child.is_some());
                     vdi.entry.is_a_snapshot = has_child || times.contains_key(&uuid);
                     vdi.entry.snapshot_of = end.filter(|&end| end != uuid);
+                    vdi.unknown_kind = log.is_err() && !vdi.entry.is_a_snapshot;
                 }
-                self.add_log(vdi, log, &store);
+                self.add_log(vdi, log, &store)?;
             }
             chains.push(Links { uuids, next });
         }
@@ -131,9 +140,13 @@ impl Vdis {
     }
 
     /// Adds what a disk's own log says.
-    fn add_log(&self, vdi: &mut Vdi, log: &Result<Log, ChainError>, store: &Store) {
+    fn add_log(&self, vdi: &mut Vdi, log: &Result<Log, ChainError>, store: &Store) -> Result<(), Failure> {
         vdi.tracked = true;
-        let file = store.path(vdi.uuid).and_then(|path| path.metadata().ok());
+        let file = match store.path(vdi.uuid).map(|path| (path, path.metadata())) {
+            Some((_, Ok(file))) => Some(file),
+            Some((path, Err(error))) if !is_gone(path, &error) => return Err(error.into()),
+            _ => None,
+        };
         if vdi.entry.is_a_snapshot && vdi.entry.snapshot_time == 0 {
             // It was there by then.
             vdi.entry.snapshot_time = file.as_ref().map_or(0, modified);
@@ -149,8 +162,15 @@ impl Vdis {
                         Some(Failure::inconsistent(format!("{path}: {found} bytes, but its disk needs {bytes}")));
                 }
             }
-            Err(error) => vdi.damage = Some(Failure::listing(error, &self.reference(vdi.uuid))),
+            Err(error) => {
+                vdi.damage = Some(Failure::listing(error, &self.reference(vdi.uuid)));
+                if vdi.entry.of_log {
+                    // The size of such a disk is its log's, and what was noted of it may be older.
+                    vdi.entry.virtual_size = 0;
+                }
+            }
         }
+        Ok(())
     }
 
     /// Gives each snapshot the time that clients are told, and notes the new ones.
@@ -175,6 +195,11 @@ impl Vdis {
             vdi.entry.snapshot_time = times.get(&vdi.uuid).copied().unwrap_or_default();
         }
     }
+}
+
+/// Whether a log is gone, not only what a link leads to.
+fn is_gone(path: &Path, error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err()
 }
 
 /// When a file was written last, in seconds since 1970; 0 if that is not known.

@@ -132,7 +132,7 @@ impl Api {
         let api = Arc::clone(self);
         let all = move || {
             let mut events = Vec::new();
-            let vdis = api.vdis();
+            let vdis = api.vdis()?;
             for (class, _) in CLASSES {
                 let add = |reference| Event { number: 0, class, reference, operation: Operation::Add, added: 0 };
                 events.extend(api.references(&vdis, class)?.into_iter().map(add));
@@ -144,7 +144,7 @@ impl Api {
 
     /// The answer of `event.from`.
     fn events(self: &Arc<Self>, events: &Arc<[Event]>, number: u64) -> Result<Value, Failure> {
-        let vdis = self.vdis();
+        let vdis = self.vdis()?;
         let all = vdis.all()?;
         let mut counts = Struct::new();
         for (class, _) in CLASSES {
@@ -154,7 +154,7 @@ impl Api {
         drop(vdis);
         let (api, events) = (Arc::clone(self), Arc::clone(events));
         let each = move |take: &mut dyn FnMut(String, Value)| {
-            let vdis = api.vdis();
+            let vdis = api.vdis_as_read();
             for event in &*events {
                 // One that has gone since will have an event of its own.
                 if let Some(event) = api.event(event, &vdis, &all) {

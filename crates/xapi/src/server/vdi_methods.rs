@@ -1,7 +1,6 @@
 //! The methods that label disks, make them grow, and tell where their data is.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use super::api::Api;
 use super::budgets::{LABELS, TAGS};
@@ -19,8 +18,12 @@ impl Api {
             return Err(call.wrong_count(count));
         }
         let [Value::Text(reference), params @ ..] = &*call.params else { return Err(Failure::field_type("self")) };
-        let mut vdis = self.vdis.write().unwrap_or_else(PoisonError::into_inner);
+        let mut vdis = self.vdis_to_note();
         let vdi = vdis.find(reference)?;
+        if let Some(failure) = vdi.unknown("is_a_snapshot") {
+            // It would be noted along with the rest.
+            return Err(failure);
+        }
         let mut entry = vdi.entry.clone();
         match (verb, params) {
             ("set_name_label", [Value::Text(name)]) => entry.name_label = name.to_string(),
@@ -51,7 +54,7 @@ impl Api {
             _ => return Err(call.wrong_count(2)),
         };
         let size = size_of(Some(size)).ok_or_else(|| Failure::field_type("size"))?;
-        let mut vdis = self.vdis.write().unwrap_or_else(PoisonError::into_inner);
+        let (mut vdis, logs) = self.vdis_to_change()?;
         let vdi = vdis.find(reference)?;
         if let Some(failure) = operations::refusal(verb, &vdi, reference) {
             return Err(failure);
@@ -61,7 +64,7 @@ impl Api {
         }
         self.units_of(bitmap_bytes(size))?;
         if size > vdi.entry.virtual_size {
-            vdis.resize(&vdi, size)?;
+            vdis.resize(&logs, &vdi, size)?;
         }
         Ok(Value::EMPTY)
     }
@@ -69,7 +72,7 @@ impl Api {
     /// Where the data of a disk can be read, if a server for that was named.
     pub(super) fn nbd_info(&self, call: &Call) -> Result<Value, Failure> {
         let [reference] = call.texts()?;
-        let vdi = self.vdis().find(reference)?;
+        let vdi = self.vdis()?.find(reference)?;
         if vdi.entry.data_destroyed {
             return Err(Failure::new("VDI_INCOMPATIBLE_TYPE", [reference, vdi.kind()]));
         }
@@ -80,7 +83,7 @@ impl Api {
     /// Looks at the repository anew, which is done at each call anyway.
     pub(super) fn scan(&self, call: &Call) -> Result<Value, Failure> {
         let [reference] = call.texts()?;
-        self.record(&self.vdis(), "SR", reference)?;
+        self.record(&*self.vdis()?, "SR", reference)?;
         Ok(Value::EMPTY)
     }
 }

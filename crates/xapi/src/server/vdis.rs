@@ -9,12 +9,13 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Header, Store, Tracker};
+use changed_blocks::cbtlog::{ChainError, Header, LockedTracker, Store, Tracker};
 use uuid::Uuid;
 
+use super::access::{Folder, PATIENCE};
 use super::budgets::INVENTORY;
 use super::inventory::{Entry, Inventory, open_file};
 use super::snapshot_times::Times;
@@ -24,26 +25,22 @@ use super::{Failure, SizesAfterScan};
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
 
-/// How long those are waited for who change the folder just now.
-const PATIENCE: Duration = Duration::from_millis(250);
-
-/// How often it is tried.
-const PAUSE: Duration = Duration::from_millis(2);
-
 /// A disk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Vdi {
     pub(super) uuid: Uuid,
     /// Its notes, corrected by its log and its chain.
     pub(super) entry: Entry,
-    /// The size that clients are told.
-    pub(super) reported_size: u64,
+    /// The size that clients are told, if it is known.
+    pub(super) reported_size: Option<u64>,
     /// Whether it has a log.
     pub(super) tracked: bool,
     /// Whether its log was not closed.
     pub(super) in_use: bool,
     /// Why its log cannot be used, if that is known without reading the bitmap.
     pub(super) damage: Option<Failure>,
+    /// Whether nothing but its log says whether it is a snapshot, and that is damaged.
+    pub(super) unknown_kind: bool,
     /// Its snapshots, in the order of their UUIDs.
     pub(super) snapshots: Vec<Uuid>,
 }
@@ -51,6 +48,17 @@ pub(super) struct Vdi {
 impl Vdi {
     pub(super) const fn kind(&self) -> &'static str {
         if self.entry.data_destroyed { "cbt_metadata" } else { "user" }
+    }
+
+    /// Why a field of its record is not known. Records have to have something there all the same.
+    pub(super) fn unknown(&self, field: &str) -> Option<Failure> {
+        let unknown = match field {
+            "virtual_size" => self.reported_size.is_none(),
+            "physical_utilisation" => self.reported_size.is_none() && !self.entry.data_destroyed,
+            "is_a_snapshot" | "read_only" | "snapshot_of" | "snapshot_time" => self.unknown_kind,
+            _ => false,
+        };
+        self.damage.clone().filter(|_| unknown)
     }
 }
 
@@ -94,7 +102,7 @@ impl Vdis {
     /// Opens a folder. Only one server at a time may change it: each writes the inventory as it knows it.
     pub(super) fn open(folder: &Path, read_only: bool, sizes_after_scan: Option<SizesAfterScan>) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
-        let tracker = Tracker::open(&folder)?;
+        let tracker = Tracker::open(&folder)?.patience(PATIENCE);
         // A log that would be missed is told of right away.
         tracker.store().map_err(io::Error::other)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
@@ -111,19 +119,18 @@ impl Vdis {
     }
 
     /// The notes of another server, which may change the folder, where this one only reads and does not have them yet.
-    pub(super) fn new_notes(&self) -> Option<Vec<u8>> {
-        let text = if self.lock.is_none() { Inventory::text(&self.folder).ok() } else { None };
-        text.filter(|text| *text != self.text)
+    pub(super) fn new_notes(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let text = if self.lock.is_none() { Some(Inventory::text(&self.folder)?) } else { None };
+        Ok(text.filter(|text| *text != self.text))
     }
 
     /// Goes by the notes of another server from now on.
-    pub(super) fn take_notes(&mut self, text: Vec<u8>) {
-        // Notes that cannot be read change nothing.
-        if let Ok(Inventory { vdis, snapshot_times }) = Inventory::parse(&text) {
-            self.entries = vdis;
-            lock(&self.times).extend(snapshot_times);
-        }
+    pub(super) fn take_notes(&mut self, text: Vec<u8>) -> Result<(), Failure> {
+        let Inventory { vdis, snapshot_times } = Inventory::parse(&text)?;
+        self.entries = vdis;
+        lock(&self.times).extend(snapshot_times);
         self.text = text;
+        Ok(())
     }
 
     /// The reference of a disk. It is the same each time that the folder is served, and never the UUID.
@@ -150,23 +157,14 @@ impl Vdis {
         &self.entries
     }
 
+    /// The folder, for those who wait for it.
+    pub(super) fn folder(&self) -> Folder {
+        Folder::new(self.folder.clone(), self.tracker.clone())
+    }
+
     /// The logs as they are now.
     pub(super) fn store(&self) -> Result<Store, ChainError> {
         self.tracker.store()
-    }
-
-    /// Keeps those out who change the folder, as long as the result lives. They are not waited for long: an answer that
-    /// is made meanwhile is no worse than one made a moment later.
-    pub(super) fn keep_still(&self) -> Option<File> {
-        let folder = File::open(&self.folder).ok()?;
-        let start = Instant::now();
-        loop {
-            match folder.try_lock_shared() {
-                Ok(()) => return Some(folder),
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-                Err(_) => return None,
-            }
-        }
     }
 
     /// Remembers disks that clients are told of.
@@ -186,19 +184,19 @@ impl Vdis {
     }
 
     /// Switches tracking of a disk on or off.
-    pub(super) fn track(&mut self, vdi: &Vdi, on: bool) -> Result<(), Failure> {
+    pub(super) fn track(&mut self, logs: &LockedTracker, vdi: &Vdi, on: bool) -> Result<(), Failure> {
         if vdi.tracked == on {
             return Ok(());
         }
         let size = VirtualSize::new(vdi.entry.virtual_size).map_err(|error| Failure::internal(error.to_string()))?;
         if on {
-            return Ok(self.tracker.create(vdi.uuid, size)?);
+            return Ok(logs.create(vdi.uuid, size)?);
         }
         // The disk must not vanish along with its log, nor its snapshots be taken for disks.
         let snapshots = self.snapshots(vdi.uuid)?;
         let entry = Entry { of_log: false, ..vdi.entry.clone() };
         self.note(|vdis| vdis.extend(snapshots.chain([(vdi.uuid, entry)])))?;
-        Ok(self.tracker.delete(vdi.uuid)?)
+        Ok(logs.delete(vdi.uuid)?)
     }
 
     /// Keeps what clients have said of a disk.
@@ -207,10 +205,10 @@ impl Vdis {
     }
 
     /// Makes a disk larger, and its log with it.
-    pub(super) fn resize(&mut self, vdi: &Vdi, size: u64) -> Result<(), Failure> {
+    pub(super) fn resize(&mut self, logs: &LockedTracker, vdi: &Vdi, size: u64) -> Result<(), Failure> {
         let virtual_size = VirtualSize::new(size).map_err(|error| Failure::internal(error.to_string()))?;
         if vdi.tracked {
-            self.tracker.set(vdi.uuid, |header| header.virtual_size = virtual_size)?;
+            logs.set(vdi.uuid, |header| header.virtual_size = virtual_size)?;
         }
         self.note(|vdis| {
             if let Some(entry) = vdis.get_mut(&vdi.uuid) {
@@ -220,10 +218,10 @@ impl Vdis {
     }
 
     /// Takes a snapshot. If tracking is on, it stays on for the disk and is on for the snapshot.
-    pub(super) fn snapshot(&mut self, vdi: &Vdi, now: i64) -> Result<Uuid, Failure> {
+    pub(super) fn snapshot(&mut self, logs: &LockedTracker, vdi: &Vdi, now: i64) -> Result<Uuid, Failure> {
         let uuid = Uuid::new_v4();
         if vdi.tracked {
-            self.tracker.snapshot(vdi.uuid, uuid)?;
+            logs.snapshot(vdi.uuid, uuid)?;
         }
         let entry = Entry {
             of_log: false,
@@ -235,7 +233,7 @@ impl Vdis {
         let noted = self.note(|vdis| drop(vdis.insert(uuid, entry)));
         if noted.is_err() && vdi.tracked {
             // What its log has goes back to the disk's. If that fails too, there is one snapshot more.
-            drop(self.tracker.delete(uuid));
+            drop(logs.delete(uuid));
         }
         noted.map(|()| uuid)
     }
@@ -247,21 +245,15 @@ impl Vdis {
     }
 
     /// Removes a disk. What its log says goes to its child's.
-    pub(super) fn destroy(&mut self, vdi: &Vdi) -> Result<(), Failure> {
+    pub(super) fn destroy(&mut self, logs: &LockedTracker, vdi: &Vdi) -> Result<(), Failure> {
         let snapshots = self.snapshots(vdi.uuid)?;
         self.note(|vdis| vdis.extend(snapshots))?;
         if vdi.tracked {
-            self.tracker.delete(vdi.uuid)?;
+            logs.delete(vdi.uuid)?;
         }
         self.note(|vdis| drop(vdis.remove(&vdi.uuid)))?;
         lock(&self.told).remove(&vdi.uuid);
         Ok(())
-    }
-
-    /// The call.
-    pub(super) fn list_changed_blocks(&self, from: Uuid, to: Uuid) -> Result<ChangedBlocks, Failure> {
-        let changed = self.tracker.store()?.list_changed_blocks(from, to);
-        changed.map_err(|error| Failure::listing(&error, &self.reference(to)))
     }
 
     /// A disk's snapshots, which may be known as such only by way of its log.
@@ -322,7 +314,8 @@ mod tests {
         // There is always a way back.
         vdis.keep(first, noted(1)).expect("smaller");
         let first = vdis.find(&vdis.reference(first)).expect("there");
-        vdis.destroy(&first).expect("there");
+        let logs = vdis.tracker.lock().expect("free");
+        vdis.destroy(&logs, &first).expect("there");
         vdis.create(noted(1)).expect("room");
     }
 

@@ -1,0 +1,133 @@
+//! Who has the disks: many who read them, or one who changes something.
+//!
+//! Other programs may keep the folder locked for as long as they like. So the folder is waited for first, for a bounded
+//! time, and by nobody who has a lock of the server: whoever waits for it holds up nobody else.
+
+use std::fs::{File, TryLockError};
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use changed_blocks::cbtlog::{LockedTracker, Tracker};
+
+use super::Failure;
+use super::api::Api;
+use super::vdis::Vdis;
+
+/// How long one who only reads waits for those who change the folder just now.
+const READER: Duration = Duration::from_millis(250);
+
+/// How often it is tried.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long changes and listings wait for others who have the folder.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The folder, which others may have locked.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    tracker: Tracker,
+    /// Changes of this server that wait for it.
+    waiting: AtomicUsize,
+    /// Whether it was waited for in vain the last time, by one who reads and by one who changes something. As long as that
+    /// is so, it is not waited for as long again by each call.
+    in_vain: [AtomicBool; 2],
+}
+
+/// The disks while others are kept from changing the folder.
+pub(super) struct Still<G> {
+    vdis: G,
+    _folder: Option<File>,
+}
+
+impl<G: Deref<Target = Vdis>> Deref for Still<G> {
+    type Target = Vdis;
+
+    fn deref(&self) -> &Vdis {
+        &self.vdis
+    }
+}
+
+impl<G: DerefMut<Target = Vdis>> DerefMut for Still<G> {
+    fn deref_mut(&mut self) -> &mut Vdis {
+        &mut self.vdis
+    }
+}
+
+impl Folder {
+    pub(super) fn new(path: PathBuf, tracker: Tracker) -> Self {
+        Self { path, tracker, waiting: AtomicUsize::default(), in_vain: Default::default() }
+    }
+
+    /// Keeps those out who change the folder, as long as the result lives. They are not waited for long: an answer that
+    /// is made meanwhile is no worse than one made a moment later.
+    fn keep_still(&self, patience: Duration) -> Option<File> {
+        let folder = File::open(&self.path).ok()?;
+        let start = Instant::now();
+        loop {
+            // Among many who read, a change would never find the folder free.
+            if self.waiting.load(Relaxed) > 0 {
+                return None;
+            }
+            match folder.try_lock_shared() {
+                Ok(()) => return Some(folder),
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => std::thread::sleep(PAUSE),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// [`keep_still`](Self::keep_still) for one who has no lock of the server yet.
+    fn wait_until_still(&self) -> Option<File> {
+        let [in_vain, _] = &self.in_vain;
+        let still = self.keep_still(if in_vain.load(Relaxed) { Duration::ZERO } else { READER });
+        in_vain.store(still.is_none() && self.waiting.load(Relaxed) == 0, Relaxed);
+        still
+    }
+
+    /// The folder for a change alone.
+    fn lock(&self) -> Result<LockedTracker, Failure> {
+        let [_, in_vain] = &self.in_vain;
+        let patience = if in_vain.load(Relaxed) { READER } else { PATIENCE };
+        self.waiting.fetch_add(1, Relaxed);
+        let locked = self.tracker.clone().patience(patience).lock();
+        self.waiting.fetch_sub(1, Relaxed);
+        in_vain.store(locked.is_err(), Relaxed);
+        Ok(locked?)
+    }
+}
+
+impl Api {
+    /// The disks, to be read. Whoever has them must not ask for them again: someone may be waiting to change them.
+    pub(super) fn vdis(&self) -> Result<Still<RwLockReadGuard<'_, Vdis>>, Failure> {
+        let folder = self.folder.wait_until_still();
+        let new_notes = self.vdis_as_read().new_notes()?;
+        if let Some(text) = new_notes {
+            self.vdis.write().unwrap_or_else(PoisonError::into_inner).take_notes(text)?;
+        }
+        let vdis = self.vdis_as_read();
+        // A change of this server may have had it until now.
+        let folder = folder.or_else(|| self.folder.keep_still(Duration::ZERO));
+        Ok(Still { vdis, _folder: folder })
+    }
+
+    /// The disks for one who has read the folder before, and only writes down what was found.
+    pub(super) fn vdis_as_read(&self) -> RwLockReadGuard<'_, Vdis> {
+        self.vdis.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disks, to change what is noted of them, and no log.
+    pub(super) fn vdis_to_note(&self) -> Still<RwLockWriteGuard<'_, Vdis>> {
+        let folder = self.folder.wait_until_still();
+        Still { vdis: self.vdis.write().unwrap_or_else(PoisonError::into_inner), _folder: folder }
+    }
+
+    /// The disks and their logs, to change both.
+    pub(super) fn vdis_to_change(&self) -> Result<(RwLockWriteGuard<'_, Vdis>, LockedTracker), Failure> {
+        let logs = self.folder.lock()?;
+        Ok((self.vdis.write().unwrap_or_else(PoisonError::into_inner), logs))
+    }
+}
