@@ -42,6 +42,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         })?;
         options = options.nbd(server);
     }
+    raise_limit_of_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Serve)?;
     let outcome = runtime.block_on(async {
         let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
@@ -71,6 +72,18 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     // What a client has asked for and has gone meanwhile is not waited for. Files are replaced as a whole.
     runtime.shutdown_background();
     outcome
+}
+
+/// The server has connections for half of the files that it may open. The soft limit is for programs that cannot have
+/// many of them.
+fn raise_limit_of_files() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        // Where it may not be raised, it is enough for fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
 }
 
 fn tls(args: &ServeArgs) -> Result<Option<Tls>, Failure> {

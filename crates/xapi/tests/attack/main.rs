@@ -2,8 +2,6 @@
 
 mod admission;
 mod budgets;
-#[expect(dead_code, reason = "not yet")]
-mod process;
 #[path = "../server/wire.rs"]
 #[expect(dead_code, reason = "the tests of the server use more of it")]
 mod wire;
