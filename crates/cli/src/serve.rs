@@ -1,9 +1,13 @@
 //! `cbt serve`: a folder of logs, for XAPI clients.
 
 use std::pin::pin;
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::Duration;
+use std::{io, thread};
 
 use changed_blocks_xapi::Fingerprint;
 use changed_blocks_xapi::server::{DataServer, Options, Server, SizesAfterScan, Tls};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::args::{ServeArgs, Storage};
@@ -43,7 +47,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         options = options.nbd(server);
     }
     raise_limit_of_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Serve)?;
+    let runtime = runtime().map_err(Failure::Serve)?;
     let outcome = runtime.block_on(async {
         let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
         let mut stop = Stop::new().map_err(Failure::Serve)?;
@@ -84,6 +88,45 @@ fn raise_limit_of_files() {
         // Where it may not be raised, it is enough for fewer.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     }
+}
+
+/// Threads that wait for files and locks.
+const THREADS: usize = 8;
+
+/// A runtime with all of its threads: where none can be had later, calls go on with these.
+fn runtime() -> io::Result<Runtime> {
+    // The runtime takes it for granted that it gets its threads.
+    let workers = thread::available_parallelism().map_or(1, Into::into);
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock();
+    let wait = || {
+        let gate = Arc::clone(&gate);
+        thread::Builder::new().spawn(move || drop(gate.lock()))
+    };
+    let all = (0..workers + THREADS).map(|_| wait()).collect::<io::Result<Vec<_>>>();
+    drop(closed);
+    all?.into_iter().for_each(|thread| drop(thread.join()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(workers)
+        .max_blocking_threads(THREADS)
+        .thread_keep_alive(Duration::from_secs(1 << 30))
+        .build()?;
+    // All begin before one of them ends, or else it would do the work of the others.
+    let (tell, told) = mpsc::channel();
+    let begun = Arc::new(Barrier::new(THREADS));
+    for _ in 0..THREADS {
+        let (tell, begun) = (tell.clone(), Arc::clone(&begun));
+        runtime.spawn_blocking(move || {
+            begun.wait();
+            let _ = tell.send(());
+        });
+    }
+    if told.recv_timeout(Duration::from_secs(10)).is_err() {
+        runtime.shutdown_background();
+        return Err(io::Error::other("the system has no more threads"));
+    }
+    Ok(runtime)
 }
 
 fn tls(args: &ServeArgs) -> Result<Option<Tls>, Failure> {

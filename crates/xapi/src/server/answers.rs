@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budgets::{ANSWERS, AT_A_TIME, CALLS, SHORT_CALL};
+use super::budgets::{ANSWERS, AT_A_TIME, CALLS, SHORT_CALL, there_is_memory_for};
 use super::connection::while_there;
 use super::jsonrpc::Envelope;
 use super::sync::blocking;
@@ -112,6 +112,7 @@ impl Answers {
         let turn = self.turn(lane).await?;
         blocking(move || {
             let _turn = turn;
+            there_is_memory_for(0)?;
             work()
         })
         .await

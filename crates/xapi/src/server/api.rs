@@ -20,7 +20,7 @@ use super::table::{self, ASYNC, Work};
 use super::tasks::Tasks;
 use super::value::{Bitmap, Piece, Value};
 use super::vdis::{Vdis, bitmap_bytes};
-use super::{Call, Failure, Limits};
+use super::{Call, Failure, Limits, budgets};
 
 /// The one call of a session that needs none.
 const LOGIN: &str = "session.login_with_password";
@@ -36,6 +36,9 @@ const TURN: Duration = Duration::from_secs(120);
 
 /// How long a call waits before it looks whether others could make room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Bytes of the bitmap of a disk of 16 TiB: a change may read one.
+const LARGEST_LOG: u64 = 32 << 20;
 
 /// Bytes of bitmaps that are counted as one.
 const ROOM_UNIT: u64 = 1 << 20;
@@ -188,6 +191,7 @@ impl Api {
                 blocking(move || {
                     // Even if no one waits for the answer any more, the next change comes after this one.
                     let _turn = turn;
+                    budgets::there_is_memory_for(LARGEST_LOG)?;
                     let result = handler(&api, &call);
                     // Even if that fails, the change is made. The next look tells of it.
                     let _ = api.look();
@@ -280,6 +284,8 @@ impl Api {
         blocking(move || {
             // Even if no one waits for the answer any more, the next listing comes after this one.
             let _turn = turn;
+            // Its own, and those that are read for it.
+            budgets::there_is_memory_for(2 * u64::from(units) * ROOM_UNIT)?;
             let (store, newer) = {
                 let vdis = api.vdis()?;
                 (vdis.store()?, vdis.reference(to))

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Failure;
+use super::answers::Lane;
 use super::api::Api;
 use super::events::Operation;
-use super::sync::{blocking, lock};
+use super::sync::lock;
 use super::vdis::Vdi;
 
 /// How often the folder is looked at while a client waits.
@@ -46,7 +47,7 @@ impl Api {
     /// Looks, unless someone else has just done so. If that fails, the next look may not.
     pub(super) async fn look_now_and_then(self: &Arc<Self>) -> Duration {
         let api = Arc::clone(self);
-        let look = blocking(move || api.look_unless(|seen| seen.at.elapsed() < PERIOD / 2));
+        let look = self.answers.in_turn(Lane::Disks, move || api.look_unless(|seen| seen.at.elapsed() < PERIOD / 2));
         look.await.unwrap_or(PERIOD)
     }
 

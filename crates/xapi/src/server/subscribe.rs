@@ -11,7 +11,6 @@ use super::connection::while_there;
 use super::events::{Event, Operation};
 use super::methods::CLASSES;
 use super::records;
-use super::sync::blocking;
 use super::value::{Many, Struct, Value, now};
 use super::vdis::{Vdi, Vdis};
 use super::{Call, Failure};
@@ -80,7 +79,7 @@ impl Api {
         let mut looked_at = 0;
         if wanted.has_folder() {
             let api = Arc::clone(self);
-            next_look = Some(Instant::now() + blocking(move || api.look()).await?);
+            next_look = Some(Instant::now() + self.answers.in_turn(Lane::Disks, move || api.look()).await?);
         }
         loop {
             changes.borrow_and_update();

@@ -2,6 +2,8 @@
 
 mod admission;
 mod budgets;
+mod memory;
+mod process;
 #[path = "../server/wire.rs"]
 #[expect(dead_code, reason = "the tests of the server use more of it")]
 mod wire;
