@@ -47,15 +47,17 @@ fn login(address: SocketAddr) -> Value {
 /// A folder whose notes are at their limit, half of them long names, half disks.
 fn full() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("room");
-    let name = |i| if i < 64 { "&".repeat(60 << 10) } else { String::new() };
-    let disk =
-        |i| (uuid::Uuid::from_u128(i as u128).to_string(), json!({"virtual_size": 1 << 30, "name_label": name(i)}));
+    let name = |i: u32| if i < 64 { "&".repeat(60 << 10) } else { String::new() };
+    let disk = |i: u32| {
+        (uuid::Uuid::from_u128(u128::from(i)).to_string(), json!({"virtual_size": 1 << 30, "name_label": name(i)}))
+    };
     let disks: serde_json::Map<String, Value> = (0..4160).map(disk).collect();
     std::fs::write(folder.path().join("vdis.json"), json!({"vdis": disks}).to_string()).expect("room");
     folder
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn a_server_at_all_its_limits_stays_small_and_answers() {
     let process = Process::new(full());
     let address = process.address;
