@@ -105,6 +105,21 @@ pub(crate) fn most_bits(size: VirtualSize) -> u64 {
     smallest.max(filled_up(size.bitmap_bytes(BlockSize::DEFAULT))).saturating_mul(8)
 }
 
+/// The most bits that a bitmap of that disk has with that block size.
+pub(crate) const fn most_bits_of(size: VirtualSize, block_size: BlockSize) -> u64 {
+    filled_up(size.bitmap_bytes(block_size)).saturating_mul(8)
+}
+
+/// The error for a stream that has more bits than that, and goes on.
+pub(crate) fn beyond(bits: u64, encoding: Encoding, size: VirtualSize, block_size: BlockSize) -> Error {
+    let (found, unit) = counted(bits, encoding);
+    let expected = match unit {
+        Unit::Bits => size.blocks(block_size),
+        Unit::Bytes => size.bitmap_bytes(block_size),
+    };
+    Error::TooLong { found, expected, unit, virtual_size: size.bytes(), fitting: Vec::new() }
+}
+
 /// The one block size with which a bitmap of that many bits can be the disk's.
 pub(crate) fn only_block_size(bits: u64, encoding: Encoding, size: VirtualSize) -> Result<BlockSize> {
     let (found, unit) = counted(bits, encoding);

@@ -57,6 +57,7 @@ mod pipeline;
 mod scan;
 mod scanner;
 mod source;
+mod threads;
 mod tier;
 mod words;
 
@@ -68,7 +69,7 @@ pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use pipeline::{ParallelVisitor, Prepare, Visitor};
 pub use scanner::{Scanner, Summary};
-pub use source::{Mapped, Source};
+pub use source::{Mapped, Source, Stamp};
 pub use tier::{TIER_VARIABLE, Tier};
 
 /// The README's example is tested like those of the documentation.

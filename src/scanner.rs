@@ -45,6 +45,10 @@ pub struct Scanner {
     chunk_bytes: Option<usize>,
     /// The size of the disk, where only the length of a stream is to be limited by it.
     limited_by: Option<VirtualSize>,
+    /// The size of the largest disk whose bitmap a stream may be.
+    largest_disk: Option<VirtualSize>,
+    /// Whether a lock keeps others from writing to files.
+    locked: bool,
 }
 
 /// What is known of a bitmap once all of it was scanned.
@@ -70,6 +74,8 @@ impl Scanner {
             tier: None,
             chunk_bytes: None,
             limited_by: None,
+            largest_disk: None,
+            locked: false,
         }
     }
 
@@ -88,10 +94,24 @@ impl Scanner {
         self
     }
 
+    /// How large a disk may be whose size is not known: a stream that goes on beyond the bitmap of such a disk is
+    /// [`Error::TooLong`]. Files are read whatever their length: they have an end.
+    #[must_use]
+    pub const fn largest_disk(mut self, size: VirtualSize) -> Self {
+        self.largest_disk = Some(size);
+        self
+    }
+
     /// Whether a `.cbtlog` may be read that is not marked as consistent. Changes may be missing from it.
     #[must_use]
     pub const fn allow_inconsistent(mut self, allow: bool) -> Self {
         self.allow_inconsistent = allow;
+        self
+    }
+
+    /// Does without waiting until a file that was just written to has come to rest: a lock keeps others from it.
+    pub(crate) const fn locked(mut self) -> Self {
+        self.locked = true;
         self
     }
 
@@ -288,16 +308,20 @@ impl Scanner {
         boundaries: Vec<u64>,
         outlet: impl FnOnce(&Geometry) -> O,
     ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
-        let opened = Opened::from(source);
-        let Opened::File(file) = &opened else { return self.run_opened(opened, boundaries, outlet) };
-        let (file, before) = file.stamp();
-        let outcome = self.run_opened(opened, boundaries, outlet);
+        let failed = |source| Error::Read { offset: 0, source };
+        let watched = match source.file() {
+            Some(file) if self.locked => Some((file, Stamp::of(file).map_err(failed)?)),
+            Some(file) => Stamp::before_reading(file).map_err(failed)?.map(|stamp| (file, stamp)),
+            None => None,
+        };
+        let outcome = self.run_opened(source.into(), boundaries, outlet);
+        let Some((file, before)) = watched else { return outcome };
         let judged = match &outcome {
             Ok(outcome) => outcome.is_continue(),
             // A bitmap that is half another one is no reason to take a full backup.
             Err(error) => error.consequence() == Consequence::FullBackup,
         };
-        if judged && Stamp::of(file).map_err(|source| Error::Read { offset: 0, source })? != before {
+        if judged && Stamp::of(file).map_err(failed)? != before {
             return Err(Error::Changed);
         }
         outcome
@@ -342,19 +366,24 @@ impl Scanner {
                 outcome
             }
             Opened::Stream(mut reader) => {
-                let most_bits = geometry.virtual_size.or(self.limited_by).map(length::most_bits);
-                pipeline.run_stream(&mut *reader, outlet, most_bits)?
+                let known = geometry.virtual_size.or(self.limited_by).map(length::most_bits);
+                let largest = || self.largest_disk.map(|size| length::most_bits_of(size, geometry.block_size));
+                pipeline.run_stream(&mut *reader, outlet, known.or_else(largest))?
             }
         };
         if let ControlFlow::Break(value) = outcome {
             return Ok(ControlFlow::Break(value));
         }
+        let cut_short = pipeline.is_cut_short();
         let (bits, mut joiner) = pipeline.finish()?;
         // The header of a `.cbtlog` tells how much is missing.
         if bits == 0 && self.encoding != Encoding::CbtLog {
             return Err(Error::Empty);
         }
         length::check(bits, self.encoding, &geometry)?;
+        if let (true, None, Some(size)) = (cut_short, geometry.virtual_size.or(self.limited_by), self.largest_disk) {
+            return Err(length::beyond(bits, self.encoding, size, geometry.block_size));
+        }
         joiner.finish(bits)?;
         if let ControlFlow::Break(value) = outlet.flush(&mut joiner) {
             return Ok(ControlFlow::Break(value));

@@ -401,6 +401,25 @@ fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
     assert_eq!((Error::Changed.kind(), Error::Changed.consequence()), ("changed", Consequence::Retry));
 }
 
+/// What is written shows through a map; so does that it was.
+#[test]
+fn a_mapped_file_that_is_written_to_while_it_is_read_is_an_error() {
+    for encoding in [Encoding::Base64, LSB0] {
+        let file = tempfile::tempfile().expect("a temporary file");
+        file.write_all_at(&[b'U'; 40_000], 0).expect("room");
+        let mapped = Mapped::new(&file).expect("a file");
+        let scanner = Scanner::new(encoding).chunk_bytes(1000);
+        let expected = scanner.extents(&mapped).expect("good");
+        let outcome = scanner.visit(&mapped, |_: &[Extent]| {
+            file.write_all_at(b"V", 39_999).expect("room");
+            ControlFlow::<()>::Continue(())
+        });
+        assert!(matches!(outcome, Err(Error::Changed)), "{encoding}: {outcome:?}");
+        // It rests again.
+        assert_ne!(scanner.extents(&mapped).expect("good"), expected);
+    }
+}
+
 /// Lets a file grow as soon as anything was read of it.
 struct Growing<'f>(&'f File);
 

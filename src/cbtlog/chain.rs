@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::store::{Linked, Links};
 use super::{ChainError, End, Header, Log, Store, Unrelated};
-use crate::{Bitmap, Extent, Lengths, VirtualSize};
+use crate::{Bitmap, Extent, Lengths, VirtualSize, threads};
 
 /// How often a chain may turn out to have been changed while it was read.
 const ATTEMPTS: u32 = 5;
@@ -259,19 +259,20 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
         warnings.extend(log.warnings(None));
     }
     let no_memory = |source| ChainError::Log { uuid: last.uuid, path: last.path.clone(), source };
-    let mut bitmap = logs
-        .par_iter()
-        .chain(strays)
-        .try_fold_with(None, |bitmap: Option<Bitmap>, log| {
-            let mut bitmap = bitmap.map_or_else(|| Bitmap::try_new(prepared).map_err(no_memory), Ok)?;
-            add(&mut bitmap, log).map(|()| Some(bitmap))
-        })
-        .try_reduce_with(|a, b| match (a, b) {
-            (Some(a), Some(b)) => a.union(&b, Lengths::Extend).map(Some).map_err(no_memory),
+    let add_to = |bitmap: Option<Bitmap>, log| {
+        let mut bitmap = bitmap.map_or_else(|| Bitmap::try_new(prepared).map_err(no_memory), Ok)?;
+        add(&mut bitmap, log).map(|()| Some(bitmap))
+    };
+    let merged = if threads::count() == 1 {
+        logs.iter().chain(strays).try_fold(None, add_to)?
+    } else {
+        let unite = |a, b| match (a, b) {
+            (Some(a), Some(b)) => Bitmap::union(&a, &b, Lengths::Extend).map(Some).map_err(no_memory),
             (one, None) | (None, one) => Ok(one),
-        })
-        .expect("there is a log")?
-        .unwrap_or_default();
+        };
+        logs.par_iter().chain(strays).try_fold_with(None, add_to).try_reduce_with(unite).transpose()?.flatten()
+    };
+    let mut bitmap = merged.unwrap_or_default();
     bitmap.try_resize(blocks).map_err(no_memory)?;
     Ok(ChangedBlocks { bitmap, virtual_size, chain: logs.iter().map(|log| log.uuid).collect(), warnings })
 }

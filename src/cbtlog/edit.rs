@@ -219,7 +219,7 @@ impl LockedTracker {
             store.insert(uuid, &path);
         }
         let log = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
-        let bitmap = log.scan(|scanner, file| scanner.bitmap(file))?;
+        let bitmap = log.scan_locked(|scanner, file| scanner.bitmap(file))?;
         Ok(Content { header: log.header, bitmap })
     }
 

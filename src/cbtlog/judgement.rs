@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::store::Linked;
 use super::{Chain, ChainEnd, ChainError, Log, Store, Unrelated, Warning};
+use crate::Error;
 
 /// The faults for which [`Store::list_changed_blocks`] refuses answers over a chain, and its warnings. Logs that cannot be
 /// read stand in the chain itself; whether the bitmaps are good is known only once they are read.
@@ -28,9 +29,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If one of the logs cannot be read just now.
+    /// If one of the logs cannot be read just now, or is not as it was when the chains were read.
     pub fn judge(&self, chains: &[Chain]) -> Result<Vec<Judgement>, ChainError> {
         let all = self.links()?;
+        for log in chains.iter().flat_map(|chain| &chain.logs).flatten() {
+            if !matches!(all.get(&log.uuid), Some((_, Ok(now))) if now == log) {
+                let (uuid, path) = (log.uuid, log.path.clone());
+                return Err(ChainError::Log { uuid, path, source: Error::Changed });
+            }
+        }
         Ok(chains.iter().map(|chain| judge(chain, &all)).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,13 +75,35 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Log`] if it cannot be opened, or with what `scan` says.
+    /// [`ChainError::Log`] if it cannot be opened, or with what `scan` says; with [`Error::Changed`] if it is not the file
+    /// any more whose header was read, or was written to since.
     pub fn scan<R>(&self, scan: impl FnOnce(Scanner, &File) -> crate::Result<R>) -> Result<R, ChainError> {
+        self.stamp.wait();
+        self.scan_locked(scan)
+    }
+
+    /// As [`scan`](Self::scan), for one who has a lock by which nobody else writes to the log.
+    pub(super) fn scan_locked<R>(
+        &self,
+        scan: impl FnOnce(Scanner, &File) -> crate::Result<R>,
+    ) -> Result<R, ChainError> {
         let scanner = Scanner::new(Encoding::CbtLog).virtual_size(self.header.virtual_size).allow_inconsistent(true);
-        open(&self.path)
-            .map_err(|source| Error::Read { offset: 0, source })
-            .and_then(|file| scan(scanner, &file))
-            .map_err(|source| ChainError::Log { uuid: self.uuid, path: self.path.clone(), source })
+        let read = || {
+            let file = open(&self.path).map_err(unreadable)?;
+            self.require_same(&file)?;
+            let result = scan(scanner.locked(), &file)?;
+            self.require_same(&file)?;
+            Ok(result)
+        };
+        read().map_err(|source| ChainError::Log { uuid: self.uuid, path: self.path.clone(), source })
+    }
+
+    /// Refuses a file that is not as it was when the header was read, or is another one.
+    fn require_same(&self, mut file: &File) -> Result<(), Error> {
+        file.rewind().map_err(unreadable)?;
+        let (header, stamp) = header_of(file)?;
+        file.rewind().map_err(unreadable)?;
+        if (header, stamp) == (self.header, self.stamp) { Ok(()) } else { Err(Error::Changed) }
     }
 }
 
@@ -240,16 +262,20 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+fn unreadable(source: io::Error) -> Error {
+    Error::Read { offset: 0, source }
+}
+
 fn read_header(path: &Path) -> Result<(Header, Stamp), Error> {
+    header_of(&open(path).map_err(unreadable)?)
+}
+
+/// The header of a log that is read from its start.
+fn header_of(file: &File) -> Result<(Header, Stamp), Error> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
-    let mut read = || {
-        let mut file = open(path)?;
-        // Before it is read: what is written meanwhile is then found out by the next look.
-        let stamp = Stamp::of(&file)?;
-        file.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head)?;
-        Ok(stamp)
-    };
-    let stamp = read().map_err(|source| Error::Read { offset: 0, source })?;
+    // Before it is read: what is written meanwhile is then found out by the next look.
+    let stamp = Stamp::of(file).map_err(unreadable)?;
+    file.take(HEADER_BYTES as u64).read_to_end(&mut head).map_err(unreadable)?;
     Ok((Header::parse(&head)?, stamp))
 }
 

@@ -32,6 +32,11 @@ impl Tail {
         self.symbols == 0 && !self.reached
     }
 
+    /// How many symbols there were so far.
+    pub(crate) const fn symbols(&self) -> u64 {
+        self.symbols
+    }
+
     /// Whether the symbols are at an end, so that every further byte goes through [`take`](Self::take).
     pub(crate) const fn is_reached(&self) -> bool {
         self.reached

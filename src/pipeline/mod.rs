@@ -32,7 +32,7 @@ use crate::fused::TILE_ROOM;
 use crate::scan::Density;
 use crate::source::{Buffer, Input, Scratch, Slice};
 use crate::tier::Verified;
-use crate::{BitOrder, Encoding, Error, Result};
+use crate::{BitOrder, Encoding, Error, Result, threads};
 
 /// How the bytes of an input hold bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,8 @@ const WORTH_MARKING: u64 = 20;
 const GLANCE: u64 = 64 << 10;
 /// How much white space there may be in a stream, however short its bitmap is.
 const MOST_SPACE: u64 = 1 << 20;
+/// How much of a stream is read at a time at the least, where it ought to end.
+const NEAR_THE_END: usize = 4 << 10;
 /// How much of a stream is read before it is scanned.
 const STREAM_BUFFER: usize = 1 << 20;
 
@@ -149,13 +151,18 @@ impl Pipeline {
         outlet: &mut O,
         most_bits: Option<u64>,
     ) -> Result<ControlFlow<O::Break>> {
-        // Two bytes of line break after each symbol. More white space than that has no end.
-        let symbols = |bits: u64| if self.plan.codec == Codec::Text(Alphabet::Bits) { bits } else { bits / 6 };
-        let most_bytes = most_bits.map(|bits| symbols(bits).saturating_mul(3).saturating_add(MOST_SPACE));
-        let mut buffer = Buffer::new(self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER));
+        let buffer = Buffer::new(self.plan.chunk_bytes.unwrap_or(STREAM_BUFFER));
+        let mut buffer = buffer.map_err(|source| Error::Read { offset: self.done, source })?;
         let buffer = buffer.bytes_mut();
         loop {
-            let filled = fill(reader, buffer, self.done)?;
+            let filled = match most_bits.map(|most| self.bytes_beyond(most)) {
+                // What is one too many is seen as soon as it comes.
+                Some(beyond) if beyond < buffer.len() as u64 => {
+                    let len = buffer.len().min(NEAR_THE_END.max(usize::try_from(beyond).unwrap_or(usize::MAX)));
+                    read(reader, &mut buffer[..len], self.done)?
+                }
+                _ => fill(reader, buffer, self.done)?,
+            };
             if filled == 0 {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -167,10 +174,22 @@ impl Pipeline {
                 self.cut_short = true;
                 return Ok(ControlFlow::Continue(()));
             }
-            if matches!(self.plan.codec, Codec::Text(_)) && most_bytes.is_some_and(|most| self.done > most) {
+            // Two bytes of line break after each symbol. More white space than that has no end.
+            let most_bytes = self.tail.symbols().saturating_mul(3).saturating_add(MOST_SPACE);
+            if matches!(self.plan.codec, Codec::Text(_)) && self.done > most_bytes {
                 return Err(Error::InvalidSymbol { offset: self.done - 1, byte: buffer[filled - 1] });
             }
         }
+    }
+
+    /// How many more bytes it takes, at the least, until there are more bits than that.
+    fn bytes_beyond(&self, most_bits: u64) -> u64 {
+        let left = most_bits.saturating_sub(self.joiner.position());
+        let each = match self.plan.codec {
+            Codec::Text(alphabet) => alphabet.bits_per_symbol() as u64,
+            Codec::Raw(_) => 8,
+        };
+        left / each + 1
     }
 
     /// Takes a further piece of the input, whole.
@@ -182,7 +201,7 @@ impl Pipeline {
         }
         while at < input.len() {
             let worth_sharing = self.plan.parallel && self.is_worth_sharing::<O>(input, at);
-            let threads = if worth_sharing { rayon::current_num_threads().min(MOST_THREADS) } else { 1 };
+            let threads = if worth_sharing { threads::count().min(MOST_THREADS) } else { 1 };
             let end = if threads == 1 {
                 let limit = match O::SERIAL_LIMIT {
                     // It may be worth it once it gets denser.
@@ -231,6 +250,11 @@ impl Pipeline {
                 density <= O::MOST_DENSE && (input.len() - at) as f64 * each > WORTH_SHARING
             }
         }
+    }
+
+    /// Whether a stream was left before its end.
+    pub(crate) const fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// Judges the whole, at its end. Returns the number of bits.
@@ -296,12 +320,20 @@ impl Pipeline {
 fn fill(reader: &mut dyn Read, buffer: &mut [u8], done: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(Error::Read { offset: done + filled as u64, source }),
+        match read(reader, &mut buffer[filled..], done + filled as u64)? {
+            0 => break,
+            more => filled += more,
         }
     }
     Ok(filled)
+}
+
+/// What a stream has to give now, from that place of the input on; 0 at its end.
+fn read(reader: &mut dyn Read, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(|source| Error::Read { offset, source }),
+        }
+    }
 }

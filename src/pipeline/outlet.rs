@@ -10,7 +10,7 @@ use super::shares::append_shared;
 use super::{LONG_CHUNK, LONGEST_CHUNK};
 use crate::fused::TILE_ROOM;
 use crate::source::Input;
-use crate::{Extent, Geometry, Result};
+use crate::{Error, Extent, Geometry, Result};
 
 /// How many boundaries a visitor gets at a time, or so, from a single thread: what stays in a cache.
 pub(super) const CACHED: usize = 64 << 10;
@@ -155,8 +155,9 @@ fn append(
     wanted: usize,
 ) -> Result<ChunkEnd> {
     joiner.append(|list, seam| {
-        list.reserve_exact(wanted);
-        list.reserve(round.limit + TILE_ROOM + 1);
+        let least = round.limit + TILE_ROOM + 1;
+        let reserved = list.try_reserve_exact(wanted).and_then(|()| list.try_reserve(least));
+        reserved.map_err(|_| Error::OutOfMemory { bytes: (wanted.max(least) * size_of::<u64>()) as u64 })?;
         append_shared(list, |shares| round.run(seam, &shares, benches))
     })
 }

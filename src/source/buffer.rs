@@ -1,5 +1,6 @@
 //! Memory to read into.
 
+use std::io;
 use std::ops::Range;
 
 /// To what addresses are aligned.
@@ -15,13 +16,13 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// So many zeros.
-    pub(crate) fn new(len: usize) -> Self {
+    /// So many zeros, if there is memory for them.
+    pub(crate) fn new(len: usize) -> io::Result<Self> {
         // Not written to, but asked for: most of it may never be used.
-        let memory = vec![0; len + ALIGN];
+        let memory = bytemuck::try_zeroed_vec(len + ALIGN).map_err(|()| io::ErrorKind::OutOfMemory)?;
         // Nothing but a matter of time depends on it.
-        let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { memory, place: start..start + len }
+        let start = <[u8]>::as_ptr(&memory).align_offset(ALIGN).min(ALIGN);
+        Ok(Self { memory, place: start..start + len })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -41,7 +42,7 @@ mod tests {
     fn there_are_as_many_bytes_as_were_asked_for_and_they_are_aligned() {
         assert!(Buffer::default().bytes().is_empty());
         for len in [0, 1, 63, 64, 4096, 128 << 10, 1 << 20] {
-            let mut buffer = Buffer::new(len);
+            let mut buffer = Buffer::new(len).expect("memory");
             assert_eq!(buffer.bytes(), vec![0; len]);
             assert_eq!(buffer.bytes().as_ptr() as usize % ALIGN, 0);
             buffer.bytes_mut().fill(1);

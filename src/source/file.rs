@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::prober::Prober;
-use super::{Input, Scratch, Stamp};
+use super::{Input, Scratch};
 use crate::{Error, Result};
 
 /// How much is read at a time: little enough to stay in a cache until it is decoded.
@@ -22,8 +22,6 @@ pub(crate) struct FileInput<'a> {
     skipped: u64,
     whole_len: u64,
     prober: Arc<Prober>,
-    /// The stamp of the file before anything was read.
-    stamp: Stamp,
 }
 
 impl<'a> FileInput<'a> {
@@ -35,17 +33,11 @@ impl<'a> FileInput<'a> {
         if cfg!(not(unix)) {
             return None;
         }
-        let stamp = Stamp::of(file).ok()?;
         let start = { file }.stream_position().ok()?;
         let prober = Prober::new(file);
         // Files of /proc claim to be empty.
         let len = prober.len(file).ok()?.checked_sub(start).filter(|&len| len > 0)?;
-        Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober), stamp })
-    }
-
-    /// The file, and its stamp before anything was read.
-    pub(crate) const fn stamp(&self) -> (&'a File, Stamp) {
-        (self.file, self.stamp)
+        Some(Self { file, start, len, skipped: 0, whole_len: len, prober: Arc::new(prober) })
     }
 
     /// Whether the file still ends where it ended when it was opened, if that is where this input ends.

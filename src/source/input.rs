@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Buffer, Mapped};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Bytes of known number, readable at any place by several threads.
 pub(crate) trait Input: Sync {
@@ -44,7 +44,8 @@ impl Scratch {
             self.range = 0..0;
             let len = index(range.end - range.start);
             if self.buffer.bytes().len() < len {
-                self.buffer = Buffer::new(len.max(index(most)));
+                self.buffer =
+                    Buffer::new(len.max(index(most))).map_err(|source| Error::Read { offset: range.start, source })?;
             }
             read(&range, &mut self.buffer.bytes_mut()[..len])?;
             self.range = range.clone();

@@ -12,11 +12,13 @@ use super::prober::Prober;
 ///
 /// Two things to know before choosing this over handing over the [`File`]: if another process makes the file shorter
 /// meanwhile, or a sector cannot be read, the system ends this process with `SIGBUS`, where reading would have given
-/// an error; and what another process writes meanwhile shows through.
+/// an error; and what another process writes meanwhile shows through, though a scan finds that out at its end, as far as
+/// the [`Stamp`](crate::Stamp) of the file tells.
 #[derive(Debug)]
 pub struct Mapped {
     map: memmap2::Mmap,
     prober: Prober,
+    file: File,
 }
 
 impl Mapped {
@@ -37,14 +39,19 @@ impl Mapped {
         // it. That another process might write to the file meanwhile, which no program can prevent, is stated above.
         #[expect(unsafe_code)]
         let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
+        let file = file.try_clone()?;
         #[cfg(unix)]
         // Only a hint: without it all the same is read, perhaps more slowly.
         let _ = map.advise(memmap2::Advice::Sequential);
-        Ok(Self { map, prober })
+        Ok(Self { map, prober, file })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    pub(super) const fn file(&self) -> &File {
+        &self.file
     }
 
     pub(super) const fn prober(&self) -> &Prober {

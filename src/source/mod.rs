@@ -16,7 +16,7 @@ pub(crate) use buffer::Buffer;
 pub(crate) use input::{Input, Scratch, Slice};
 pub use mmap::Mapped;
 pub(crate) use opened::Opened;
-pub(crate) use stamp::Stamp;
+pub use stamp::Stamp;
 
 /// Where the bytes of a bitmap come from. Made by `From` from slices, strings, open files and mapped files, and by
 /// [`Source::reader`] from any [`Read`].
@@ -33,24 +33,33 @@ pub(crate) use stamp::Stamp;
 pub enum Source<'a> {
     /// Bytes in memory.
     Slice(&'a [u8]),
-    /// A mapped file. Long holes of a raw bitmap are skipped.
+    /// A mapped file. Long holes of a raw bitmap are skipped. One that is written to meanwhile is an error, as far as its
+    /// times tell.
     Mapped(&'a Mapped),
     /// An open file or block device, from its present position to its end, read in pieces by all threads. Holes of a
     /// raw bitmap are skipped if they are long. The position is not moved. What has no length (a pipe, a terminal, a file
     /// of `/proc`) is read as a stream.
     ///
-    /// A file that is written to meanwhile is an error, known by its size and times before and after. They are only as
-    /// fine as the system's clock for files (up to 10 ms, 2 s on FAT): a write that leaves the size as it is, and comes so
-    /// soon after the one before, is not seen. Nor is, before the system notices, a write through a map, nor most writes
-    /// to block devices.
+    /// A file that is written to meanwhile is an error, known by its size and times before and after: see [`Stamp`] for
+    /// what these cannot tell. One that was written to a moment ago is read some milliseconds later for that.
     File(&'a File),
     /// A stream, read to its end in bounded memory. Where the size of the disk is known, a stream that is longer than a
-    /// bitmap of that disk can be, whatever the block size, is an error at once, and so is white space that has no end.
-    /// Without it, a stream that has no end is read for ever.
+    /// bitmap of that disk can be, whatever the block size, is an error at once. Without it, a stream that has no end is
+    /// read for ever, unless [`largest_disk`](crate::Scanner::largest_disk) says how much is too much. White space that has
+    /// no end is an error in any case.
     Reader(&'a mut dyn Read),
 }
 
 impl<'a> Source<'a> {
+    /// The file that it is, if it is one.
+    pub(crate) const fn file(&self) -> Option<&'a File> {
+        match *self {
+            Self::File(file) => Some(file),
+            Self::Mapped(mapped) => Some(mapped.file()),
+            Self::Slice(_) | Self::Reader(_) => None,
+        }
+    }
+
     /// A source that reads a stream to its end.
     pub fn reader(reader: &'a mut dyn Read) -> Self {
         Self::Reader(reader)

@@ -119,12 +119,12 @@ impl Probed<'_> {
 }
 
 #[cfg(unix)]
-fn is_block_device(metadata: &Metadata) -> bool {
+pub(super) fn is_block_device(metadata: &Metadata) -> bool {
     std::os::unix::fs::FileTypeExt::is_block_device(&metadata.file_type())
 }
 
 #[cfg(not(unix))]
-fn is_block_device(_metadata: &Metadata) -> bool {
+pub(super) fn is_block_device(_metadata: &Metadata) -> bool {
     false
 }
 
