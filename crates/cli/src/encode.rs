@@ -9,20 +9,20 @@ use crate::run::{Render, RenderError, run};
 use crate::sink::{Sink, State, Target};
 
 pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
-    let (scanner, _, mut input) = plan::open(&args.input)?;
+    let (scanner, _, input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     let encoding = Encoding::from(args.to);
     if matches!(encoding, Encoding::Raw(_)) && target.is_terminal() {
         let message = "raw bytes are not written to a terminal".to_owned();
         return Err(Failure::Usage { message, hint: "say -o FILE, or pipe them on" });
     }
-    run(&scanner, &mut input, target, || BitmapRender::new(encoding, 0, None))
+    run(&scanner, input, target, || BitmapRender::new(encoding, 0, None))
 }
 
 pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
-    let (scanner, _, mut input) = plan::open(&args.input)?;
+    let (scanner, _, input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Bits, args.first_block, args.count))
+    run(&scanner, input, target, || BitmapRender::new(Encoding::Bits, args.first_block, args.count))
 }
 
 /// Writes a part of the bitmap.

@@ -18,9 +18,9 @@ use crate::warned::WarnedJson;
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let window = window(&args.window)?;
-    let (scanner, block_size, mut input) = plan::open(&args.input)?;
+    let (scanner, block_size, input) = plan::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    Listing::new(args.output, block_size, window).run(&scanner, &mut input, target)
+    Listing::new(args.output, block_size, window).run(&scanner, input, target)
 }
 
 /// The part of the disk that the options name.
@@ -61,7 +61,7 @@ impl Listing {
     }
 
     /// Writes the list of what changed in the input.
-    pub(crate) fn run(&self, scanner: &Scanner, input: &mut Input, target: Target) -> Result<(), Failure> {
+    pub(crate) fn run(&self, scanner: &Scanner, input: Input, target: Target) -> Result<(), Failure> {
         let desk = Desk::new();
         run(scanner, input, target, || {
             let formatter = Formatter { format: &*self.format, geometry: Geometry::default(), window: self.window };

@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use changed_blocks::{BlockSize, Encoding, Scanner, Source};
+use changed_blocks::{BlockSize, Encoding, Scanner, Source, Stamp};
 
 use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
@@ -14,19 +17,27 @@ pub(crate) struct Input {
     /// What messages call it.
     pub(crate) name: String,
     content: Content,
+    /// The file that it is, if it is one, and its stamp before anything was read.
+    watched: Option<(File, Stamp)>,
+    /// Whether it may go on behind what is needed of it.
+    has_surplus: bool,
 }
 
 enum Content {
-    /// A file that can be read again, from its position on; the number of bytes from there, and its stamp at first.
-    File { file: File, len: u64, stamp: Stamp },
+    /// A file that can be read again, from its position on; and the number of bytes from there.
+    File { file: File, len: u64 },
     /// What is in memory.
     Memory(Box<dyn AsRef<[u8]>>),
     /// What comes only once, after what was looked at already.
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
 }
 
-/// How much of a volume is read that is not needed: there may be no end to it.
-const MOST_SURPLUS: u64 = 64 << 20;
+/// How much of a volume is read that is not needed, and for how long: there may be no end to it. The volumes of logs are
+/// a few MiB longer than these.
+const MOST_SURPLUS: usize = 16 << 20;
+const MOST_TIME: Duration = Duration::from_secs(10);
+/// How long to wait for more of it.
+const MOST_SILENCE: Duration = Duration::from_secs(1);
 
 /// How much of an input is looked at before it is decoded.
 const GLANCE: u64 = 64;
@@ -38,13 +49,14 @@ impl Input {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
             _ => ("standard input".to_owned(), Ok(standard::input()?)),
         };
-        match file.and_then(glance) {
-            Ok((content, glance)) => {
-                let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
-                if Encoding::from(args.from) == Encoding::Base64 && any_length {
-                    refuse_bits(&name, &glance)?;
-                }
-                Ok(Self { name, content })
+        let encoding = Encoding::from(args.from);
+        let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
+        let wanted = if encoding == Encoding::Base64 && any_length { GLANCE } else { 0 };
+        match file.and_then(|file| Ok((watch(&file)?, glance(file, wanted)?))) {
+            Ok((watched, (content, glance))) => {
+                refuse_bits(&name, &glance)?;
+                let has_surplus = encoding == Encoding::CbtLog;
+                Ok(Self { name, content, watched, has_surplus })
             }
             Err(error) => Err(Failure::Open { input: name, error }),
         }
@@ -67,7 +79,7 @@ impl Input {
 
     /// Bytes in memory.
     pub(crate) fn memory(name: String, bytes: impl AsRef<[u8]> + 'static) -> Self {
-        Self { name, content: Content::Memory(Box::new(bytes)) }
+        Self { name, content: Content::Memory(Box::new(bytes)), watched: None, has_surplus: false }
     }
 
     /// The number of bytes, if it is known.
@@ -96,7 +108,7 @@ impl Input {
     /// Whether a file is still as it was when it was opened. The library finds out what changes while it reads; what
     /// changes between two readings is found out here.
     pub(crate) fn refuse_if_changed(&self) -> Result<(), Failure> {
-        let Content::File { file, stamp, .. } = &self.content else { return Ok(()) };
+        let Some((file, stamp)) = &self.watched else { return Ok(()) };
         match Stamp::of(file) {
             Ok(now) if now == *stamp => Ok(()),
             Ok(_) => Err(Failure::Changed { input: self.name.clone() }),
@@ -104,12 +116,31 @@ impl Input {
         }
     }
 
-    /// Reads a stream to its end. A `.cbtlog` may be longer than what it holds, and whoever writes it into a pipe should
-    /// not find it closed.
-    pub(crate) fn drain(&mut self) {
-        if let Content::Stream(stream) = &mut self.content {
+    /// Reads what a stream has behind a `.cbtlog`: whoever writes a volume into a pipe should not find it closed. Gives up
+    /// where there is too much of it, or nothing for too long.
+    pub(crate) fn drain(self) {
+        let Content::Stream(mut stream) = self.content else { return };
+        if !self.has_surplus {
+            return;
+        }
+        // In a thread of its own, which may wait for ever: the process does not.
+        let (more, read) = mpsc::channel();
+        let drain = move || {
+            let mut buffer = vec![0; 64 << 10];
             // What cannot be read was not needed either.
-            let _ = io::copy(&mut stream.take(MOST_SURPLUS), &mut io::sink());
+            while let Ok(read @ 1..) = stream.read(&mut buffer)
+                && more.send(read).is_ok()
+            {}
+        };
+        if thread::Builder::new().spawn(drain).is_err() {
+            return;
+        }
+        let (started, mut surplus) = (Instant::now(), 0);
+        while let Ok(more) = read.recv_timeout(MOST_SILENCE)
+            && surplus < MOST_SURPLUS
+            && started.elapsed() < MOST_TIME
+        {
+            surplus += more;
         }
     }
 }
@@ -129,16 +160,20 @@ impl<R: Read> Read for Kept<'_, R> {
     }
 }
 
-/// Looks at the first bytes without losing them.
-fn glance(mut file: File) -> io::Result<(Content, Vec<u8>)> {
+/// The file and its stamp, if it is one.
+fn watch(file: &File) -> io::Result<Option<(File, Stamp)>> {
+    Stamp::before_reading(file)?.map(|stamp| Ok((file.try_clone()?, stamp))).transpose()
+}
+
+/// Looks at the first bytes, so many, without losing them.
+fn glance(mut file: File, wanted: u64) -> io::Result<(Content, Vec<u8>)> {
     let mut glance = Vec::new();
-    let stamp = Stamp::of(&file)?;
     if let Some((start, len)) = known_extent(&file) {
-        file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
+        file.by_ref().take(wanted).read_to_end(&mut glance)?;
         file.seek(SeekFrom::Start(start))?;
-        return Ok((Content::File { file, len, stamp }, glance));
+        return Ok((Content::File { file, len }, glance));
     }
-    file.by_ref().take(GLANCE).read_to_end(&mut glance)?;
+    file.by_ref().take(wanted).read_to_end(&mut glance)?;
     Ok((Content::Stream(Cursor::new(glance.clone()).chain(file)), glance))
 }
 
@@ -159,37 +194,4 @@ fn known_extent(mut file: &File) -> Option<(u64, u64)> {
     let end = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(start)).ok()?;
     (end > start).then(|| (start, end - start))
-}
-
-/// The properties of a file that change when someone writes to it, as fine as the clock of the system is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    len: u64,
-    /// Seconds and nanoseconds.
-    #[cfg(unix)]
-    modified: (i64, i64),
-    /// The time of the last change of any kind, which nobody can set back.
-    #[cfg(unix)]
-    changed: (i64, i64),
-    #[cfg(not(unix))]
-    modified: Option<std::time::SystemTime>,
-}
-
-impl Stamp {
-    #[cfg(unix)]
-    fn of(file: &File) -> io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = file.metadata()?;
-        Ok(Self {
-            len: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self { len: metadata.len(), modified: metadata.modified().ok() })
-    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 
-use crate::args::{Answer, BlockSizeArg, ListArgs};
+use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
 use crate::encode::BitmapRender;
 use crate::extents::{Listing, window};
 use crate::failure::{Failure, warn};
@@ -29,10 +29,13 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
         let message = "--offset and --length choose from a list, and base64 is none".to_owned();
         return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
     }
+    if let Some(url) = &args.pool.url {
+        refuse_trust_without_tls(url, &args.pool)?;
+    }
     let window = window(&args.window)?;
     let mut block_size = BlockSize::DEFAULT;
     let mut warnings = Vec::new();
-    let (scanner, mut input, target) = match (&args.store, &args.pool.url) {
+    let (scanner, input, target) = match (&args.store, &args.pool.url) {
         (Some(store), _) => {
             let read = read(args, store, from, to, &mut warnings)?;
             tell(&warnings, json);
@@ -71,10 +74,22 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
     match args.output {
         Answer::List(format) => {
             let listing = Listing::new(format, block_size, window).with_warnings(format, &warnings);
-            listing.run(&scanner, &mut input, target)
+            listing.run(&scanner, input, target)
         }
-        Answer::Base64 => run(&scanner, &mut input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
+        Answer::Base64 => run(&scanner, input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
     }
+}
+
+/// Refuses to be told what certificate to trust where there is none. Who says so believes to be safe.
+fn refuse_trust_without_tls(url: &str, pool: &PoolArgs) -> Result<(), Failure> {
+    let plain = url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("http"));
+    if !plain || pool.fingerprint.is_none() && pool.ca.is_none() && !pool.insecure {
+        return Ok(());
+    }
+    Err(Failure::Usage {
+        message: "over http:// there is no certificate that could be trusted or not".to_owned(),
+        hint: "give an https:// address, or leave out --fingerprint, --ca and --insecure",
+    })
 }
 
 fn tell(warnings: &[String], json: bool) {

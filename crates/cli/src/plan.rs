@@ -1,14 +1,20 @@
 //! From what was asked to what is done.
 
-use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier};
+use changed_blocks::cbtlog::Tracker;
+use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};
 
-use crate::args::{BlockSizeArg, InputArgs};
+use crate::args::{BlockSizeArg, From, InputArgs};
 use crate::failure::Failure;
 use crate::input::Input;
 
 /// The scanner that the options ask for, its block size, and the open input.
 pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Failure> {
+    if args.allow_inconsistent && args.from != From::Cbtlog {
+        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
+        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
+    }
     let mut scanner = scanner_of(args.from.into(), args.threads)?.allow_inconsistent(args.allow_inconsistent);
+    scanner = scanner.largest_disk(VirtualSize::new(Tracker::LARGEST).expect("not 0"));
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use changed_blocks::{Error, Extent, Geometry, ParallelVisitor, Prepare, Scanner, Summary};
+use changed_blocks::{Consequence, Error, Extent, Geometry, ParallelVisitor, Prepare, Scanner, Summary};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -72,24 +72,23 @@ impl From<Error> for RenderError {
 /// Reads the input, renders it, and lets the output appear.
 pub(crate) fn run<R: Render>(
     scanner: &Scanner,
-    input: &mut Input,
+    mut input: Input,
     mut target: Target,
     make: impl Fn() -> R,
 ) -> Result<(), Failure> {
     let mut sink = Sink::holding(&mut target, input.is_rereadable());
-    let (first, summary) = pass(scanner, input, make(), &mut sink, None)?;
+    let (first, summary) = pass(scanner, &mut input, make(), &mut sink, None)?;
     if sink.state() == State::Discarding {
         let digest = first.digest();
-        input.refuse_if_changed()?;
         let mut sink = Sink::flowing(&mut target);
-        let (second, again) = pass(scanner, input, make(), &mut sink, Some(&digest))?;
+        let (second, again) = pass(scanner, &mut input, make(), &mut sink, Some(&digest))?;
         if second.digest() != digest || again != summary {
-            return Err(Failure::Changed { input: input.name.clone() });
+            return Err(Failure::Changed { input: input.name });
         }
-        input.refuse_if_changed()?;
     }
+    target.commit()?;
     input.drain();
-    target.commit()
+    Ok(())
 }
 
 /// One pass over the input, to the end of what it writes.
@@ -106,6 +105,14 @@ fn pass<R: Render>(
     let Pass { mut render, sink, .. } = pass;
     let name = &input.name;
     let refuse = |error| Failure::Bitmap { input: name.clone(), error };
+    // Before the last of the output, and before anything is said of what a file has.
+    let judged = match &outcome {
+        Ok(outcome) => outcome.is_continue(),
+        Err(error) => error.consequence() == Consequence::FullBackup,
+    };
+    if judged {
+        input.refuse_if_changed()?;
+    }
     let finished = match outcome.map_err(refuse)? {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(summary) => finish(&mut render, &summary, sink, earlier.is_some()).map(|()| summary),
