@@ -15,6 +15,10 @@ pub(crate) fn store(args: &StoreArgs) -> Result<(), Failure> {
     | Change::Delete { log }
     | Change::Set { log, .. }) = &args.change;
     let LogArgs { store, uuid } = log;
+    if matches!(args.change, Change::Mark { length: 0, .. }) {
+        let message = "--length 0 would mark nothing as written".to_owned();
+        return Err(Failure::Usage { message, hint: "give the number of bytes that were written" });
+    }
     let failed = |error| Failure::Open { input: store.display().to_string(), error };
     // Where tracking begins, there may be no folder yet. In all other cases a missing one is a mistyped one.
     if matches!(args.change, Change::Create { .. }) {

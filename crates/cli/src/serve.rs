@@ -23,6 +23,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
             format!("{} can be reached by other machines, and without TLS they could read the password", args.listen);
         return Err(Failure::Usage { message, hint: "say --tls, or --allow-plain-http if that is as it should be" });
     }
+    if tls.is_some() && args.allow_plain_http {
+        let message = "with TLS, nothing is served over plain HTTP".to_owned();
+        return Err(Failure::Usage { message, hint: "leave out --allow-plain-http, or the options for TLS" });
+    }
     let given = password::given(args.password_file.as_deref())?;
     // As hard to guess as a reference: 122 random bits.
     let password = given.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::chain::uuid;
 use crate::size;
@@ -46,7 +46,7 @@ pub(crate) enum Change {
         /// The first byte written
         #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
         offset: u64,
-        /// How many bytes were written
+        /// How many bytes were written, at least 1
         #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
         length: u64,
     },
@@ -64,6 +64,7 @@ pub(crate) enum Change {
         log: LogArgs,
     },
     /// Change the header of a log
+    #[command(group(ArgGroup::new("change").args(["parent", "child", "consistent", "virtual_size"]).required(true).multiple(true)))]
     Set {
         #[command(flatten)]
         log: LogArgs,

@@ -126,7 +126,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Option<VirtualSize>,
 
-    /// Accept a .cbtlog that is not marked as consistent: changes may be missing from it
+    /// With --from cbtlog, accept a log that is not marked as consistent: changes may be missing from it
     #[arg(long)]
     pub(crate) allow_inconsistent: bool,
 
