@@ -8,6 +8,7 @@ use changed_blocks::{BlockSize, Consequence, Error};
 use changed_blocks_xapi::client;
 
 use crate::shown::shown;
+use crate::stopped;
 
 /// A run that did not do what was asked. Its kind and consequence are in the JSON error, and the consequence gives the exit
 /// code:
@@ -60,6 +61,7 @@ impl Failure {
     /// Tells the user, and ends the process.
     pub(crate) fn end(&self, json: bool) -> ! {
         self.report(json);
+        stopped::remove();
         std::process::exit(self.code().into())
     }
 

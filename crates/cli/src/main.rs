@@ -14,6 +14,7 @@ mod held;
 mod human;
 mod input;
 mod list;
+mod memory;
 mod ordered;
 mod packed;
 mod password;
@@ -29,6 +30,7 @@ mod sink;
 mod size;
 mod staged;
 mod standard;
+mod stopped;
 mod warned;
 
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ use shown::shown_lines;
 use sink::Target;
 
 fn main() -> ExitCode {
+    memory::refuse_to_abort();
+    stopped::refuse_to_end_at_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

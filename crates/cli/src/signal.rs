@@ -1,6 +1,10 @@
 //! Being told to stop.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether someone waits to be told.
+static WAITED_FOR: AtomicBool = AtomicBool::new(false);
 
 /// Tells when the process is told to stop, by Ctrl-C or in another way. From the first of these on, the process no longer
 /// ends by itself then.
@@ -14,6 +18,7 @@ impl Stop {
     pub(crate) fn new() -> io::Result<Self> {
         #[cfg(unix)]
         use tokio::signal::unix::{SignalKind, signal};
+        WAITED_FOR.store(true, Ordering::SeqCst);
         Ok(Self {
             #[cfg(unix)]
             signals: [
@@ -22,6 +27,12 @@ impl Stop {
                 signal(SignalKind::hangup())?,
             ],
         })
+    }
+
+    /// Whether that no longer ends the process by itself.
+    #[cfg(unix)]
+    pub(crate) fn is_waited_for() -> bool {
+        WAITED_FOR.load(Ordering::SeqCst)
     }
 
     /// Ends once that has happened, once more each time.

@@ -26,6 +26,9 @@ pub(crate) struct Target {
 }
 
 enum To {
+    /// Whose reader may leave when it has seen enough.
+    Standard(File),
+    /// A device or a named pipe.
     Direct(File),
     Staged(Staged),
 }
@@ -33,19 +36,23 @@ enum To {
 impl Target {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
-            return Ok(Self { name: "standard output".to_owned(), to: To::Direct(standard::output()?) });
+            return Ok(Self { name: "standard output".to_owned(), to: To::Standard(standard::output()?) });
         };
         let name = path.display().to_string();
         match Destination::open(path) {
             Ok(Destination::StandardOutput) => Self::open(None),
             Ok(Destination::Special(file)) => Ok(Self { name, to: To::Direct(file) }),
             Ok(Destination::Staged(staged)) => Ok(Self { name, to: To::Staged(staged) }),
+            Ok(Destination::Input) => Err(Failure::Usage {
+                message: format!("{name} is an open input, which is there to be read"),
+                hint: "give the name of a file, or leave out -o for standard output",
+            }),
             Err(error) => Err(Failure::Write { output: name, error }),
         }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(&self.to, To::Direct(file) if file.is_terminal())
+        matches!(&self.to, To::Standard(file) | To::Direct(file) if file.is_terminal())
     }
 
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -55,7 +62,7 @@ impl Target {
     /// Writes all of these, one behind the other, in as few calls as can be.
     fn write_all_of(&mut self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         let mut file = match &self.to {
-            To::Direct(file) => file,
+            To::Standard(file) | To::Direct(file) => file,
             To::Staged(staged) => staged.file(),
         };
         // Empty ones at the start would look like a file that takes no more.
@@ -72,19 +79,39 @@ impl Target {
     }
 
     pub(crate) fn failure(&self, error: io::Error) -> Failure {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+        match (&self.to, error.kind()) {
+            (To::Standard(_), io::ErrorKind::BrokenPipe) => Failure::BrokenPipe,
             _ => Failure::Write { output: self.name.clone(), error },
         }
     }
 
     /// Lets a staged file appear.
     pub(crate) fn commit(self) -> Result<(), Failure> {
-        match self.to {
-            To::Direct(_) => Ok(()),
-            To::Staged(staged) => staged.commit().map_err(|error| Failure::Write { output: self.name, error }),
-        }
+        let committed = match self.to {
+            To::Standard(_) => Ok(()),
+            To::Direct(file) => refuse_if_left(&file),
+            To::Staged(staged) => staged.commit(),
+        };
+        committed.map_err(|error| Failure::Write { output: self.name, error })
     }
+}
+
+/// Whether the reader of a named pipe has left without reading all of it: what a pipe holds then is lost.
+#[cfg(target_os = "linux")]
+fn refuse_if_left(file: &File) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut pipe = [PollFd::new(file, PollFlags::empty())];
+    // Only a pipe says so, and only if there is nobody to read it.
+    let left = poll(&mut pipe, Some(&Timespec::default())).is_ok() && pipe[0].revents().contains(PollFlags::ERR);
+    if left && rustix::io::ioctl_fionread(file).is_ok_and(|bytes| bytes > 0) {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_if_left(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

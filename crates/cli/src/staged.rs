@@ -1,21 +1,26 @@
 //! A file that appears, or is replaced, once all of it is written.
 //!
 //! On Linux the content goes to a file without a name, which the system drops if this process ends in whatever way
-//! before the file is given its name. Where that cannot be had, it goes to a temporary file next to the target.
+//! before the file is given its name. Where that cannot be had, it goes to a temporary file next to the target, which is
+//! removed if this process fails or is told to stop.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
+use crate::stopped::{Removed, remove_if_stopped};
+
 /// What temporary names begin with.
 const PREFIX: &str = ".cbt-";
 
 /// Where `-o` leads to.
 pub(crate) enum Destination {
-    /// Standard output, under another name.
+    /// Standard input, or what else was opened for reading only, under another name.
+    Input,
+    /// Standard output, likewise.
     StandardOutput,
     /// A file that exists and is no regular one (a device, a named pipe): it can only be written to directly.
     Special(File),
@@ -30,7 +35,7 @@ pub(crate) struct Staged {
 enum Content {
     #[cfg(target_os = "linux")]
     Unnamed(File),
-    Named(NamedTempFile),
+    Named(NamedTempFile, Removed),
 }
 
 impl Destination {
@@ -38,6 +43,7 @@ impl Destination {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let target = match follow(path)? {
             Followed::Path(target) => target,
+            Followed::Descriptor(number) if number == "0" || is_read_only(&number) => return Ok(Self::Input),
             Followed::Descriptor(number) if number == "1" => return Ok(Self::StandardOutput),
             // Another open file of this process. What it holds already is not ours to replace.
             Followed::Descriptor(_) => return Ok(Self::Special(OpenOptions::new().append(true).open(path)?)),
@@ -83,6 +89,14 @@ fn follow(path: &Path) -> io::Result<Followed> {
     Err(io::Error::other("too many links"))
 }
 
+/// Whether an open file of this process is not open for writing.
+fn is_read_only(number: &OsStr) -> bool {
+    const ACCESS_MODE: u32 = 3;
+    let info = fs::read_to_string(Path::new("/proc/self/fdinfo").join(number)).unwrap_or_default();
+    let flags = info.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & ACCESS_MODE == 0)
+}
+
 impl Staged {
     fn new(target: PathBuf) -> io::Result<Self> {
         // `Path` does not tell `name/` from `name`, but whoever writes a slash means a directory.
@@ -91,7 +105,11 @@ impl Staged {
         }
         let content = match unnamed(directory(&target))? {
             Some(content) => content,
-            None => Content::Named(permissive(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target))?),
+            None => {
+                let make = || permissive(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target));
+                let (file, removed) = remove_if_stopped(make, NamedTempFile::path)?;
+                Content::Named(file, removed)
+            }
         };
         Ok(Self { content, target })
     }
@@ -100,17 +118,19 @@ impl Staged {
         match &self.content {
             #[cfg(target_os = "linux")]
             Content::Unnamed(file) => file,
-            Content::Named(file) => file.as_file(),
+            Content::Named(file, _) => file.as_file(),
         }
     }
 
     /// Gives the file its name, whole.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.file().sync_all()?;
-        let path = match self.content {
+        let (path, _removed) = match self.content {
             #[cfg(target_os = "linux")]
-            Content::Unnamed(file) => name(&file, directory(&self.target))?,
-            Content::Named(file) => file.into_temp_path(),
+            Content::Unnamed(file) => {
+                remove_if_stopped(|| name(&file, directory(&self.target)), |path: &TempPath| path)?
+            }
+            Content::Named(file, removed) => (file.into_temp_path(), removed),
         };
         path.persist(&self.target).map_err(|error| error.error)
     }
@@ -155,7 +175,9 @@ fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
 fn unnamed(directory: &Path) -> io::Result<Option<Content>> {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::io::Errno;
-    if !Path::new("/proc/self/fd").exists() {
+    // As where there is no such thing, for tests.
+    let unwanted = cfg!(debug_assertions) && std::env::var_os("CBT_NAMED_FILES").is_some();
+    if unwanted || !Path::new("/proc/self/fd").exists() {
         return Ok(None);
     }
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;

@@ -27,9 +27,14 @@ fn emulated() -> bool {
 
 /// Runs the command with 1 GiB of address space.
 fn with_little_memory(args: &[&str]) -> Run {
+    with_memory(1 << 20, args, "").output().expect("there is sh").into()
+}
+
+/// The command with so many KiB of address space; of a pipe, if it is to read one that `feed` writes into.
+fn with_memory(kib: u32, args: &[&str], feed: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -v 1048576; exec \"$0\" \"$@\""]).arg(program()).args(args);
-    shell.output().expect("there is sh").into()
+    shell.args(["-c", &format!("{feed}(ulimit -v {kib}; exec \"$0\" \"$@\")")]).arg(program()).args(args);
+    shell
 }
 
 /// A log of a disk of 1 PiB, as long as it has to be, though most of it is a hole.
@@ -147,4 +152,67 @@ fn a_deletion_takes_little_more_than_two_bitmaps() {
     assert_eq!(scratch.names(), [format!("{NEWER}.cbtlog")]);
     let log = fs::read(scratch.join(&format!("{NEWER}.cbtlog"))).expect("there");
     assert!(log[48..].len() == bytes && log[48..].iter().all(|&byte| byte == 0x55));
+}
+
+/// From less than the command begins with to more than it needs, in steps: whatever is missing, it ends by itself.
+#[test]
+fn less_memory_than_it_takes_is_an_error_and_no_abort() {
+    if emulated() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let dense = scratch.file("dense.b64", "qqqq".repeat(5_000));
+    let sparse = scratch.file("sparse.b64", "AAAA".repeat(500_000));
+    let logs = scratch.join("logs");
+    let (dense, sparse) = (dense.to_str().expect("text"), sparse.to_str().expect("text"));
+    let store = logs.to_str().expect("text");
+    with_little_memory(&["store", "create", store, NEWER, "--virtual-size", "1T"]).bytes();
+    with_little_memory(&["store", "snapshot", store, NEWER, OLDER]).bytes();
+    with_little_memory(&["store", "mark", store, NEWER, "--offset", "1G", "--length", "1G"]).bytes();
+    let log = logs.join(format!("{NEWER}.cbtlog"));
+    let log = log.to_str().expect("text");
+    let large = scratch.join("large");
+    let large = large.to_str().expect("text");
+    let piped = format!("cat '{dense}' | ");
+    let none = String::new();
+    let list = ["list-changed-blocks", "--store", store, OLDER, NEWER];
+    let mut commands = vec![
+        (vec!["encode", dense], &none),
+        (vec!["bits", dense], &none),
+        (vec!["chain", store], &none),
+        (vec!["chain", "--output", "json", store], &none),
+        (list.to_vec(), &none),
+        ([&list[..], &["--output", "text"]].concat(), &none),
+        (vec!["extents", "--from", "cbtlog", log], &none),
+        (vec!["store", "mark", store, NEWER, "--offset", "1G", "--length", "1"], &none),
+        (vec!["store", "create", large, OLDER, "--virtual-size", "16T"], &none),
+    ];
+    for threads in ["1", "2"] {
+        for format in ["text", "human", "json", "ndjson", "csv"] {
+            let extents = ["extents", "--threads", threads, "--output", format];
+            match format {
+                "text" | "json" => commands.push((extents.to_vec(), &piped)),
+                _ => commands.push(([&extents[..], &[dense]].concat(), &none)),
+            }
+        }
+        commands.push((vec!["extents", "--threads", threads, sparse], &none));
+    }
+    // What the program itself takes before it begins, its libraries and its heap.
+    let begins = |kib| with_memory(kib, &["--version"], "").output().is_ok_and(|output| output.status.success());
+    let least = (1..1000).map(|step| step * 1024).find(|&kib| begins(kib)).expect("less than 1 GiB");
+    let (mut whole, mut refused) = (0, 0);
+    for more in [0, 512, 2048, 4096, 9216, 24_000] {
+        for (args, feed) in &commands {
+            let run = Run::from(with_memory(least + more, args, feed).output().expect("there is sh"));
+            let _ = fs::remove_dir_all(large);
+            match run.code {
+                Some(0) => whole += 1,
+                Some(1) => refused += 1,
+                code => panic!("{args:?} with {} KiB: {code:?} {}", least + more, run.stderr),
+            }
+            assert!(!run.stderr.contains("panicked"), "{args:?} with {} KiB: {}", least + more, run.stderr);
+            assert_eq!(run.code == Some(1), !run.stderr.is_empty(), "{args:?}: {}", run.stderr);
+        }
+    }
+    assert!(whole > 20 && refused > 10, "{whole} {refused}");
 }

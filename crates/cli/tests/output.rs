@@ -339,3 +339,110 @@ fn many_at_once_leave_one_whole_file() {
     assert_eq!(lists, ["0 65536\n", LIST]);
     assert_eq!(scratch.names(), ["list"]);
 }
+
+/// A reader that leaves takes what it has not read with it: of a long list, and of one that a pipe holds.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_named_pipe_whose_reader_left_is_a_failure() {
+    let scratch = Scratch::new();
+    let fifo = scratch.join("fifo");
+    if !Command::new("mkfifo").arg(&fifo).status().is_ok_and(|status| status.success()) {
+        return skip("a named pipe: no mkfifo here");
+    }
+    for input in [GOOD.to_owned(), "qqqq".repeat(50_000)] {
+        let mut command = cbt(["extents", "--output", "json", "-o", text(&fifo)]);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        let mut pipe = child.stdin.take().expect("piped");
+        // More than is looked at before the output is opened, but not all: it waits for the end.
+        pipe.write_all(&input.as_bytes()[..4]).expect("it reads");
+        pipe.write_all(&[b'\n'; 100]).expect("it reads");
+        drop(File::open(&fifo).expect("it opens the other end"));
+        pipe.write_all(&input.as_bytes()[4..]).expect("it reads");
+        drop(pipe);
+        let failure = Run::from(child.wait_with_output().expect("ends")).json_failure(1);
+        assert!(failure.error == "write" && failure.message.contains("Broken pipe"), "{failure:?}");
+    }
+    assert_eq!(scratch.names(), ["fifo"]);
+}
+
+/// What is there to be read is not written to.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_open_input_is_no_output() {
+    let scratch = Scratch::new();
+    let path = scratch.file("bitmap", GOOD);
+    for name in ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let output = cbt(["extents", "-o", name]).stdin(File::open(&path).expect("there")).output().expect("starts");
+        assert!(Run::from(output).failure(2).contains(name));
+        // Whatever standard input is.
+        run_piped(["extents", "-o", name], GOOD).failure(2);
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" extents \"$1\" -o /dev/fd/5 5<\"$1\""]).arg(program()).arg(&path);
+    assert!(feed(shell, b"").failure(2).contains("/dev/fd/5"));
+    assert_eq!(fs::read_to_string(&path).expect("there"), GOOD, "the input was written to");
+    assert_eq!(scratch.names(), ["bitmap"]);
+}
+
+/// A limit on the size of files is a full disk, and no signal.
+#[test]
+fn a_file_that_may_not_be_as_long_is_a_failure() {
+    let scratch = Scratch::new();
+    let input = scratch.file("bitmap", "qqqq".repeat(50_000));
+    let target = scratch.join("list");
+    let limited = |line: &str| {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("ulimit -f 100; {line}")]).arg(program()).arg(&input).arg(&target);
+        feed(shell, b"")
+    };
+    for command in ["extents", "bits", "extents --output json"] {
+        let message = limited(&format!("exec \"$0\" {command} \"$1\" -o \"$2\"")).failure(1);
+        assert!(message.contains("too large"), "{message}");
+        assert_eq!(scratch.names(), ["bitmap"], "{command}: part of an output was left behind");
+    }
+    limited("exec \"$0\" extents \"$1\" > \"$2\"").failure(1);
+    fs::remove_file(&target).expect("the shell has made it");
+    let disk = "0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f";
+    let message = limited(&format!("exec \"$0\" store create \"$2\" {disk} --virtual-size 1T")).failure(1);
+    assert!(message.contains("too large"), "{message}");
+    assert_eq!(fs::read_dir(&target).expect("a folder").count(), 0, "part of a log was left behind");
+}
+
+/// Where a file without a name cannot be had, the temporary one is removed when the command is told to stop.
+#[cfg(target_os = "linux")]
+#[test]
+fn stopped_in_its_middle_it_leaves_nothing_even_with_a_name() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
+    if std::env::var_os("CBT_UNDER_TEST").is_some() {
+        return skip("temporary files with names: only what is built for tests makes them here");
+    }
+    let scratch = Scratch::new();
+    let target = scratch.join("list");
+    let start = |ignoring: &str| {
+        let line = format!("{ignoring}exec \"$0\" extents -o \"$1\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).arg(program()).arg(&target).env("CBT_NAMED_FILES", "1");
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        // More than a pipe and a first look hold.
+        let pipe = child.stdin.as_mut().expect("piped");
+        pipe.write_all("AAAA".repeat(1 << 20).as_bytes()).expect("it reads");
+        child
+    };
+    for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        let mut child = start("");
+        assert_eq!(scratch.names().len(), 1, "a temporary file: {:?}", scratch.names());
+        assert!(scratch.names()[0].starts_with(".cbt-"));
+        common::served::signal(&child, name);
+        let status = common::wait_at_most(&mut child, Duration::from_secs(60)).expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: who waits for it has to know");
+        assert!(scratch.names().is_empty(), "{name}: left behind: {:?}", scratch.names());
+    }
+    // One that is to be ignored, as under nohup, is.
+    let mut child = start("trap '' HUP; ");
+    common::served::signal(&child, "HUP");
+    drop(child.stdin.take());
+    let output = Run::from(child.wait_with_output().expect("ends"));
+    assert_eq!((output.code, scratch.names()), (Some(0), vec!["list".to_owned()]), "{}", output.stderr);
+}
