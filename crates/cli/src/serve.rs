@@ -95,7 +95,7 @@ fn raise_limit_of_files() {
 }
 
 /// Threads that wait for files and locks.
-const THREADS: usize = 8;
+const THREADS: usize = 10;
 
 /// A runtime with all of its threads: where none can be had later, calls go on with these.
 fn runtime() -> io::Result<Runtime> {

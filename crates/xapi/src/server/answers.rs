@@ -37,6 +37,8 @@ pub(super) enum Outcome {
 /// What a call is about. Tasks can be asked about while a change keeps the disks.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lane {
+    /// All records at once, which takes long.
+    Records,
     Disks,
     Tasks,
     /// Reading a long call.
@@ -45,7 +47,11 @@ pub(super) enum Lane {
 
 impl Lane {
     pub(super) fn of(method: &str) -> Self {
-        if method.starts_with("task.") { Self::Tasks } else { Self::Disks }
+        match method {
+            _ if method.starts_with("task.") => Self::Tasks,
+            _ if method.contains(".get_all_records") || method.ends_with("_where") => Self::Records,
+            _ => Self::Disks,
+        }
     }
 }
 
@@ -78,6 +84,7 @@ impl Notation {
 #[derive(Debug)]
 pub(super) struct Answers {
     room: Arc<Semaphore>,
+    records: Arc<Semaphore>,
     disks: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
     calls: Arc<Semaphore>,
@@ -86,15 +93,16 @@ pub(super) struct Answers {
 
 impl Default for Answers {
     fn default() -> Self {
-        let [disks, tasks, calls] = [AT_A_TIME; 3].map(|most| Arc::new(Semaphore::new(most)));
+        let [records, disks, tasks, calls] = [AT_A_TIME; 4].map(|most| Arc::new(Semaphore::new(most)));
         let [room, room_for_calls] = [ANSWERS, CALLS].map(|bytes| Arc::new(Semaphore::new(bytes / ROOM_UNIT)));
-        Self { room, disks, tasks, calls, room_for_calls }
+        Self { room, records, disks, tasks, calls, room_for_calls }
     }
 }
 
 impl Answers {
     async fn turn(&self, lane: Lane) -> Result<OwnedSemaphorePermit, Failure> {
         let lane = match lane {
+            Lane::Records => &self.records,
             Lane::Disks => &self.disks,
             Lane::Tasks => &self.tasks,
             Lane::Call => &self.calls,

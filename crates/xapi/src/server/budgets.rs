@@ -75,7 +75,8 @@ pub(super) const ANSWERS: usize = 48 << 20;
 /// Bytes of an answer that has room in any case.
 pub(super) const SHORT_ANSWER: usize = 16 << 10;
 
-/// Answers that are made at a time: of disks, and as many of tasks. Each may take all of them, as they are at that moment.
+/// Answers that are made at a time: of all records, of single disks, and of tasks. Each may take all disks or tasks, as
+/// they are at that moment.
 /// As many long calls are read at a time.
 pub(super) const AT_A_TIME: usize = 2;
 
@@ -152,7 +153,11 @@ mod tests {
             ("their names", bytes(EVENT_CLASSES_TEXT), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
             ("calls under way, those up to 16 KiB aside", bytes(CALLS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
             ("text of answers under way, likewise", bytes(ANSWERS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
-            ("answers made at a time: of disks, and as many of tasks", number(AT_A_TIME), "others wait"),
+            (
+                "answers made at a time: of all records, of single disks, and of tasks",
+                format!("{AT_A_TIME} of each"),
+                "others wait",
+            ),
             ("objects whose last change is known", number(EVENTS), "who asks late gets all objects anew"),
         ];
         let rows = rows.map(|(what, most, beyond)| format!("| {what} | {most} | {beyond} |\n"));

@@ -96,7 +96,7 @@ impl Api {
             let waits = place.is_ok() && !left.is_zero() && !*stopping.borrow_and_update();
             if !events.is_empty() || everything || !waits {
                 let (api, events) = (Arc::clone(self), Arc::from(events));
-                return Ok(Outcome::Read(Lane::Disks, Arc::new(move || api.events(&events, number))));
+                return Ok(Outcome::Read(Lane::Records, Arc::new(move || api.events(&events, number))));
             }
             // Changes of the folder are found out by looking again.
             let until_look = next_look.map(|look| look.saturating_duration_since(Instant::now()));
@@ -138,7 +138,7 @@ impl Api {
             }
             Ok(events)
         };
-        self.answers.in_turn(Lane::Disks, all).await
+        self.answers.in_turn(Lane::Records, all).await
     }
 
     /// The answer of `event.from`.

@@ -26,14 +26,14 @@ fn connect(address: SocketAddr) -> TcpStream {
 fn ask(stream: &mut TcpStream, method: &str, params: &Value) {
     let call = json!({"jsonrpc": "2.0", "method": method, "params": params, "id": 1});
     // It may be refused before all was sent.
-    let _ = stream.write_all(post("/jsonrpc", &call.to_string()).as_bytes());
+    let request = post("/jsonrpc", &call.to_string()).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    let _ = stream.write_all(request.as_bytes());
 }
 
 /// What is answered over a connection of its own; nothing if the call was refused as a request.
 fn call(address: SocketAddr, method: &str, params: &Value) -> Option<Value> {
     let mut stream = connect(address);
     ask(&mut stream, method, params);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all);
     let head = all.windows(4).position(|window| window == b"\r\n\r\n")?;
