@@ -6,6 +6,7 @@
 //! cargo test --release -p changed-blocks-xapi --all-features --test crowd -- --ignored --nocapture
 //! ```
 
+#[path = "../attack/process.rs"]
 mod process;
 #[path = "../server/wire.rs"]
 #[expect(dead_code, reason = "the tests of the server use more of it")]
