@@ -42,7 +42,6 @@ use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, Format};
 use failure::Failure;
-use shown::shown_lines;
 use sink::Target;
 
 fn main() -> ExitCode {
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
     stopped::refuse_to_end_at_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(error),
     };
     let (outcome, json) = match &cli.command {
         Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
@@ -74,7 +73,7 @@ fn main() -> ExitCode {
 }
 
 /// Help, or what is wrong with the command line: as a JSON object if that asks for JSON.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(mut error: clap::Error) -> ExitCode {
     let asked_for_json = || {
         let mut args =
             std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).skip_while(|a| a != "--output");
@@ -93,19 +92,17 @@ fn refuse(error: &clap::Error) -> ExitCode {
             }
         }
         _ if asked_for_json() => {
-            let text = shown_lines(&error.render().to_string());
+            let text = shown::shown_usage(&mut error);
             let message = text.trim().trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
             failure::report("usage", message, Some("see cbt --help"), Consequence::WrongUsage, true);
             ExitCode::from(2)
         }
         _ => {
-            let text = error.render().to_string();
-            let plain = shown_lines(&text);
-            if plain == text.trim_end_matches('\n') {
+            if shown::are_arguments_plain() {
+                // In colour, in which an argument would have its own.
                 let _ = error.print();
             } else {
-                // Without its colours: an argument would be obeyed by the terminal.
-                failure::write_to_stderr(&format!("{plain}\n"));
+                failure::write_to_stderr(&format!("{}\n", shown::shown_usage(&mut error)));
             }
             ExitCode::from(2)
         }

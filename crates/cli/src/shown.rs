@@ -5,9 +5,10 @@
 //! programs read stays as it is: in JSON, which has escapes of its own, a path is the path.
 
 use changed_blocks_xapi::Plain;
+use clap::error::{ContextKind, ContextValue};
 
-/// Characters of a message. A path may have many.
-const LONGEST: usize = 2000;
+/// Characters of a message. What is wrong with a path comes after it, and a path may have 4,096 bytes.
+const LONGEST: usize = 10_000;
 
 /// A message in one line.
 pub(crate) fn shown(message: &str) -> String {
@@ -15,7 +16,28 @@ pub(crate) fn shown(message: &str) -> String {
 }
 
 /// A text of several lines of our own, in which something from elsewhere may stand.
-pub(crate) fn shown_lines(text: &str) -> String {
+fn shown_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(shown).collect();
     lines.join("\n")
+}
+
+/// Whether all arguments of this run are shown as they are.
+pub(crate) fn are_arguments_plain() -> bool {
+    std::env::args_os().all(|arg| arg.to_str().is_some_and(|arg| shown(arg) == arg))
+}
+
+/// What is wrong with the command line, without colours. An argument that is quoted in it stays in its line.
+pub(crate) fn shown_usage(error: &mut clap::Error) -> String {
+    let parts: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in parts {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(shown(&text)),
+            ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| shown(text)).collect()),
+            // Tips quote it once more.
+            _ if kind == ContextKind::Suggested => ContextValue::None,
+            _ => continue,
+        };
+        error.insert(kind, value);
+    }
+    shown_lines(&error.render().to_string())
 }

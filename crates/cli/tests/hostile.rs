@@ -308,6 +308,44 @@ fn json_has_paths_as_they_are_and_messages_that_can_be_shown() {
     assert!(is_plain(&failure.message), "{failure:?}");
 }
 
+/// The shell puts names of files in the place of a `*`, and a terminal gets messages in colour.
+#[test]
+fn arguments_in_the_wrong_place_are_not_obeyed_and_stay_in_their_line() {
+    for evil in ["\u{1b}[2Jx", "--\u{1b}[2Jx", "x\nhint: all is well", "--x\nhint: all is well", "x\n\ny"] {
+        let attached = format!("--output={evil}");
+        for args in [
+            &[evil][..],
+            &["extents", "a", evil],
+            &["extents", &attached],
+            &["chain", "a", evil],
+            &["list-changed-blocks", "--timeout", evil],
+            &["list-changed-blocks", evil, "--store", "a"],
+        ] {
+            let mut command = cbt(args);
+            let result: Run = command.env("CLICOLOR_FORCE", "1").output().expect("the command starts").into();
+            let stderr = result.failure(2);
+            assert!(!stderr.contains("\u{1b}[2J") && !stderr.contains("\nhint: all"), "{args:?}: {stderr:?}");
+            let mut command = cbt([args, &["--output", "json"]].concat());
+            let result: Run = command.output().expect("the command starts").into();
+            let failure = result.json_failure(2);
+            assert!(!failure.message.contains(['\n', '\u{1b}']), "{args:?}: {failure:?}");
+        }
+        let failure = run(["extents", "a", evil, "--output", "json"]).json_failure(2);
+        assert!(failure.message.contains("x\\n") || failure.message.contains("[2Jx"), "all of it: {failure:?}");
+    }
+    // What is plain keeps its colours and tips.
+    let result: Run = cbt(["extent"]).env("CLICOLOR_FORCE", "1").output().expect("the command starts").into();
+    let stderr = result.failure(2);
+    assert!(stderr.contains("\u{1b}[") && stderr.contains("tip:"), "{stderr:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_long_path_is_told() {
+    let path = format!("/{}", ["missing"; 500].join("/"));
+    let stderr = run(["extents", &path]).failure(1);
+    assert!(stderr.contains(": No such file or directory"), "{stderr}");
+}
+
 /// What someone typed in the wrong place is not printed either.
 #[test]
 fn users_and_passwords_in_addresses_are_withheld() {
