@@ -154,12 +154,11 @@ impl Connection {
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().is_some();
                 let error = failed.into_error();
-                let instead = if address.tls { "" } else { "; a host with TLS is reached by https://" };
                 Err(if interim.load(Ordering::Relaxed) > MOST_INTERIM {
                     let problem = format!("there were {MOST_INTERIM} interim answers of HTTP, and no answer");
                     Broken { error: wrong(address, &problem), sent: Sent::Yes }
                 } else if error.is_parse() {
-                    Broken { error: wrong(address, &format!("it is not HTTP ({error}){instead}")), sent: Sent::Yes }
+                    Broken { error: not_http(address, &error), sent: Sent::Yes }
                 } else {
                     let sent = if unsent { Sent::Nothing } else { Sent::Perhaps };
                     Broken { error: transport(address, error, 0, None), sent }
@@ -237,6 +236,16 @@ fn is_packed(headers: &HeaderMap) -> bool {
     let other =
         |name, plain: &[u8]| headers.get_all(name).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(plain));
     other(header::CONTENT_ENCODING, b"identity") || other(header::TRANSFER_ENCODING, b"chunked")
+}
+
+fn not_http(address: &Address, error: &hyper::Error) -> Error {
+    let reason = error.to_string();
+    // The library tells this one apart only by its words.
+    if reason.contains("head is too large") {
+        return wrong(address, "the head of the answer is too long");
+    }
+    let instead = if address.tls { "" } else { "; a host with TLS is reached by https://" };
+    wrong(address, &format!("it is not HTTP ({reason}){instead}"))
 }
 
 fn wrong(address: &Address, problem: &str) -> Error {

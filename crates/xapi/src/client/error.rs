@@ -284,7 +284,7 @@ impl Error {
                 "it is another disk's, or its blocks are smaller: give the size of the disk, or take a full backup"
             }
             Self::Bitmap(error) => return error.hint(),
-            Self::TooLong { .. } => "the answer for the largest disk is far shorter; is it the right address?",
+            Self::TooLong { .. } => "no pool answers at such length; is it the right address?",
         }))
     }
 

@@ -151,7 +151,12 @@ async fn an_answer_without_an_end_is_an_error_soon() {
         ("a reason", "HTTP/1.1 500 ", "because because because because ", "protocol"),
         ("interim answers", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n", "protocol"),
         ("a body", "HTTP/1.1 200 OK\r\n\r\n", "0123456789abcdef0123456789abcdef", "answer-too-long"),
-        ("chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "4\r\n    \r\n", "answer-too-long"),
+        (
+            "chunks",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            "20\r\n                                \r\n",
+            "answer-too-long",
+        ),
         (
             "an extension of a chunk",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4;x=",
@@ -172,6 +177,8 @@ async fn an_answer_without_an_end_is_an_error_soon() {
             let start = Instant::now();
             let error = client.call(method, &["x".into()]).await.expect_err(name);
             assert_eq!(error.kind(), kind, "{name}: {error}");
+            let is_head = ["headers", "one header", "a reason"].contains(&name);
+            assert_eq!(error.to_string().contains("the head of the answer is too long"), is_head, "{name}: {error}");
             assert!(start.elapsed() < Duration::from_secs(20), "{name}: {:?}", start.elapsed());
             assert_discreet(&error);
             client.close().await.unwrap();
