@@ -5,6 +5,7 @@
 //! withheld there as a whole: nothing prints it, and no name server is asked for it.
 
 use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use uuid::Uuid;
 
 use super::{Error, Handshake, Refusal, SLAVE};
 use crate::plain::{WITHHELD, without_user_info};
@@ -12,6 +13,9 @@ use crate::secret::Wiped;
 
 /// A secret with fewer bytes is looked for only as a whole text: as a part, it would be found in every other word.
 const SHORT: usize = 4;
+
+/// A secret with fewer bytes is not looked for in the random digits of a reference: some day, one would have it by chance.
+const SHORT_FOR_DIGITS: usize = 8;
 
 /// How many secrets are remembered: the password, and the sessions that came last.
 const KEPT: usize = 9;
@@ -27,8 +31,7 @@ impl Forms {
     fn of(secret: &str) -> Self {
         let mut forms = vec![folded(secret.as_bytes())];
         if secret.len() >= SHORT {
-            let hexadecimal = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-            forms.push(folded(hexadecimal.as_bytes()));
+            forms.push(hexadecimal(secret.as_bytes()));
             for before in 0..3 {
                 let mut bytes = Wiped(vec![0; before]);
                 bytes.0.extend_from_slice(secret.as_bytes());
@@ -41,6 +44,11 @@ impl Forms {
             }
         }
         Self(forms)
+    }
+
+    /// How many bytes the secret has.
+    fn length(&self) -> usize {
+        self.0.first().map_or(0, |secret| secret.0.len())
     }
 
     fn are_in(&self, text: &[u8]) -> bool {
@@ -65,11 +73,22 @@ impl Secrets {
 
     /// Whether a text repeats a secret, as it is or escaped for an address, for XML or for JSON.
     pub(super) fn are_in(&self, text: &str) -> bool {
+        self.are_in_at_least(0, text)
+    }
+
+    /// The same for the reference of something.
+    pub(super) fn are_in_reference(&self, reference: &str) -> bool {
+        let digits = reference.strip_prefix("OpaqueRef:").is_some_and(|digits| Uuid::try_parse(digits).is_ok());
+        self.are_in_at_least(if digits { SHORT_FOR_DIGITS } else { 0 }, reference)
+    }
+
+    /// Whether a text repeats a secret of at least so many bytes.
+    fn are_in_at_least(&self, shortest: usize, text: &str) -> bool {
         let mut bytes = Wiped(text.as_bytes().to_vec());
         // Escapes may be escaped again.
         for _ in 0..3 {
             let text = folded(&bytes.0);
-            if self.0.iter().any(|forms| forms.are_in(&text.0)) {
+            if self.0.iter().any(|forms| forms.length() >= shortest && forms.are_in(&text.0)) {
                 return true;
             }
             let next = Wiped(unescaped(&bytes.0));
@@ -132,6 +151,13 @@ impl Error {
 fn folded(text: &[u8]) -> Wiped {
     let fold = |&byte: &u8| if byte == b'+' { b' ' } else { byte.to_ascii_lowercase() };
     Wiped(text.iter().map(fold).collect())
+}
+
+fn hexadecimal(bytes: &[u8]) -> Wiped {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = Wiped(Vec::with_capacity(2 * bytes.len()));
+    digits.0.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]));
+    digits
 }
 
 /// What the escapes of addresses (`%20`), XML (`&amp;`, `&#32;`, `&#x20;`) and JSON (`\"`, `\u0020`) stand for.
@@ -234,6 +260,19 @@ mod tests {
         assert!(secrets.are_in("VDI") && secrets.are_in(" vdi\n") && secrets.are_in("%56DI"));
         assert!(!secrets.are_in("VDI_IN_USE") && !secrets.are_in("the VDI"));
         assert!(!self::secrets(&[""]).are_in(""));
+    }
+
+    #[test]
+    fn digits_of_a_reference_are_a_short_password_only_by_chance() {
+        let reference = "OpaqueRef:0a51cafe-1234-4711-8dea-00000000beef";
+        for password in ["cafe", "1234", "4711-8", "BEEF", "0"] {
+            let secrets = secrets(&[password]);
+            assert!(!secrets.are_in_reference(reference), "{password}");
+            assert!(password.len() < SHORT || secrets.are_in_reference(&format!("Ref:{password}")), "{password}");
+        }
+        for secret in ["0a51cafe", reference] {
+            assert!(secrets(&[secret]).are_in_reference(reference), "{secret}");
+        }
     }
 
     #[test]

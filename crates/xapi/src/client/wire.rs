@@ -59,7 +59,7 @@ impl Wire {
     /// The result of a call, which has to be a reference, and none that is a secret already.
     pub(super) fn reference(&self, reply: &Reply) -> Result<String, Error> {
         let reference = reply.reference()?;
-        if self.secrets.are_in(&reference) {
+        if self.secrets.are_in_reference(&reference) {
             return Err(reply.wrong("the result repeats the password or the session"));
         }
         Ok(reference)

@@ -117,6 +117,22 @@ async fn a_short_password_does_not_make_everything_unreadable() {
     client.close().await.unwrap();
 }
 
+/// A disk keeps its reference: one that is refused for its digits could never be listed.
+#[tokio::test]
+async fn a_password_that_is_in_a_reference_by_chance_is_no_obstacle() {
+    let reference = "OpaqueRef:0a51cafe-0000-4711-8000-0000dead0000";
+    let mock = Mock::start(move |call| {
+        let refers = matches!(call.method.as_str(), "VDI.get_by_uuid" | "Async.VDI.list_changed_blocks");
+        refers.then(|| call.result(reference))
+    })
+    .await;
+    let url = format!("http://127.0.0.1:{}", mock.port);
+    for password in ["cafe", "4711", "Dead"] {
+        let options = Options::new(&url, "backup", Secret::from(password)).unwrap();
+        changed_blocks(options, Uuid::from_u128(1), Uuid::from_u128(2)).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn users_and_passwords_in_addresses_are_withheld() {
     let mock = Mock::start(|call| {
