@@ -24,6 +24,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
