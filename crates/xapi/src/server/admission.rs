@@ -4,6 +4,7 @@
 //! be too much, those go first of whom the least is known: those without a session, of the address that takes up the
 //! most of it the one that has been so for the longest time; then those who are idle. Whoever has a call under way
 //! stays. A quarter is kept for those with a session, so however many come without one, they keep no one out who has.
+//! Another quarter is kept from those who are idle, or newcomers would push each other out before they have logged in.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -120,7 +121,7 @@ impl Admission {
         while taken.all + weight > self.most
             || (standing == Standing::Unknown && taken.unknown + weight > self.for_unknown())
         {
-            let gone = taken.first_to_go().and_then(|guest| taken.remove(guest))?;
+            let gone = taken.first_to_go(self.most / 4).and_then(|guest| taken.remove(guest))?;
             gone.leave.notify_one();
         }
         let guest = taken.number();
@@ -193,12 +194,17 @@ impl Taken {
         }
     }
 
-    fn first_to_go(&self) -> Option<u64> {
+    /// Those without a session, if they take up what is kept for them, or nobody is idle.
+    fn first_to_go(&self, kept: u64) -> Option<u64> {
+        let idle = self.idle.values().next().copied();
+        if self.unknown < kept && idle.is_some() {
+            return idle;
+        }
         let unknown = self
             .order
             .last()
             .and_then(|(_, Reverse(since), origin)| self.crowds.get(origin).and_then(|crowd| crowd.guests.get(since)));
-        unknown.or_else(|| self.idle.values().next()).copied()
+        unknown.copied().or(idle)
     }
 }
 
@@ -294,6 +300,20 @@ mod tests {
         let taken = lock(&test.0.taken);
         assert_eq!((taken.all, taken.unknown, taken.guests.len(), taken.crowds.len()), (0, 0, 0, 0));
         assert!(taken.order.is_empty() && taken.idle.is_empty());
+    }
+
+    #[test]
+    fn those_who_are_idle_leave_a_quarter_to_newcomers() {
+        let test = Test(Admission::new(8));
+        let idle: Vec<_> = (0..8).map(|_| test.enter("10.0.0.1", Standing::Idle).expect("others go")).collect();
+        let first = test.unknown("10.0.0.2");
+        let second = test.unknown("10.0.0.2");
+        assert!(there(&first) && there(&second));
+        assert_eq!(idle.iter().filter(|place| there(place)).count(), 6);
+        // From then on, they push each other out.
+        let third = test.unknown("10.0.0.2");
+        assert!(!there(&first) && there(&second) && there(&third));
+        assert_eq!(idle.iter().filter(|place| there(place)).count(), 6);
     }
 
     #[test]

@@ -151,7 +151,8 @@ pub struct Limits {
     /// more comes, another is closed: of those whose last call had no session, or which have not called yet, from the
     /// address that has the most of them the one that has been so for the longest time; then the one that is idle the
     /// longest. A call with a session is never cut off: if all connections have one under way, others wait. A quarter
-    /// of the connections is kept for those with sessions.
+    /// of the connections is kept for those with sessions, and a quarter for those who have none yet: if they have
+    /// fewer, the idle go first.
     pub connections: usize,
     /// The longest request, in bytes.
     pub request_bytes: usize,
