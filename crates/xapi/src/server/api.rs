@@ -71,6 +71,8 @@ pub(super) struct Api {
     /// Calls that change something, too. They and listings wait for each other.
     changing: Arc<tokio::sync::RwLock<()>>,
     guesses: Mutex<Guesses>,
+    /// For each call that goes on in a task: also after that was destroyed, which stops only some of them.
+    in_tasks: Arc<Semaphore>,
     /// Memory for bitmaps that are on their way, or wait in a task.
     room: Arc<Semaphore>,
     units: u32,
@@ -103,6 +105,7 @@ impl Api {
             listing: Arc::new(Semaphore::new(1)),
             changing: Arc::default(),
             guesses: Mutex::new(Guesses::new(limits.wrong_passwords, limits.wrong_passwords_a_second)),
+            in_tasks: Arc::new(Semaphore::new(budgets::TASKS)),
             room: Arc::new(Semaphore::new(units as usize)),
             units,
         })
@@ -241,11 +244,13 @@ impl Api {
 
     /// Goes on with a call in a task.
     fn begin(self: &Arc<Self>, call: Call) -> Result<Value, Failure> {
+        let place = Arc::clone(&self.in_tasks).try_acquire_owned().map_err(|_| Failure::too_much())?;
         let name = format!("{ASYNC}{}", call.method);
         let reference = self.new_task(&call.session, |tasks| tasks.begin(&call.session, &name))?;
         let stoppable = call.method == "VDI.list_changed_blocks";
         let (api, name) = (Arc::clone(self), reference.clone());
         let work = tokio::spawn(async move {
+            let _place = place;
             let result = api.run(call).await;
             let gone = lock(&api.tasks).end(&name, result);
             api.tasks_gone(&gone);

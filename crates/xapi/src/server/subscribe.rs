@@ -65,7 +65,9 @@ impl Wanted {
 
 impl Api {
     /// The events of some objects since a token. If there are none, one is waited for, unless too many clients wait.
-    pub(super) async fn event_from(self: &Arc<Self>, call: Call) -> Result<Outcome, Failure> {
+    pub(super) async fn event_from(self: &Arc<Self>, mut call: Call) -> Result<Outcome, Failure> {
+        // The names take it up until this client has a place to wait.
+        let mut room = call.room.take();
         let [classes, token, timeout] = &*call.params else { return Err(call.wrong_count(3)) };
         let Value::List(classes) = classes else { return Err(Failure::field_type("classes")) };
         let wanted = Wanted::new(classes)?;
@@ -107,6 +109,7 @@ impl Api {
                     () = tokio::time::sleep(until_look.map_or(left, |look| look.min(left))) => {}
                 }
             };
+            drop(room.take());
             while_there(waiting).await;
             // A clock of its own: other events must not put the next look off.
             if next_look.is_some_and(|look| look <= Instant::now()) {
