@@ -20,8 +20,8 @@ use super::{Call, Failure, Malformed, jsonrpc, xmlrpc};
 /// How long a call waits until it may begin.
 const TURN: Duration = Duration::from_secs(120);
 
-/// How long an answer waits for room. Whoever does not read is cut off, but only after a longer time.
-const ROOM: Duration = Duration::from_secs(10);
+/// How long a call or its answer waits for room: several times as long as those may who do not read while others wait.
+const ROOM: Duration = Duration::from_secs(30);
 
 /// Makes the value of an answer. It may be made again.
 pub(super) type Read = Arc<dyn Fn() -> Result<Value, Failure> + Send + Sync>;
@@ -84,6 +84,8 @@ impl Notation {
 #[derive(Debug)]
 pub(super) struct Answers {
     room: Arc<Semaphore>,
+    /// Each answer that waits for room has one more of it.
+    waiting: Arc<()>,
     records: Arc<Semaphore>,
     disks: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
@@ -95,11 +97,16 @@ impl Default for Answers {
     fn default() -> Self {
         let [records, disks, tasks, calls] = [AT_A_TIME; 4].map(|most| Arc::new(Semaphore::new(most)));
         let [room, room_for_calls] = [ANSWERS, CALLS].map(|bytes| Arc::new(Semaphore::new(bytes / ROOM_UNIT)));
-        Self { room, records, disks, tasks, calls, room_for_calls }
+        Self { room, waiting: Arc::default(), records, disks, tasks, calls, room_for_calls }
     }
 }
 
 impl Answers {
+    /// Whether there are answers that wait for room.
+    pub(super) fn are_waited_for(&self) -> bool {
+        Arc::strong_count(&self.waiting) > 1
+    }
+
     async fn turn(&self, lane: Lane) -> Result<OwnedSemaphorePermit, Failure> {
         let lane = match lane {
             Lane::Records => &self.records,
@@ -177,7 +184,9 @@ impl Answers {
             }
             let units = units.min(u32::try_from(ANSWERS / ROOM_UNIT).unwrap_or(u32::MAX));
             let room = tokio::time::timeout(ROOM, Arc::clone(&self.room).acquire_many_owned(units));
+            let waits = Arc::clone(&self.waiting);
             let room = while_there(room).await;
+            drop(waits);
             held = Some(room.ok().and_then(Result::ok).ok_or_else(Failure::too_much)?);
         }
     }

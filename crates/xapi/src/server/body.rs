@@ -18,21 +18,52 @@ const TEXT_BYTES: usize = 64 << 10;
 /// Words of a bitmap that are encoded at once: a multiple of three, so that only the last ones need padding.
 const TILE_WORDS: usize = 6 << 10;
 
+/// How far a reader may fall behind the least rate while others wait for the room that its answer takes up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// When the answer of a connection has to be sent, while there is one. It holds memory that others wait for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deadline(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Deadline(Arc<Mutex<Option<Due>>>);
 
-impl Deadline {
-    fn set(&self, end: Option<Instant>) {
-        *lock(&self.0) = end;
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// All of it.
+    end: Option<Instant>,
+    /// The next bytes, while others wait for room.
+    next: Instant,
+    bytes_per_second: u64,
+    /// Whether its text takes up room for answers.
+    takes_room: bool,
+}
+
+impl Due {
+    /// So many bytes more are taken. Those that the system keeps for the reader do not count for long.
+    fn taken(&mut self, bytes: usize, now: Instant) {
+        let time = Duration::from_millis(bytes as u64 * 1000 / self.bytes_per_second);
+        self.next = (self.next + time).min(now + PATIENCE);
     }
 
-    /// Ends once an answer is late.
-    pub(super) async fn missed(&self) {
+    fn is_missed(&self, now: Instant, others_wait: bool) -> bool {
+        self.end.is_some_and(|end| end < now) || (others_wait && self.takes_room && self.next < now)
+    }
+}
+
+impl Deadline {
+    fn set(&self, due: Option<Due>) {
+        *lock(&self.0) = due;
+    }
+
+    fn taken(&self, bytes: usize) {
+        if let Some(due) = &mut *lock(&self.0) {
+            due.taken(bytes, Instant::now());
+        }
+    }
+
+    /// Ends once an answer is late: the whole of it or, while others wait for room, a part.
+    pub(super) async fn missed(&self, others_wait: impl Fn() -> bool) {
         loop {
-            let end = *lock(&self.0);
-            let now = Instant::now();
-            if end.is_some_and(|end| end < now) {
+            let due = *lock(&self.0);
+            if due.is_some_and(|due| due.is_missed(Instant::now(), others_wait())) {
                 return;
             }
             // An answer may begin meanwhile; to find out late that it is late costs nothing.
@@ -60,8 +91,12 @@ impl AnswerBody {
 
     /// An answer that has to be taken at that many bytes a second, after some time to begin with.
     pub(super) fn within(mut self, deadline: Deadline, bytes_per_second: u64, grace: Duration) -> Self {
-        let time = Duration::from_secs(self.left / bytes_per_second.max(1));
-        deadline.set(Instant::now().checked_add(time.saturating_add(grace)));
+        let (now, bytes_per_second) = (Instant::now(), bytes_per_second.max(1));
+        let time = Duration::from_secs(self.left / bytes_per_second);
+        let end = now.checked_add(time.saturating_add(grace));
+        let mut pieces = self.now.iter().map(|(piece, _)| piece).chain(self.pieces.as_slice());
+        let takes_room = pieces.any(|piece| matches!(piece, Piece::Text { _room: Some(_), .. }));
+        deadline.set(Some(Due { end, next: now + PATIENCE, bytes_per_second, takes_room }));
         self.deadline = Some(deadline);
         self
     }
@@ -84,6 +119,9 @@ impl AnswerBody {
             };
             if !bytes.is_empty() {
                 self.left -= bytes.len() as u64;
+                if let Some(deadline) = &self.deadline {
+                    deadline.taken(bytes.len());
+                }
                 return Some(bytes);
             }
             self.now = self.pieces.next().map(|piece| (piece, 0));
@@ -145,6 +183,25 @@ mod tests {
 
     use super::*;
     use crate::server::value;
+
+    #[test]
+    fn who_reads_too_slowly_goes_while_others_wait_for_room() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut due = Due { end: Some(at(100)), next: start + PATIENCE, bytes_per_second: 1000, takes_room: true };
+        assert!(!due.is_missed(at(5), true) && due.is_missed(at(6), true) && !due.is_missed(at(6), false));
+        // What the system takes at once buys no more time.
+        due.taken(1 << 20, start);
+        assert!(!due.is_missed(at(5), true) && due.is_missed(at(6), true));
+        // Slowly is not enough, the least rate is.
+        (1..20).for_each(|second| due.taken(500, at(second)));
+        assert!(due.is_missed(at(20), true));
+        due.next = start + PATIENCE;
+        (1..20).for_each(|second| due.taken(1000, at(second)));
+        assert!(!due.is_missed(at(20), true) && due.is_missed(at(101), false));
+        due.takes_room = false;
+        assert!(!due.is_missed(at(50), true));
+    }
 
     #[test]
     fn a_bitmap_is_sent_as_the_library_writes_it_whatever_its_length() {

@@ -151,8 +151,8 @@ mod tests {
             ("`vdis.json`, of which a disk without a name counts 1 KiB", inventory, "`SR_BACKEND_FAILURE_44`"),
             ("classes and objects of an `event.from`", number(EVENT_CLASSES), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
             ("their names", bytes(EVENT_CLASSES_TEXT), "`EVENT_SUBSCRIPTION_PARSE_FAILURE`"),
-            ("calls under way, those up to 16 KiB aside", bytes(CALLS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
-            ("text of answers under way, likewise", bytes(ANSWERS), "`TOO_MANY_PENDING_TASKS` after 10 s"),
+            ("calls under way, those up to 16 KiB aside", bytes(CALLS), "`TOO_MANY_PENDING_TASKS` after 30 s"),
+            ("text of answers under way, likewise", bytes(ANSWERS), "`TOO_MANY_PENDING_TASKS` after 30 s"),
             (
                 "answers made at a time: of all records, of single disks, and of tasks",
                 format!("{AT_A_TIME} of each"),

@@ -206,6 +206,7 @@ async fn serve(io: impl Read + Write + Unpin, caller: Caller, shared: &Shared) {
     let mut stopping = shared.api.stopping.subscribe();
     let limits = shared.limits;
     let deadline = Deadline::default();
+    let others_wait = || shared.api.answers.are_waited_for();
     let service =
         service_fn(|request| http::respond(shared.api.clone(), limits, deadline.clone(), caller.clone(), request));
     let connection = hyper::server::conn::http1::Builder::new()
@@ -219,12 +220,12 @@ async fn serve(io: impl Read + Write + Unpin, caller: Caller, shared: &Shared) {
     let told_to_stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = deadline.missed() => return,
+        () = deadline.missed(others_wait) => return,
         () = told_to_stop => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = connection => {}
-        () = deadline.missed() => {}
+        () = deadline.missed(others_wait) => {}
     }
 }
 

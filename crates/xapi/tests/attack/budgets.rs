@@ -1,10 +1,11 @@
 //! What clients can make grow, grown as far as it goes.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::wire::{Served, Session};
+use crate::wire::{Served, Session, post};
 
 /// A request of 300 KiB is the longest.
 const LONG: usize = 290 << 10;
@@ -72,6 +73,57 @@ fn a_session_leaves_tasks_to_the_others_and_its_own_go_with_it() {
     for _ in 0..300 {
         other.get("Async.SR.scan", &[&json!("no SR")]);
     }
+}
+
+/// Changes come one after the other, and a program that keeps the folder locked holds up each of them.
+#[test]
+#[cfg(unix)]
+fn a_task_that_is_destroyed_counts_until_its_call_has_ended() {
+    let served = Served::new();
+    let disk = changed_blocks::cbtlog::Uuid::from_u128(1);
+    served.tracker().create(disk, changed_blocks::VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+    let session = served.login();
+    let disk = session.vdi(disk);
+    let held = std::fs::File::open(served.folder()).expect("there");
+    held.lock().expect("possible");
+    let begun = (0..2000).take_while(|_| match session.call("Async.VDI.disable_cbt", std::slice::from_ref(&disk)) {
+        Ok(task) => session.call("task.destroy", &[task]).is_ok(),
+        Err(error) => {
+            assert_eq!(error, ["TOO_MANY_PENDING_TASKS"]);
+            false
+        }
+    });
+    // Some of them may have been refused meanwhile.
+    assert!((1000..2000).contains(&begun.count()));
+    session.get("VDI.get_all", &[]);
+}
+
+#[test]
+fn one_who_does_not_read_leaves_the_room_for_answers_to_those_who_wait() {
+    let served = Served::of(noted((8 << 20) - (200 << 10)), |options| options);
+    let session = served.login();
+    // In XML, an ampersand is five bytes: there is room for one answer of this kind.
+    let reference = session.reference.as_str().expect("text");
+    let call = format!(
+        "<methodCall><methodName>VDI.get_all_records</methodName><params><param><value>{reference}</value></param></params></methodCall>"
+    );
+    let ask = || {
+        let mut stream = served.connect();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("possible");
+        let request = post("/RPC2", &call).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        stream.write_all(request.as_bytes()).expect("it reads");
+        stream
+    };
+    let mut silent = ask();
+    silent.read_exact(&mut [0; 1000]).expect("an answer that is longer than that");
+    let mut all = Vec::new();
+    ask().read_to_end(&mut all).expect("an answer");
+    let refused = String::from_utf8_lossy(&all[..all.len().min(1000)]);
+    assert!(all.len() > 30 << 20, "{refused}");
+    // That was the room of the first one, which has never got the rest of its answer.
+    let mut left = Vec::new();
+    let _ = silent.read_to_end(&mut left);
+    assert!(left.len() < all.len() - 1000, "it was cut off");
 }
 
 #[test]
