@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -109,4 +111,74 @@ proptest! {
             }
         }
     }
+}
+
+/// Someone marks, snapshots and deletes without a pause, and others list where no lock keeps them apart.
+#[test]
+fn who_lists_without_a_lock_misses_nothing() {
+    let folder = tempfile::tempdir().expect("room");
+    let tracker = Tracker::open(folder.path()).expect("there");
+    tracker.create(DISK, VirtualSize::new(40 << 16).expect("not 0")).expect("new");
+    // The snapshots, and what was written since each.
+    let model = Mutex::new(BTreeMap::<Uuid, BTreeSet<u64>>::new());
+    let done = AtomicBool::new(false);
+    let read = |newest: bool| -> usize {
+        let mut answers = 0;
+        while !done.load(Ordering::SeqCst) {
+            let chosen = {
+                let model = model.lock().expect("whole");
+                let mut snapshots = model.iter();
+                if newest { snapshots.next_back() } else { snapshots.next() }
+                    .map(|(&of, written)| (of, written.clone()))
+            };
+            let Some((from, written)) = chosen else { continue };
+            let mut store = Store::open(folder.path()).expect("there");
+            store.unlocked = true;
+            match store.list_changed_blocks(from, DISK) {
+                Ok(answer) => {
+                    let missing = |&&block: &&u64| answer.bitmap.get(block) != Some(true);
+                    assert_eq!(written.iter().find(missing), None, "since {from}, over {:?}", answer.chain);
+                    answers += 1;
+                }
+                Err(ChainError::Changing { .. }) => {}
+                // It may have been deleted meanwhile.
+                Err(error) => assert!(!model.lock().expect("whole").contains_key(&from), "since {from}: {error}"),
+            }
+        }
+        answers
+    };
+    let change = || {
+        for now in 0..300_u64 {
+            let block = now * 7 % 40;
+            let oldest = model.lock().expect("whole").keys().copied().nth(usize::from(now % 8 < 4));
+            match (now % 4, oldest) {
+                (0, _) => {
+                    let snapshot = Uuid::from_u128(100 + u128::from(now));
+                    tracker.snapshot(DISK, snapshot).expect("possible");
+                    model.lock().expect("whole").insert(snapshot, BTreeSet::new());
+                }
+                (1, Some(oldest)) if now > 20 => {
+                    model.lock().expect("whole").remove(&oldest);
+                    tracker.delete(oldest).expect("there");
+                }
+                _ => {
+                    tracker.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+                    for written in model.lock().expect("whole").values_mut() {
+                        written.insert(block);
+                    }
+                }
+            }
+        }
+    };
+    let answers = std::thread::scope(|scope| {
+        let read = &read;
+        let readers = [true, false].map(|newest| scope.spawn(move || read(newest)));
+        // However this ends, they end as well.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(change));
+        done.store(true, Ordering::SeqCst);
+        let answers = readers.map(|reader| reader.join().expect("nothing was missing"));
+        outcome.expect("all changes are possible");
+        answers
+    });
+    assert!(answers.iter().all(|&answers| answers > 0), "{answers:?}");
 }

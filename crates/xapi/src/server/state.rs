@@ -24,6 +24,9 @@ use super::{Failure, SizesAfterScan};
 /// older snapshots need times before that, and 0 stands for none.
 const EARLIEST: i64 = 1_000_000;
 
+/// How often logs may come or go while all of them are read.
+const ATTEMPTS: u32 = 5;
+
 /// The disks of a chain of logs.
 struct Links {
     /// The oldest first.
@@ -35,16 +38,14 @@ struct Links {
 impl Vdis {
     /// All disks, in the order of their UUIDs.
     pub(super) fn all(&self) -> Result<Vec<Vdi>, Failure> {
-        let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
-        let mut vdis: BTreeMap<Uuid, Vdi> = self.entries().iter().map(noted).collect();
         // Read within the lock: a thread that had read before a snapshot was taken would forget its time.
         let mut times = lock(&self.times);
-        let chains = self.read_chains(&mut vdis, &times)?;
+        let (mut vdis, chains) = self.read(&times)?;
         vdis.retain(|_, vdi| vdi.tracked || !vdi.entry.of_log);
         self.settle_times(&mut vdis, chains, &mut times);
         drop(times);
         for vdi in vdis.values_mut() {
-            let known = Some(vdi.entry.virtual_size).filter(|&size| size > 0);
+            let known = Some(vdi.entry.virtual_size).filter(|&size| size > 0 && !vdi.unknown_size);
             vdi.reported_size = match self.sizes_after_scan.filter(|_| vdi.entry.data_destroyed) {
                 None => known,
                 Some(SizesAfterScan::File) if vdi.tracked => known.map(|size| HEADER_BYTES as u64 + bitmap_bytes(size)),
@@ -60,6 +61,21 @@ impl Vdis {
         }
         self.tell(vdis.keys());
         Ok(vdis.into_values().collect())
+    }
+
+    /// What is noted of all disks and what their logs say, with the chains of these. Others may change the folder: one log
+    /// read before and another one after a snapshot or a deletion would make a chain end too early.
+    fn read(&self, times: &Times) -> Result<(BTreeMap<Uuid, Vdi>, Vec<Links>), Failure> {
+        let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
+        for _ in 0..ATTEMPTS {
+            let mut vdis: BTreeMap<Uuid, Vdi> = self.entries().iter().map(noted).collect();
+            let store = self.store()?;
+            let chains = self.read_chains(&store, &mut vdis, times)?;
+            if self.store()?.uuids().eq(store.uuids()) {
+                return Ok((vdis, chains));
+            }
+        }
+        Err(Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))
     }
 
     /// A disk by its reference.
@@ -86,8 +102,7 @@ impl Vdis {
     }
 
     /// Adds what the logs say. Returns their chains.
-    fn read_chains(&self, vdis: &mut BTreeMap<Uuid, Vdi>, times: &Times) -> Result<Vec<Links>, Failure> {
-        let store = self.store()?;
+    fn read_chains(&self, store: &Store, vdis: &mut BTreeMap<Uuid, Vdi>, times: &Times) -> Result<Vec<Links>, Failure> {
         let mut ends: HashMap<Uuid, Option<Uuid>> = HashMap::new();
         let mut chains = Vec::new();
         for chain in store.chains() {
@@ -132,7 +147,7 @@ impl Vdis {
                     vdi.entry.snapshot_of = end.filter(|&end| end != uuid);
                     vdi.unknown_kind = log.is_err() && !vdi.entry.is_a_snapshot;
                 }
-                self.add_log(vdi, log, &store)?;
+                self.add_log(vdi, log, store)?;
             }
             chains.push(Links { uuids, next });
         }
@@ -164,10 +179,8 @@ impl Vdis {
             }
             Err(error) => {
                 vdi.damage = Some(Failure::listing(error, &self.reference(vdi.uuid)));
-                if vdi.entry.of_log {
-                    // The size of such a disk is its log's, and what was noted of it may be older.
-                    vdi.entry.virtual_size = 0;
-                }
+                // The disk may have grown since its size was noted.
+                vdi.unknown_size = true;
             }
         }
         Ok(())

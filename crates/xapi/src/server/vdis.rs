@@ -39,6 +39,8 @@ pub(super) struct Vdi {
     pub(super) in_use: bool,
     /// Why its log cannot be used, if that is known without reading the bitmap.
     pub(super) damage: Option<Failure>,
+    /// Whether its log, which knows its size, is damaged. What was noted stays for when there is no log.
+    pub(super) unknown_size: bool,
     /// Whether nothing but its log says whether it is a snapshot, and that is damaged.
     pub(super) unknown_kind: bool,
     /// Its snapshots, in the order of their UUIDs.

@@ -133,3 +133,39 @@ fn those_who_read_never_keep_a_change_out_for_long() {
         }
     });
 }
+
+/// Whoever reads goes on beside one who has the folder, and is told of no state that there never was.
+#[test]
+fn changes_under_way_are_seen_before_or_after() {
+    let served = served();
+    let (session, tracker) = (served.login(), served.tracker());
+    let [disk, older] = [DISK, OLDER].map(|uuid| session.vdi(uuid));
+    let logs = tracker.lock().expect("it is free");
+    let done = AtomicBool::new(false);
+    let read = || {
+        while !done.load(Ordering::SeqCst) {
+            match session.call("VDI.get_snapshot_of", &[older.clone()]) {
+                Ok(of) => assert_eq!(of, disk),
+                Err(error) => assert_eq!(error[0], "OTHER_OPERATION_IN_PROGRESS", "{error:?}"),
+            }
+        }
+    };
+    let change = || {
+        let end = Instant::now() + Duration::from_secs(4);
+        let mut snapshots = (100..).map(Uuid::from_u128);
+        while Instant::now() < end {
+            let snapshot = snapshots.next().expect("any number");
+            logs.snapshot(DISK, snapshot).expect("there");
+            logs.delete(snapshot).expect("there");
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers = [(); 2].map(|()| scope.spawn(&read));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(change));
+        done.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.join().expect("each answer was right");
+        }
+        outcome.expect("all changes are possible");
+    });
+}

@@ -142,8 +142,13 @@ fn what_a_damaged_log_alone_knew_is_not_made_up() {
     tracker.create(OTHER, size(1)).expect("new");
     let [disk, other] = [DISK, OTHER].map(|uuid| session.vdi(uuid));
     session.get("VDI.set_name_label", &[&other, &json!("noted")]);
-    tracker.set(OTHER, |header| header.virtual_size = size(5)).expect("it grows");
-    for uuid in [DISK, OTHER] {
+    let made = session.get("VDI.create", &[&json!({"virtual_size": MIB})]);
+    session.get("VDI.enable_cbt", &[&made]);
+    let made_uuid: Uuid = session.get("VDI.get_uuid", &[&made]).as_str().expect("text").parse().expect("a UUID");
+    for uuid in [OTHER, made_uuid] {
+        tracker.set(uuid, |header| header.virtual_size = size(5)).expect("it grows");
+    }
+    for uuid in [DISK, OTHER, made_uuid] {
         fs::write(served.folder().join(format!("{uuid}.cbtlog")), b"damaged").expect("room");
     }
     for (vdi, fields) in [
@@ -152,6 +157,7 @@ fn what_a_damaged_log_alone_knew_is_not_made_up() {
             &["virtual_size", "physical_utilisation", "is_a_snapshot", "read_only", "snapshot_of", "snapshot_time"][..],
         ),
         (&other, &["virtual_size", "physical_utilisation"]),
+        (&made, &["virtual_size", "physical_utilisation"]),
     ] {
         for field in fields {
             let error = session.error(&format!("VDI.get_{field}"), &[vdi]);
@@ -167,6 +173,11 @@ fn what_a_damaged_log_alone_knew_is_not_made_up() {
     assert_eq!(session.error("VDI.set_name_label", &[&disk, &json!("a name")])[0], "SR_BACKEND_FAILURE_459");
     assert_eq!(session.get("VDI.get_name_label", &[&other]), json!("noted"));
     assert_eq!(session.get("VDI.get_is_a_snapshot", &[&other]), json!(false));
+    // Once the log is gone, nobody knows better than the notes.
+    session.get("VDI.set_name_label", &[&made, &json!("made here")]);
+    fs::remove_file(served.folder().join(format!("{made_uuid}.cbtlog"))).expect("there");
+    assert_eq!(session.get("VDI.get_virtual_size", &[&made]), json!(MIB));
+    assert_eq!(session.get("VDI.get_name_label", &[&made]), json!("made here"));
 }
 
 /// Of a server that only reads, and goes by another's notes.
