@@ -86,7 +86,6 @@ fn what_kills_have_left_is_removed_and_nothing_else() {
     let path = |name: &str| folder.path().join(name);
     let log = format!("{DISK}.cbtlog");
     let left = [
-        format!("{log}.new"),
         format!("{log}.{DIGITS}.new"),
         format!("{OLDER}.cbtlog.{DIGITS}.new"),
         format!("{}.cbtlog.{DIGITS}.new", OLDER.to_string().to_uppercase()),
@@ -96,6 +95,8 @@ fn what_kills_have_left_is_removed_and_nothing_else() {
     }
     let others = [
         format!("{log}.old"),
+        // Someone may be copying a log to there.
+        format!("{log}.new"),
         format!("{log}.{DIGITS}"),
         format!("{log}.new.gz"),
         format!("{log}.{DIGITS}.{DIGITS}.new"),

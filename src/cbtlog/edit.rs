@@ -35,7 +35,6 @@ impl LockedTracker {
     /// Waits for the folder.
     pub(super) fn new(folder: &Path, patience: Duration) -> Result<Self, ChainError> {
         let lock = lock(folder, Sharing::Nobody, patience)?;
-        // Whoever was killed while they replaced a log had the lock, too.
         remove_leftovers(folder, super::store::is_log_name);
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }

@@ -1,11 +1,12 @@
 //! Files that are replaced as a whole: a kill at any moment leaves the old or the new one, and at most a temporary file
-//! beside it, which is told by its name and removed later.
+//! beside it, which is told by its name and removed later. Whoever writes one has it locked, also against programs on
+//! other machines where the file system passes locks on; where it has none, nothing is removed.
 //!
 //! Others may be able to write to the folder. So a temporary name cannot be guessed, and its file is made only if nothing
 //! has that name: a link is never followed.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,10 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
         before.as_ref().map_or(Ok(()), |before| keep_owner_and_mode(&file, before))?;
         write(&mut file)?;
         file.sync_all()?;
+        if !cfg!(unix) {
+            // Such locks keep those out who read.
+            let _ = file.unlock();
+        }
         fs::rename(&new, path)
     };
     whole().inspect_err(|_| drop(fs::remove_file(&new)))?;
@@ -50,28 +55,42 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes what kills have left of the files that `is_ours` tells by their names. Nobody may be about to replace one of
-/// them. What cannot be removed is in nobody's way.
+/// Removes what kills have left of the files that `is_ours` tells by their names. What cannot be removed is in nobody's
+/// way.
 pub fn remove_leftovers(folder: &Path, is_ours: impl Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let target = name.to_str().and_then(target_of);
         // The type is that of a link itself.
-        if target.is_some_and(&is_ours) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if target.is_some_and(&is_ours)
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            // Kept until it is removed: nobody begins to write it meanwhile.
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock_shared().is_ok()
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// The name of the file whose place one of a temporary name was to take. Older versions had no digits.
+/// The name of the file whose place one of a temporary name was to take.
 fn target_of(name: &str) -> Option<&str> {
-    let name = name.strip_suffix(SUFFIX)?;
-    let random =
-        |digits: &str| digits.len() == DIGITS && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    Some(name.rsplit_once('.').filter(|(_, digits)| random(digits)).map_or(name, |(target, _)| target))
+    let (target, digits) = name.strip_suffix(SUFFIX)?.rsplit_once('.')?;
+    let random = digits.len() == DIGITS && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    random.then_some(target)
 }
 
-/// A new file, with a temporary name beside a path.
+/// Locks a new file, unless it is being removed as if a kill had left it.
+fn lock_new(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => is_named(file),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        // Where there are no locks, it is not removed either.
+        Err(TryLockError::Error(_)) => Ok(true),
+    }
+}
+
+/// A new file, with a temporary name beside a path, and locked.
 fn create(path: &Path) -> io::Result<(File, PathBuf)> {
     let mut attempts = 0..ATTEMPTS;
     loop {
@@ -81,11 +100,23 @@ fn create(path: &Path) -> io::Result<(File, PathBuf)> {
         name.push(format!(".{high:016x}{low:016x}{SUFFIX}"));
         let new = path.with_file_name(name);
         match File::options().write(true).create_new(true).open(&new) {
-            Ok(file) => return Ok((file, new)),
+            Ok(file) if lock_new(&file)? || attempts.next().is_none() => return Ok((file, new)),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts.next().is_some() => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a file still has a name.
+#[cfg(unix)]
+fn is_named(file: &File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0)
+}
+
+#[cfg(not(unix))]
+fn is_named(_file: &File) -> io::Result<bool> {
+    Ok(true)
 }
 
 #[cfg(unix)]
@@ -117,12 +148,32 @@ mod tests {
         let name = first.file_name().and_then(|name| name.to_str()).expect("text");
         assert_eq!(target_of(name), Some("a.b"));
         let digits = "0123456789abcdef0123456789abcdef";
-        assert_eq!(target_of("a.b.new"), Some("a.b"));
         assert_eq!(target_of(&format!("a.{digits}.new")), Some("a"));
-        for other in ["a.b", "new", "a.new.b", &format!("a.{digits}"), &format!("a.{digits}.cbtlog")] {
+        for other in ["a.b", "new", "a.new.b", "a.b.new", &format!("a.{digits}"), &format!("a.{digits}.cbtlog")] {
             assert_eq!(target_of(other), None, "{other}");
         }
         assert_ne!(target_of(&format!("a.{}.new", digits.to_uppercase())), Some("a"));
+    }
+
+    /// As another program may do it where there is no lock on folders.
+    #[test]
+    fn what_is_being_written_is_no_leftover() {
+        let folder = tempfile::tempdir().expect("room");
+        let path = folder.path().join("file");
+        replace(&path, |file| {
+            file.write_all(b"whole")?;
+            remove_leftovers(folder.path(), |name| name == "file");
+            Ok(())
+        })
+        .expect("nobody has removed it");
+        assert_eq!(fs::read(&path).expect("there"), b"whole");
+        let (file, left) = create(&path).expect("room");
+        drop(file);
+        remove_leftovers(folder.path(), |name| name == "other");
+        assert!(left.exists());
+        remove_leftovers(folder.path(), |name| name == "file");
+        assert!(!left.exists());
+        assert!(path.exists());
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Inventory {
         written.map_err(|error| Failure::internal(format!("{}: {error}", path.display())))
     }
 
-    /// Removes what a kill has left of a server that could change the folder. No other may be able to now.
+    /// Removes what a kill has left of a server that could change the folder.
     pub(super) fn remove_leftovers(folder: &Path) {
         remove_leftovers(folder, |name| name == FILE);
     }

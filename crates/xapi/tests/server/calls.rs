@@ -326,8 +326,11 @@ fn everything_is_still_there_after_a_restart() {
     assert_eq!(served.login().get("VDI.get_all_records", &[]), records);
     // Also when a kill has left a file half written.
     let folder = served.stop();
-    fs::write(folder.path().join("vdis.json.new"), b"{\"vdis\":").expect("room");
-    fs::write(folder.path().join(format!("{DISK}.cbtlog.new")), vec![0; HEADER_BYTES]).expect("room");
+    let half = |name: String, bytes: &[u8]| {
+        fs::write(folder.path().join(format!("{name}.{}.new", "0123456789abcdef".repeat(2))), bytes).expect("room");
+    };
+    half("vdis.json".to_owned(), b"{\"vdis\":");
+    half(format!("{DISK}.cbtlog"), &[0; HEADER_BYTES]);
     let served = Served::of(folder, |options| options);
     assert_eq!(served.login().get("VDI.get_all_records", &[]), records);
 }

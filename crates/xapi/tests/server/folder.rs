@@ -75,15 +75,18 @@ fn what_kills_have_left_is_gone_once_a_server_begins() {
     let folder = served.stop();
     let digits = "0123456789abcdef".repeat(2);
     let log = format!("{DISK}.cbtlog");
-    let left = ["vdis.json", &log].map(|name| [format!("{name}.new"), format!("{name}.{digits}.new")]).concat();
+    let left = ["vdis.json", &log].map(|name| format!("{name}.{digits}.new"));
     for name in &left {
         fs::write(folder.path().join(name), "half of a").expect("room");
     }
-    fs::write(folder.path().join("notes.json.new"), "not ours").expect("room");
+    let others = ["notes.json.new".to_owned(), format!("{log}.new"), "vdis.json.new".to_owned()];
+    for name in &others {
+        fs::write(folder.path().join(name), "not ours").expect("room");
+    }
     let reader = Served::of(folder, |options| options.read_only(true));
     assert!(left.iter().all(|name| reader.folder().join(name).exists()), "whoever only reads removes nothing");
     let served = Served::of(reader.stop(), |options| options);
     assert!(!left.iter().any(|name| served.folder().join(name).exists()));
-    assert!(served.folder().join("notes.json.new").exists());
+    assert!(others.iter().all(|name| served.folder().join(name).exists()));
     assert!(served.folder().join(log).exists());
 }
