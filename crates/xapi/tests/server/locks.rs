@@ -89,15 +89,15 @@ fn one_who_reads_for_ever_holds_up_changes_only() {
     held.lock_shared().expect("possible");
     while_locked(&served, |session, disk| {
         let older = session.vdi(OLDER);
-        refused_as_busy(within(BOUND, || session.call("VDI.snapshot", &[disk.clone()])));
-        refused_as_busy(within(BOUND, || session.call("VDI.disable_cbt", &[disk.clone()])));
+        refused_as_busy(within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk))));
+        refused_as_busy(within(BOUND, || session.call("VDI.disable_cbt", std::slice::from_ref(disk))));
         // Those that need no log are made.
         within(PROMPT, || session.call("VDI.set_name_label", &[disk.clone(), json!("named")])).expect("possible");
         within(PROMPT, || session.call("VDI.create", &[json!({"virtual_size": MIB})])).expect("possible");
         within(PROMPT, || session.call("VDI.list_changed_blocks", &[older, disk.clone()])).expect("a chain");
         drop(held);
-        within(BOUND, || session.call("VDI.snapshot", &[disk.clone()])).expect("it is free");
-        within(BOUND, || session.call("VDI.snapshot", &[disk.clone()])).expect("it is free");
+        within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk))).expect("it is free");
+        within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk))).expect("it is free");
     });
 }
 
@@ -110,7 +110,7 @@ fn one_who_changes_for_ever_holds_up_changes_and_listings_only() {
         let older = session.vdi(OLDER);
         // All at once: none of them waits for the others as well.
         std::thread::scope(|scope| {
-            scope.spawn(|| refused_as_busy(within(BOUND, || session.call("VDI.snapshot", &[disk.clone()]))));
+            scope.spawn(|| refused_as_busy(within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk)))));
             scope.spawn(|| {
                 refused_as_busy(within(BOUND, || session.call("VDI.resize", &[disk.clone(), json!(2 * MIB)])))
             });
@@ -118,7 +118,7 @@ fn one_who_changes_for_ever_holds_up_changes_and_listings_only() {
             scope.spawn(move || refused_as_busy(within(BOUND, || session.call("VDI.list_changed_blocks", &params))));
         });
         drop(held);
-        within(BOUND, || session.call("VDI.snapshot", &[disk.clone()])).expect("it is free");
+        within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk))).expect("it is free");
         within(BOUND, || session.call("VDI.list_changed_blocks", &[older, disk.clone()])).expect("a chain");
     });
 }
@@ -129,7 +129,8 @@ fn those_who_read_never_keep_a_change_out_for_long() {
     let served = served();
     while_locked(&served, |session, disk| {
         for _ in 0..10 {
-            within(BOUND, || session.call("VDI.snapshot", &[disk.clone()])).expect("nobody else has the folder");
+            within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk)))
+                .expect("nobody else has the folder");
         }
     });
 }
@@ -144,7 +145,7 @@ fn changes_under_way_are_seen_before_or_after() {
     let done = AtomicBool::new(false);
     let read = || {
         while !done.load(Ordering::SeqCst) {
-            match session.call("VDI.get_snapshot_of", &[older.clone()]) {
+            match session.call("VDI.get_snapshot_of", std::slice::from_ref(&older)) {
                 Ok(of) => assert_eq!(of, disk),
                 Err(error) => assert_eq!(error[0], "OTHER_OPERATION_IN_PROGRESS", "{error:?}"),
             }
@@ -160,7 +161,7 @@ fn changes_under_way_are_seen_before_or_after() {
         }
     };
     std::thread::scope(|scope| {
-        let readers = [(); 2].map(|()| scope.spawn(&read));
+        let readers = [(); 2].map(|()| scope.spawn(read));
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(change));
         done.store(true, Ordering::SeqCst);
         for reader in readers {
