@@ -124,6 +124,32 @@ fn devices_without_an_end_are_refused() {
     }
 }
 
+/// Files of certificates, keys and passwords: what is read of them has a limit, too.
+#[test]
+fn neither_certificates_nor_passwords_are_read_for_ever() {
+    let scratch = Scratch::new();
+    let store = scratch.path().to_str().expect("text");
+    let ends = ["0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f", "7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b"];
+    let list = [&["list-changed-blocks", "--url", "https://127.0.0.1:1"], &ends[..]].concat();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--store", store];
+    for (args, more, code) in [
+        (&list[..], &["--ca", "/dev/zero"][..], 1),
+        (&list, &["--password-file", "/dev/zero"], 2),
+        (&serve, &["--certificate", "/dev/zero", "--key", "/dev/zero"], 2),
+        (&serve, &["--nbd", "localhost:1", "--nbd-certificate", "/dev/zero"], 2),
+        (&serve, &["--password-file", "/dev/zero"], 2),
+    ] {
+        let args = [args, more].concat();
+        let mut child = cbt(&args).env("CBT_PASSWORD", "secret").stderr(Stdio::piped()).spawn().expect("it starts");
+        if wait_at_most(&mut child, PATIENCE).is_none() {
+            child.kill().expect("still there");
+            panic!("{args:?}: it is read for ever");
+        }
+        let message = Run::from(child.wait_with_output().expect("it has ended")).failure(code);
+        assert!(message.contains("/dev/zero") && message.contains("too long"), "{args:?}: {message}");
+    }
+}
+
 /// An answer, and then lines without end that say nothing.
 #[test]
 fn white_space_without_an_end_is_refused() {

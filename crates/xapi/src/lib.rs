@@ -11,6 +11,8 @@
 #[cfg(feature = "client")]
 pub mod client;
 mod fingerprint;
+#[cfg(any(feature = "client", feature = "server"))]
+mod pem;
 mod plain;
 mod secret;
 #[cfg(feature = "server")]

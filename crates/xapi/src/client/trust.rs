@@ -21,7 +21,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
 use super::certificate::HostCertificate;
 use super::proof::{self, NoProof};
 use super::{Error, Handshake};
-use crate::{Fingerprint, Plain};
+use crate::{Fingerprint, Plain, pem};
 
 /// Which certificates are trusted.
 #[derive(Clone, Debug)]
@@ -303,7 +303,7 @@ fn shown(path: &Path) -> String {
 
 fn file_roots(path: &Path) -> Result<Roots, Error> {
     let wrong = |what: String| Error::Trust { reason: format!("{}: {what}", shown(path)) };
-    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let pem = pem::read(path).map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     let mut own = Vec::new();
     for (index, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {

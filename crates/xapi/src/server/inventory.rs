@@ -16,6 +16,9 @@ use super::{Failure, budgets};
 /// Beside the logs.
 const FILE: &str = "vdis.json";
 
+/// Bytes of the file. No server writes as many: anyone who can write to the folder may have made it.
+const LONGEST: usize = 64 << 20;
+
 /// How often a file may turn out to have been replaced while it was opened.
 const ATTEMPTS: u32 = 5;
 
@@ -68,10 +71,11 @@ impl Inventory {
     /// The text of a folder's file; nothing if there is none.
     pub(super) fn text(folder: &Path) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        let read = open_file(&folder.join(FILE), File::options().read(true)).and_then(|mut file| {
-            let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-            text.try_reserve_exact(bytes)?;
-            file.read_to_end(&mut text)
+        let read = open_file(&folder.join(FILE), File::options().read(true)).and_then(|file| {
+            let too_long = || io::Error::new(ErrorKind::InvalidData, format!("it is longer than {LONGEST} bytes"));
+            let bytes = usize::try_from(file.metadata()?.len()).ok().filter(|&bytes| bytes <= LONGEST);
+            text.try_reserve_exact(bytes.ok_or_else(too_long)?)?;
+            file.take(LONGEST as u64).read_to_end(&mut text)
         });
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -7,6 +7,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use uuid::Uuid;
 
 use super::value::Value;
+use crate::pem;
 
 /// Where the data of the disks can be read over NBD with TLS.
 #[derive(Clone, Debug)]
@@ -52,7 +53,8 @@ impl DataServer {
         }
         let path = certificate.as_ref();
         let refuse = |what: String| DataServerError::Certificate { path: path.to_owned(), what };
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let text = pem::read(path).map_err(|error| refuse(error.to_string()))?;
+        let text = String::from_utf8(text).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
         let first = CertificateDer::from_pem_slice(text.as_bytes())
             .map_err(|_| refuse("there is no certificate in it in PEM form".to_owned()))?;
         // The file is told to clients as it is.

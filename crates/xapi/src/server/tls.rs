@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::pem::{self as format, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::pem;
 
 /// A certificate and its key.
 #[derive(Clone)]
@@ -42,10 +44,11 @@ impl Tls {
     pub fn from_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
         let of = |path: &Path, what: String| TlsError::File { path: path.to_owned(), what };
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        let read = |path| pem::read(path).map_err(|error| of(path, error.to_string()));
+        let chain = CertificateDer::pem_slice_iter(&read(certificate)?)
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|error| of(certificate, said(&error, "certificate")))?;
-        let key = PrivateKeyDer::from_pem_file(key)
+        let key = PrivateKeyDer::from_pem_slice(&read(key)?)
             .map_err(|error| of(key, said(&error, "private key that is not encrypted")))?;
         if chain.is_empty() {
             return Err(of(certificate, "there is no certificate in it".to_owned()));
@@ -81,9 +84,9 @@ impl Tls {
     }
 }
 
-fn said(error: &pem::Error, wanted: &str) -> String {
+fn said(error: &format::Error, wanted: &str) -> String {
     match error {
-        pem::Error::NoItemsFound => format!("there is no {wanted} in it in PEM form"),
+        format::Error::NoItemsFound => format!("there is no {wanted} in it in PEM form"),
         other => other.to_string(),
     }
 }
