@@ -4,20 +4,23 @@
 //! that is missing, Rust aborts, which is turned into the end of a run that has failed.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
 
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// Whether there was not as much memory as someone has asked for.
-static LACKED: AtomicBool = AtomicBool::new(false);
+thread_local! {
+    /// Whether there was once not as much memory as this thread has asked for. Others may abort for another reason. It is
+    /// not taken back once there is memory: before Rust aborts, it may get some to tell where.
+    static LACKED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The allocator of the system, which takes note of a failure.
 struct Watched;
 
 fn watched(memory: *mut u8) -> *mut u8 {
     if memory.is_null() {
-        LACKED.store(true, Ordering::Relaxed);
+        LACKED.set(true);
     }
     memory
 }
@@ -46,11 +49,6 @@ unsafe impl GlobalAlloc for Watched {
     }
 }
 
-/// Whether there was not as much memory as someone has asked for, so that what failed then failed for that.
-pub(crate) fn was_lacked() -> bool {
-    LACKED.load(Ordering::Relaxed)
-}
-
 /// Lets the process end with exit code 1 where it would abort for lack of memory. What has happened is told by then.
 pub(crate) fn refuse_to_abort() {
     #[cfg(unix)]
@@ -58,13 +56,13 @@ pub(crate) fn refuse_to_abort() {
         use signal_hook::consts::SIGABRT;
         use signal_hook::low_level::{emulate_default_handler, exit, register};
         let end = || {
-            if was_lacked() {
+            if LACKED.get() {
                 exit(1);
             }
             let _ = emulate_default_handler(SIGABRT);
         };
         // SAFETY: `end` calls nothing but what may be called while a signal is dealt with, as both functions say of
-        // themselves, and reads an atomic.
+        // themselves, and reads a flag of its own thread, which needs neither to be made nor dropped.
         #[expect(unsafe_code)]
         // Without it, an abort is an abort.
         let _ = unsafe { register(SIGABRT, end) };

@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -113,6 +114,11 @@ fn what_needs_memory_that_is_not_there_is_refused_and_the_server_goes_on() {
         let tasks = served.call("session.get_uuid", &json!([session, session])).expect("it is still there");
         assert!(tasks.get("result").is_some() || tasks["error"]["data"][0] == "out of memory", "{tasks}");
         assert!(served.child.try_wait().expect("possible").is_none(), "{mib} MiB: it has ended");
+        // A signal is for the first thread, which has lacked nothing.
+        let id = served.child.id().to_string();
+        assert!(Command::new("kill").args(["-ABRT", &id]).status().expect("there is kill").success());
+        let status = served.child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(6), "{mib} MiB: {status}");
     }
     assert!(began > 0 && refused > 0 && answered > 0, "{began} began, {refused} refused, {answered} answered");
 }
