@@ -137,8 +137,8 @@ fn a_deletion_takes_little_more_than_two_bitmaps() {
         return;
     }
     let scratch = Scratch::new();
-    // Every other block of 16 TiB: 32 MiB each.
-    let bytes = 32 << 20;
+    // Every other block of 4 TiB: 8 MiB each, and 512 MiB for a list.
+    let bytes = 8 << 20;
     for (uuid, parent, child) in [(OLDER, 0, 0x22), (NEWER, 0x11, 0)] {
         let mut log = Bits::new("0").cbtlog(bytes as u64 * 8 * 65_536, 1);
         log.truncate(48);
@@ -148,7 +148,8 @@ fn a_deletion_takes_little_more_than_two_bitmaps() {
         scratch.file(&format!("{uuid}.cbtlog"), log);
     }
     let folder = scratch.path().to_str().expect("text");
-    with_little_memory(&["store", "delete", folder, OLDER]).bytes();
+    let delete = with_memory(256 << 10, &["store", "delete", folder, OLDER], "").output();
+    Run::from(delete.expect("there is sh")).bytes();
     assert_eq!(scratch.names(), [format!("{NEWER}.cbtlog")]);
     let log = fs::read(scratch.join(&format!("{NEWER}.cbtlog"))).expect("there");
     assert!(log[48..].len() == bytes && log[48..].iter().all(|&byte| byte == 0x55));
@@ -190,6 +191,10 @@ fn less_memory_than_it_takes_is_an_error_and_no_abort() {
     for threads in ["1", "2"] {
         for format in ["text", "human", "json", "ndjson", "csv"] {
             let extents = ["extents", "--threads", threads, "--output", format];
+            // With more threads, all of them; how they are shared out does not depend on the format.
+            if threads == "1" && format != "text" {
+                continue;
+            }
             match format {
                 "text" | "json" => commands.push((extents.to_vec(), &piped)),
                 _ => commands.push(([&extents[..], &[dense]].concat(), &none)),
@@ -201,7 +206,7 @@ fn less_memory_than_it_takes_is_an_error_and_no_abort() {
     let begins = |kib| with_memory(kib, &["--version"], "").output().is_ok_and(|output| output.status.success());
     let least = (1..1000).map(|step| step * 1024).find(|&kib| begins(kib)).expect("less than 1 GiB");
     let (mut whole, mut refused) = (0, 0);
-    for more in [0, 512, 2048, 4096, 9216, 24_000] {
+    for more in [0, 1024, 4096, 9216, 24_000] {
         for (args, feed) in &commands {
             let run = Run::from(with_memory(least + more, args, feed).output().expect("there is sh"));
             let _ = fs::remove_dir_all(large);
