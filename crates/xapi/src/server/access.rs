@@ -7,13 +7,14 @@ use std::fs::{File, TryLockError};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use changed_blocks::cbtlog::{LockedTracker, Tracker};
 
 use super::Failure;
 use super::api::Api;
+use super::sync::lock;
 use super::vdis::Vdis;
 
 /// How long one who only reads waits for those who change the folder just now.
@@ -21,6 +22,12 @@ const READER: Duration = Duration::from_millis(250);
 
 /// How often it is tried.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long those who read have the folder, one after the other or at the same time, until they leave it to others.
+const STRETCH: Duration = Duration::from_millis(100);
+
+/// How long they leave it then. Other programs try every few milliseconds.
+const BREAK: Duration = Duration::from_millis(30);
 
 /// How long changes and listings wait for others who have the folder.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,12 +42,54 @@ pub(super) struct Folder {
     /// Whether it was waited for in vain the last time, by one who reads and by one who changes something. As long as that
     /// is so, it is not waited for as long again by each call.
     in_vain: [AtomicBool; 2],
+    readers: Arc<Mutex<Readers>>,
+}
+
+/// Those of this server who read, and have the folder.
+#[derive(Debug)]
+struct Readers {
+    count: usize,
+    /// When they began after their last break.
+    since: Instant,
+    /// When the last of them went.
+    left: Instant,
+}
+
+impl Readers {
+    fn new(now: Instant) -> Self {
+        Self { count: 0, since: now, left: now }
+    }
+
+    /// Whether one more may have the folder. Many who read would never leave it to other programs else.
+    fn may_enter(&mut self, now: Instant) -> bool {
+        if self.count == 0 && now.duration_since(self.left) >= BREAK {
+            self.since = now;
+        }
+        now.duration_since(self.since) < STRETCH
+    }
+
+    const fn leave(&mut self, now: Instant) {
+        self.count -= 1;
+        self.left = now;
+    }
+}
+
+/// The folder while one who reads has it.
+struct Kept {
+    _folder: File,
+    readers: Arc<Mutex<Readers>>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        lock(&self.readers).leave(Instant::now());
+    }
 }
 
 /// The disks while others are kept from changing the folder.
 pub(super) struct Still<G> {
     vdis: G,
-    _folder: Option<File>,
+    _folder: Option<Kept>,
 }
 
 impl<G: Deref<Target = Vdis>> Deref for Still<G> {
@@ -59,12 +108,13 @@ impl<G: DerefMut<Target = Vdis>> DerefMut for Still<G> {
 
 impl Folder {
     pub(super) fn new(path: PathBuf, tracker: Tracker) -> Self {
-        Self { path, tracker, waiting: AtomicUsize::default(), in_vain: Default::default() }
+        let readers = Arc::new(Mutex::new(Readers::new(Instant::now())));
+        Self { path, tracker, waiting: AtomicUsize::default(), in_vain: Default::default(), readers }
     }
 
     /// Keeps those out who change the folder, as long as the result lives. They are not waited for long: an answer that
     /// is made meanwhile is no worse than one made a moment later.
-    fn keep_still(&self, patience: Duration) -> Option<File> {
+    fn keep_still(&self, patience: Duration) -> Option<Kept> {
         let folder = File::open(&self.path).ok()?;
         let start = Instant::now();
         loop {
@@ -72,16 +122,25 @@ impl Folder {
             if self.waiting.load(Relaxed) > 0 {
                 return None;
             }
+            let mut readers = lock(&self.readers);
+            if !readers.may_enter(Instant::now()) {
+                return None;
+            }
             match folder.try_lock_shared() {
-                Ok(()) => return Some(folder),
-                Err(TryLockError::WouldBlock) if start.elapsed() < patience => std::thread::sleep(PAUSE),
+                Ok(()) => {
+                    readers.count += 1;
+                    return Some(Kept { _folder: folder, readers: Arc::clone(&self.readers) });
+                }
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {}
                 Err(_) => return None,
             }
+            drop(readers);
+            std::thread::sleep(PAUSE);
         }
     }
 
     /// [`keep_still`](Self::keep_still) for one who has no lock of the server yet.
-    fn wait_until_still(&self) -> Option<File> {
+    fn wait_until_still(&self) -> Option<Kept> {
         let [in_vain, _] = &self.in_vain;
         let still = self.keep_still(if in_vain.load(Relaxed) { Duration::ZERO } else { READER });
         in_vain.store(still.is_none() && self.waiting.load(Relaxed) == 0, Relaxed);
@@ -129,5 +188,27 @@ impl Api {
     pub(super) fn vdis_to_change(&self) -> Result<(RwLockWriteGuard<'_, Vdis>, LockedTracker), Failure> {
         let logs = self.folder.lock()?;
         Ok((self.vdis.write().unwrap_or_else(PoisonError::into_inner), logs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_read_take_a_break_now_and_then() {
+        let start = Instant::now();
+        let mut readers = Readers::new(start);
+        let at = |millis| start + Duration::from_millis(millis);
+        // One of them has it all the time.
+        readers.count = 1;
+        assert!((0..100).all(|millis| readers.may_enter(at(millis))));
+        assert!(!readers.may_enter(at(100)));
+        assert!(!readers.may_enter(at(1000)));
+        readers.leave(at(1000));
+        assert!(!readers.may_enter(at(1029)));
+        assert!(readers.may_enter(at(1030)));
+        assert!(readers.may_enter(at(1129)));
+        assert!(!readers.may_enter(at(1130)));
     }
 }

@@ -135,6 +135,40 @@ fn those_who_read_never_keep_a_change_out_for_long() {
     });
 }
 
+/// Nor do many who read at the same time keep other programs out.
+#[test]
+fn those_who_read_leave_the_folder_to_other_programs_now_and_then() {
+    let served = served();
+    // So many that one who reads has it for some time, and they overlap.
+    let log = served.folder().join(format!("{OLDER}.cbtlog"));
+    for number in 100..2100 {
+        std::fs::copy(&log, served.folder().join(format!("{}.cbtlog", Uuid::from_u128(number)))).expect("room");
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let session = served.login();
+                let disk = session.vdi(DISK);
+                while !done.load(Ordering::SeqCst) {
+                    session.call("VDI.get_virtual_size", std::slice::from_ref(&disk)).expect("there");
+                }
+            });
+        }
+        let tracker = served.tracker().patience(BOUND);
+        let outcome: Vec<_> = (0..5)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(200));
+                tracker.lock().map(drop)
+            })
+            .collect();
+        done.store(true, Ordering::SeqCst);
+        for locked in outcome {
+            locked.expect("it is left to others");
+        }
+    });
+}
+
 /// Whoever reads goes on beside one who has the folder, and is told of no state that there never was.
 #[test]
 fn changes_under_way_are_seen_before_or_after() {
