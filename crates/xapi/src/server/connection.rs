@@ -23,7 +23,7 @@ use super::sync::lock;
 use super::{Limits, Tls, http};
 
 /// The longest head of a request, in bytes.
-const LONGEST_HEAD: usize = 16 << 10;
+const LONGEST_HEAD: usize = 8 << 10;
 
 /// What tells that the other end has closed its side. Bytes that nobody reads yet, as those of a next request, do not
 /// count as `PRIORITY`; where there is no such thing, they make it a look now and then.

@@ -181,7 +181,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: 2048,
             request_bytes: 300 << 10,
             reading_bytes: 32 << 20,
             wrong_passwords: 10_000,
