@@ -3,7 +3,7 @@
 //! All of them and the server share the processors, so nothing else must run meanwhile, and not without optimisation:
 //!
 //! ```text
-//! cargo test --release -p changed-blocks-xapi --all-features --test crowd -- --ignored --nocapture
+//! cargo test --test crowd -- --ignored --nocapture
 //! ```
 
 #[path = "../attack/process.rs"]
