@@ -107,7 +107,7 @@ fn what_is_refused_changes_nothing() {
 fn what_a_kill_has_left_is_in_nobodys_way() {
     let (folder, tracker) = tracker();
     tracker.create(id(0), size(BLOCK)).expect("new");
-    let rest = folder.path().join(format!("{}.cbtlog.new", id(0)));
+    let rest = folder.path().join(format!("{}.cbtlog.{}.new", id(0), "0123456789abcdef".repeat(2)));
     fs::write(&rest, "half of a").expect("room");
     assert_eq!(tracker.store().expect("there").uuids().len(), 1);
     tracker.mark(id(0), ByteRange::between(0, 1)).expect("written all the same");
