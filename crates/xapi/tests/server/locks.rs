@@ -112,7 +112,7 @@ fn one_who_changes_for_ever_holds_up_changes_and_listings_only() {
         std::thread::scope(|scope| {
             scope.spawn(|| refused_as_busy(within(BOUND, || session.call("VDI.snapshot", std::slice::from_ref(disk)))));
             scope.spawn(|| {
-                refused_as_busy(within(BOUND, || session.call("VDI.resize", &[disk.clone(), json!(2 * MIB)])))
+                refused_as_busy(within(BOUND, || session.call("VDI.resize", &[disk.clone(), json!(2 * MIB)])));
             });
             let params = [older.clone(), disk.clone()];
             scope.spawn(move || refused_as_busy(within(BOUND, || session.call("VDI.list_changed_blocks", &params))));
