@@ -123,8 +123,8 @@ impl Input {
         if !self.has_surplus {
             return;
         }
-        // In a thread of its own, which may wait for ever: the process does not.
-        let (more, read) = mpsc::channel();
+        // In a thread of its own, which may wait for ever: the process does not. It reads no further than is counted.
+        let (more, read) = mpsc::sync_channel(0);
         let drain = move || {
             let mut buffer = vec![0; 64 << 10];
             // What cannot be read was not needed either.
