@@ -165,7 +165,7 @@ impl Api {
         let folder = self.folder.wait_until_still();
         let new_notes = self.vdis_as_read().new_notes()?;
         if let Some(text) = new_notes {
-            self.vdis.write().unwrap_or_else(PoisonError::into_inner).take_notes(text)?;
+            self.vdis_to_write().take_notes(text)?;
         }
         let vdis = self.vdis_as_read();
         // A change of this server may have had it until now.
@@ -178,16 +178,20 @@ impl Api {
         self.vdis.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn vdis_to_write(&self) -> RwLockWriteGuard<'_, Vdis> {
+        self.vdis.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The disks, to change what is noted of them, and no log.
     pub(super) fn vdis_to_note(&self) -> Still<RwLockWriteGuard<'_, Vdis>> {
         let folder = self.folder.wait_until_still();
-        Still { vdis: self.vdis.write().unwrap_or_else(PoisonError::into_inner), _folder: folder }
+        Still { vdis: self.vdis_to_write(), _folder: folder }
     }
 
     /// The disks and their logs, to change both.
     pub(super) fn vdis_to_change(&self) -> Result<(RwLockWriteGuard<'_, Vdis>, LockedTracker), Failure> {
         let logs = self.folder.lock()?;
-        Ok((self.vdis.write().unwrap_or_else(PoisonError::into_inner), logs))
+        Ok((self.vdis_to_write(), logs))
     }
 }
 

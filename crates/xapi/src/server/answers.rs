@@ -17,16 +17,16 @@ use super::sync::blocking;
 use super::value::{Piece, Pieces, ROOM_UNIT, TooMuch, Value};
 use super::{Call, Failure, Malformed, jsonrpc, xmlrpc};
 
-/// How long a call waits until it may begin.
-const TURN: Duration = Duration::from_secs(120);
+/// How long a call waits for its turn, or a listing for the memory for its bitmap.
+pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long a call or its answer waits for room: several times as long as those may who do not read while others wait.
-const ROOM: Duration = Duration::from_secs(30);
+const ROOM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the value of an answer. It may be made again.
 pub(super) type Read = Arc<dyn Fn() -> Result<Value, Failure> + Send + Sync>;
 
-/// What comes of a call.
+/// The outcome of a call.
 pub(super) enum Outcome {
     /// Little text.
     Value(Value),
@@ -114,7 +114,7 @@ impl Answers {
             Lane::Tasks => &self.tasks,
             Lane::Call => &self.calls,
         };
-        let turn = while_there(tokio::time::timeout(TURN, Arc::clone(lane).acquire_owned())).await;
+        let turn = while_there(tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(lane).acquire_owned())).await;
         turn.ok().and_then(Result::ok).ok_or_else(Failure::too_much)
     }
 
@@ -154,7 +154,7 @@ impl Answers {
         }
         let units = u32::try_from(bytes.min(CALLS).div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room_for_calls).acquire_many_owned(units);
-        let room = while_there(tokio::time::timeout(ROOM, room)).await.ok().and_then(Result::ok);
+        let room = while_there(tokio::time::timeout(ROOM_TIMEOUT, room)).await.ok().and_then(Result::ok);
         room.map(Some).ok_or_else(Failure::too_much)
     }
 
@@ -183,7 +183,7 @@ impl Answers {
                 return Err(Failure::internal(format!("an answer of {bytes} bytes is more than there is room for")));
             }
             let units = units.min(u32::try_from(ANSWERS / ROOM_UNIT).unwrap_or(u32::MAX));
-            let room = tokio::time::timeout(ROOM, Arc::clone(&self.room).acquire_many_owned(units));
+            let room = tokio::time::timeout(ROOM_TIMEOUT, Arc::clone(&self.room).acquire_many_owned(units));
             let waits = Arc::clone(&self.waiting);
             let room = while_there(room).await;
             drop(waits);

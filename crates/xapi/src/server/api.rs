@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::access::Folder;
-use super::answers::{Answers, Lane, Notation, Outcome};
+use super::answers::{Answers, Lane, Notation, Outcome, QUEUE_TIMEOUT};
 use super::connection::{Caller, while_there};
 use super::events::Events;
 use super::guesses::Guesses;
@@ -31,9 +31,6 @@ const DELAY: Duration = Duration::from_millis(300);
 /// Clients that wait for events at a time.
 const MOST_WAITING: usize = 256;
 
-/// How long a call waits for its turn to list, or for the memory for its answer.
-const TURN: Duration = Duration::from_secs(120);
-
 /// How long a call waits before it looks whether others could make room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,7 +38,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const LARGEST_LOG: u64 = 32 << 20;
 
 /// Bytes of bitmaps that are counted as one.
-const ROOM_UNIT: u64 = 1 << 20;
+const BITMAP_UNIT: u64 = 1 << 20;
 
 /// The server behind the wire.
 #[derive(Debug)]
@@ -86,7 +83,7 @@ impl Api {
         read_only: bool,
         limits: Limits,
     ) -> Result<Self, Failure> {
-        let units = u32::try_from(limits.bitmap_bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
+        let units = u32::try_from(limits.bitmap_bytes.div_ceil(BITMAP_UNIT).max(1)).unwrap_or(u32::MAX >> 3);
         let seen = Seen::new(vdis.all()?);
         Ok(Self {
             folder: vdis.folder(),
@@ -188,9 +185,8 @@ impl Api {
                     return Err(Failure::new("RBAC_PERMISSION_DENIED", [permission, why.to_owned()]));
                 }
                 // Changes wait for each other here, not on the threads that all others need.
-                let turn = tokio::time::timeout(TURN, Arc::clone(&self.changing).write_owned());
-                let turn =
-                    while_there(turn).await.map_err(|_| Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))?;
+                let turn = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.changing).write_owned());
+                let turn = while_there(turn).await.map_err(|_| Failure::busy(""))?;
                 blocking(move || {
                     // Even if no one waits for the answer any more, the next change comes after this one.
                     let _turn = turn;
@@ -282,15 +278,15 @@ impl Api {
             let no_change = Arc::clone(&self.changing).read_owned().await;
             turn.ok().zip(room).map(|(turn, room)| ((turn, no_change), room))
         };
-        let Ok(Some((turn, room))) = while_there(tokio::time::timeout(TURN, turn)).await else {
-            return Err(Failure::new("TOO_MANY_PENDING_TASKS", [] as [String; 0]));
+        let Ok(Some((turn, room))) = while_there(tokio::time::timeout(QUEUE_TIMEOUT, turn)).await else {
+            return Err(Failure::too_much());
         };
         let api = Arc::clone(self);
         blocking(move || {
             // Even if no one waits for the answer any more, the next listing comes after this one.
             let _turn = turn;
             // Its own, and those that are read for it.
-            budgets::there_is_memory_for(2 * u64::from(units) * ROOM_UNIT)?;
+            budgets::there_is_memory_for(2 * u64::from(units) * BITMAP_UNIT)?;
             let (store, newer) = {
                 let vdis = api.vdis()?;
                 (vdis.store()?, vdis.reference(to))
@@ -307,7 +303,7 @@ impl Api {
 impl Api {
     /// How much of the room a bitmap takes up, if it is not too much at any time.
     pub(super) fn units_of(&self, bytes: u64) -> Result<u32, Failure> {
-        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT).max(1)).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes.div_ceil(BITMAP_UNIT).max(1)).unwrap_or(u32::MAX);
         if units > self.units {
             return Err(Failure::internal(format!("a bitmap of {bytes} bytes is more than this server has room for")));
         }

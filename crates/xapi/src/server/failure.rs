@@ -23,6 +23,11 @@ impl Failure {
         Self::internal("out of memory")
     }
 
+    /// A disk that others change just now, or the folder if it is none in particular.
+    pub(super) fn busy(disk: &str) -> Self {
+        Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", disk])
+    }
+
     /// What has no room just now.
     pub(super) fn too_much() -> Self {
         Self::new("TOO_MANY_PENDING_TASKS", [] as [String; 0])
@@ -85,7 +90,7 @@ impl Failure {
         };
         match error {
             ChainError::InUse { .. } => Self::new("VDI_IN_USE", [newer, "list_changed_blocks"]),
-            ChainError::Changing { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer]),
+            ChainError::Changing { .. } => Self::busy(newer),
             // Hosts tell of the operation there.
             ChainError::Locked { .. } => Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer, &detail]),
             ChainError::Same { .. } => unrelated("Source and target VDI are same"),
@@ -103,9 +108,7 @@ impl Failure {
                 let text = "The VDI is not available";
                 Self::storage("SR_BACKEND_FAILURE_46", text, &source.to_string(), detail)
             }
-            ChainError::Log { source, .. } if source.consequence() == Consequence::Retry => {
-                Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", newer])
-            }
+            ChainError::Log { source, .. } if source.consequence() == Consequence::Retry => Self::busy(newer),
             ChainError::Log { source, .. } if source.consequence() == Consequence::Operator => Self::internal(detail),
             ChainError::Log { .. } | ChainError::NotConsistent { .. } | ChainError::Shrunk { .. } => {
                 Self::inconsistent(detail)

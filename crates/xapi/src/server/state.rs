@@ -75,7 +75,7 @@ impl Vdis {
                 return Ok((vdis, chains));
             }
         }
-        Err(Failure::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", ""]))
+        Err(Failure::busy(""))
     }
 
     /// A disk by its reference.
