@@ -26,7 +26,7 @@ pub(crate) fn are_arguments_plain() -> bool {
     std::env::args_os().all(|arg| arg.to_str().is_some_and(|arg| shown(arg) == arg))
 }
 
-/// What is wrong with the command line, without colours. An argument that is quoted in it stays in its line.
+/// The error of a command line, without colours. An argument that is quoted in it stays in its line.
 pub(crate) fn shown_usage(error: &mut clap::Error) -> String {
     let parts: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in parts {

@@ -80,7 +80,7 @@ mod signals {
         thread::Builder::new().spawn(move || {
             for signal in &mut signals {
                 super::remove();
-                // Whoever else waits for signals ends the process when it is time.
+                // Another part of the program that waits for signals ends the process itself.
                 if !Stop::is_waited_for() {
                     let _ = emulate_default_handler(signal);
                 }

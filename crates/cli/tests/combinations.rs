@@ -14,7 +14,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
-/// What is to be trusted, where there is no certificate.
+/// Options of trust, where there is no certificate.
 #[test]
 fn trust_without_tls_is_refused() {
     let pin = "00".repeat(32);

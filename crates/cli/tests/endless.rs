@@ -163,7 +163,7 @@ fn white_space_without_an_end_is_refused() {
     }
 }
 
-/// What is behind a log in its volume is read for the sake of the writer, up to where that makes no sense.
+/// The rest of a volume after its log is read for the sake of the writer, up to a limit.
 #[test]
 fn what_is_behind_a_log_is_not_read_for_ever() {
     let bits = Bits::new("01100000");

@@ -86,7 +86,7 @@ fn a_log_that_cannot_be_opened_is_no_disk_of_other_properties() {
     let mut ask = |method: &str, vdi: &Value| first.call(method, &[session.clone(), vdi.clone()]);
     let [disk, snapshot] = [DISK, SNAPSHOT]
         .map(|uuid| ask("VDI.get_by_uuid", &json!(uuid.to_string())).expect("it answers").expect("a disk"));
-    // What was noted is older than what the log knows.
+    // The notes are older than the log.
     for vdi in [&disk, &snapshot] {
         let params = [session.clone(), vdi.clone(), json!("noted")];
         first.call("VDI.set_name_label", &params).expect("it answers").expect("possible");
@@ -144,7 +144,7 @@ fn a_log_that_cannot_be_opened_is_no_disk_of_other_properties() {
         }
     }
     assert!(right > 0);
-    // What passes is worth another try.
+    // Errors that pass are worth another try.
     assert!(refused.keys().all(|code| code == "\"INTERNAL_ERROR\""), "{refused:?}");
     assert!(!refused.is_empty(), "it never ran out of files");
     assert!(limit(1024));

@@ -21,7 +21,7 @@ const NEWER: &str = "00000000-0000-0000-0000-00000000000a";
 const PASSWORD: &str = "sesame-4711.example";
 const MIB: usize = 1 << 20;
 
-/// What becomes of a call.
+/// The answer to a call.
 enum Act {
     /// The result is sent.
     Result(Value),
@@ -333,7 +333,7 @@ fn arguments_in_the_wrong_place_are_not_obeyed_and_stay_in_their_line() {
         let failure = run(["extents", "a", evil, "--output", "json"]).json_failure(2);
         assert!(failure.message.contains("x\\n") || failure.message.contains("[2Jx"), "all of it: {failure:?}");
     }
-    // What is plain keeps its colours and tips.
+    // Plain arguments keep colours and tips.
     let result: Run = cbt(["extent"]).env("CLICOLOR_FORCE", "1").output().expect("the command starts").into();
     let stderr = result.failure(2);
     assert!(stderr.contains("\u{1b}[") && stderr.contains("tip:"), "{stderr:?}");
@@ -346,7 +346,7 @@ fn what_is_wrong_with_a_long_path_is_told() {
     assert!(stderr.contains(": No such file or directory"), "{stderr}");
 }
 
-/// What someone typed in the wrong place is not printed either.
+/// Passwords typed in the wrong place are not printed either.
 #[test]
 fn users_and_passwords_in_addresses_are_withheld() {
     let url = "https://root:sesame@pool";

@@ -155,7 +155,7 @@ fn two_hundred_kills_lose_nothing() {
             assert!(killed.load(Ordering::SeqCst), "round {round}: {error}");
         });
     }
-    // What the last ones have left is gone once the store is opened for writing.
+    // Leftovers of the last kills are gone once the store is opened for writing.
     Served::new(scratch.path(), &[]).kill();
     let ours = |name: &String| name.ends_with(".cbtlog") || name == "vdis.json" || name == "vdis.lock";
     assert_eq!(scratch.names().into_iter().filter(|name| !ours(name)).collect::<Vec<_>>(), [""; 0]);

@@ -130,7 +130,7 @@ fn a_size_that_is_claimed_costs_nothing_before_it_is_found_out() {
     assert_eq!(scratch.names().len(), 3);
 }
 
-/// What a log says is added to its child's bit by bit: a list of its extents would take 64 times as much as the bitmap.
+/// The bitmap of a log is added to its child's word by word: a list of its extents would take 64 times as much as the bitmap.
 #[test]
 fn a_deletion_takes_little_more_than_two_bitmaps() {
     if emulated() {
@@ -202,7 +202,7 @@ fn less_memory_than_it_takes_is_an_error_and_no_abort() {
         }
         commands.push((vec!["extents", "--threads", threads, sparse], &none));
     }
-    // What the program itself takes before it begins, its libraries and its heap.
+    // The memory of the program itself before it begins: its libraries and its heap.
     let begins = |kib| with_memory(kib, &["--version"], "").output().is_ok_and(|output| output.status.success());
     let least = (1..1000).map(|step| step * 1024).find(|&kib| begins(kib)).expect("less than 1 GiB");
     let (mut whole, mut refused) = (0, 0);

@@ -92,7 +92,7 @@ fn what_cannot_be_read_is_an_error_and_no_change() {
                 session.get("VDI.set_name_label", &[vdi, &json!("noted")]);
             }
         }
-        // What was noted is older than what the log knows.
+        // The notes are older than the log.
         tracker.set(DISK, |header| header.virtual_size = size(5)).expect("it grows");
         let sr = session.get("SR.get_all", &[])[0].take();
         let before = records(&session);
