@@ -7,8 +7,8 @@ use changed_blocks::cbtlog::ChainError;
 use changed_blocks::{BlockSize, Consequence, Error};
 use changed_blocks_xapi::client;
 
-use crate::shown::shown;
-use crate::stopped;
+use crate::remove_on_signal;
+use crate::sanitize::sanitize;
 
 /// A run that did not do what was asked. Its kind and consequence are in the JSON error, and the consequence gives the exit
 /// code:
@@ -61,7 +61,7 @@ impl Failure {
     /// Tells the user, and ends the process.
     pub(crate) fn end(&self, json: bool) -> ! {
         self.report(json);
-        stopped::remove();
+        remove_on_signal::remove();
         std::process::exit(self.code().into())
     }
 
@@ -167,7 +167,7 @@ impl Failure {
 
 /// Tells the user of something odd, on standard error: a line, or one JSON object.
 pub(crate) fn warn(message: &str, json: bool) {
-    let message = shown(message);
+    let message = sanitize(message);
     let text = if json {
         format!("{}\n", serde_json::json!({ "warning": message }))
     } else {
@@ -178,7 +178,7 @@ pub(crate) fn warn(message: &str, json: bool) {
 
 /// Tells the user of an error, on standard error: a line or two, or one JSON object.
 pub(crate) fn report(kind: &str, message: &str, hint: Option<&str>, consequence: Consequence, json: bool) {
-    let (message, hint) = (shown(message), hint.map(shown));
+    let (message, hint) = (sanitize(message), hint.map(sanitize));
     let text = if json {
         let [kind, message, hint] = [Some(kind), Some(&*message), hint.as_deref()].map(|text| serde_json::json!(text));
         format!("{{\"error\":{kind},\"message\":{message},\"hint\":{hint},\"consequence\":\"{consequence}\"}}\n")
@@ -281,11 +281,11 @@ mod tests {
             (block_size, &[list, "extents", "bits", "encode"]),
             (flags, &read),
             (include_str!("input.rs"), &read),
-            (include_str!("extents.rs"), &["extents", list]),
-            (include_str!("list.rs"), &[list]),
+            (include_str!("commands/extents.rs"), &["extents", list]),
+            (include_str!("commands/list_changed_blocks.rs"), &[list]),
             (include_str!("pool.rs"), &[list]),
             (include_str!("password.rs"), &[list, "serve"]),
-            (include_str!("serve.rs"), &["serve"]),
+            (include_str!("commands/serve.rs"), &["serve"]),
         ] {
             for option in options(text) {
                 for command in commands {

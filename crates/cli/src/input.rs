@@ -10,7 +10,7 @@ use changed_blocks::{BlockSize, Encoding, Scanner, Source, Stamp};
 
 use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
-use crate::standard;
+use crate::standard_streams;
 
 /// An open input.
 pub(crate) struct Input {
@@ -47,7 +47,7 @@ impl Input {
     pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
         let (name, file) = match args.input.as_deref() {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
-            _ => ("standard input".to_owned(), Ok(standard::input()?)),
+            _ => ("standard input".to_owned(), Ok(standard_streams::input()?)),
         };
         let encoding = Encoding::from(args.from);
         let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;

@@ -3,35 +3,19 @@
 #![deny(unsafe_code)]
 
 mod args;
-mod chain;
-mod chain_report;
-mod edit;
-mod encode;
-mod extents;
+mod commands;
 mod failure;
-mod formatter;
-mod held;
-mod human;
 mod input;
-mod list;
 mod memory;
-mod ordered;
-mod packed;
+mod output;
 mod password;
-mod plan;
 mod pool;
-mod prepare;
-mod progress;
+mod remove_on_signal;
 mod run;
-mod serve;
-mod shown;
-mod signal;
-mod sink;
-mod size;
-mod staged;
-mod standard;
-mod stopped;
-mod warned;
+mod sanitize;
+mod scan_options;
+mod standard_streams;
+mod stop_signal;
 
 use std::process::ExitCode;
 
@@ -41,12 +25,13 @@ use clap::error::ErrorKind;
 use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, Format};
+use commands::{chain, encode, extents, list_changed_blocks, serve, store};
 use failure::Failure;
-use sink::Target;
+use output::buffer::Target;
 
 fn main() -> ExitCode {
     memory::refuse_to_abort();
-    stopped::refuse_to_end_at_file_limit();
+    remove_on_signal::refuse_to_end_at_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(error),
@@ -57,10 +42,10 @@ fn main() -> ExitCode {
         Command::Encode(args) => (encode::encode(args), false),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
-            (list::list_changed_blocks(args, json).map_err(Failure::of_answer), json)
+            (list_changed_blocks::list_changed_blocks(args, json).map_err(Failure::of_answer), json)
         }
         Command::Chain(args) => (chain::chain(args), args.output == ChainFormat::Json),
-        Command::Store(args) => (edit::store(args), false),
+        Command::Store(args) => (store::store(args), false),
         Command::Serve(args) => (serve::serve(args), false),
     };
     match outcome {
@@ -92,17 +77,17 @@ fn refuse(mut error: clap::Error) -> ExitCode {
             }
         }
         _ if asked_for_json() => {
-            let text = shown::shown_usage(&mut error);
+            let text = sanitize::sanitize_usage(&mut error);
             let message = text.trim().trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
             failure::report("usage", message, Some("see cbt --help"), Consequence::WrongUsage, true);
             ExitCode::from(2)
         }
         _ => {
-            if shown::are_arguments_plain() {
+            if sanitize::are_arguments_clean() {
                 // In colour, in which an argument would have its own.
                 let _ = error.print();
             } else {
-                failure::write_to_stderr(&format!("{}\n", shown::shown_usage(&mut error)));
+                failure::write_to_stderr(&format!("{}\n", sanitize::sanitize_usage(&mut error)));
             }
             ExitCode::from(2)
         }

@@ -5,8 +5,8 @@ use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::shown::shown;
-use crate::signal::Stop;
+use crate::sanitize::sanitize;
+use crate::stop_signal::StopSignal;
 
 /// The environment variable.
 const VARIABLE: &str = "CBT_PASSWORD";
@@ -64,9 +64,9 @@ fn refuse_other_encodings(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// The password that a person types, unseen. If the process is told to stop meanwhile, what is typed can be seen again.
-pub(crate) async fn ask(user: &str, at: &str, stop: &mut Stop) -> Result<String, Failure> {
+pub(crate) async fn ask(user: &str, at: &str, stop: &mut StopSignal) -> Result<String, Failure> {
     let terminal = Terminal::now();
-    let prompt = format!("Password of {} at {}: ", shown(user), shown(at));
+    let prompt = format!("Password of {} at {}: ", sanitize(user), sanitize(at));
     let typed = tokio::select! {
         typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)) => typed,
         () = stop.told() => {

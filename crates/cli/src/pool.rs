@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::args::PoolArgs;
 use crate::failure::{Failure, warn};
 use crate::password;
-use crate::signal::Stop;
+use crate::stop_signal::StopSignal;
 
 /// The answer. From here on, the process ends with [`Failure::Interrupted`] when it is told to stop, told of as `json`
 /// says.
@@ -20,7 +20,7 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let given = password::given(args.password_file.as_deref())?;
     let (mut stop, password) = runtime.block_on(async {
-        let mut stop = Stop::new().map_err(failed)?;
+        let mut stop = StopSignal::new().map_err(failed)?;
         let password = match given {
             Some(password) => password,
             None => password::ask(&args.user, url, &mut stop)

@@ -7,8 +7,8 @@ use changed_blocks::{Consequence, Error, Extent, Geometry, ParallelVisitor, Prep
 
 use crate::failure::Failure;
 use crate::input::Input;
-use crate::progress::Progress;
-use crate::sink::{Sink, State, Target};
+use crate::output::buffer::{OutputBuffer, OutputMode, Target};
+use crate::output::progress::Progress;
 
 /// What one command makes of the extents. Made anew for each pass over the input.
 pub(crate) trait Render: Send {
@@ -18,7 +18,7 @@ pub(crate) trait Render: Send {
     type Digest: PartialEq + Sync;
 
     /// Is told what turns blocks into bytes, and what becomes of output at first, before the first extents.
-    fn begin(&mut self, geometry: &Geometry, state: State) -> Self::Prepare;
+    fn begin(&mut self, geometry: &Geometry, state: OutputMode) -> Self::Prepare;
 
     /// What comes first. An earlier pass's digest is given where there was one.
     fn head(&self, _digest: Option<&Self::Digest>) -> Vec<u8> {
@@ -30,14 +30,14 @@ pub(crate) trait Render: Send {
         &mut self,
         extents: &[Extent],
         part: <Self::Prepare as Prepare>::Part,
-        to: &mut Sink<'_>,
+        to: &mut OutputBuffer<'_>,
     ) -> Result<(), RenderError>;
 
     /// What remains once all extents were seen.
-    fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError>;
+    fn end(&mut self, summary: &Summary, to: &mut OutputBuffer<'_>) -> Result<(), RenderError>;
 
     /// Writes what was held elsewhere than by the sink, if it still is.
-    fn write_held(&mut self, _to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn write_held(&mut self, _to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         Ok(())
     }
 
@@ -76,11 +76,11 @@ pub(crate) fn run<R: Render>(
     mut target: Target,
     make: impl Fn() -> R,
 ) -> Result<(), Failure> {
-    let mut sink = Sink::holding(&mut target, input.is_rereadable());
+    let mut sink = OutputBuffer::holding(&mut target, input.is_rereadable());
     let (first, summary) = pass(scanner, &mut input, make(), &mut sink, None)?;
-    if sink.state() == State::Discarding {
+    if sink.state() == OutputMode::CountOnly {
         let digest = first.digest();
-        let mut sink = Sink::flowing(&mut target);
+        let mut sink = OutputBuffer::flowing(&mut target);
         let (second, again) = pass(scanner, &mut input, make(), &mut sink, Some(&digest))?;
         if second.digest() != digest || again != summary {
             return Err(Failure::Changed { input: input.name });
@@ -96,7 +96,7 @@ fn pass<R: Render>(
     scanner: &Scanner,
     input: &mut Input,
     render: R,
-    sink: &mut Sink<'_>,
+    sink: &mut OutputBuffer<'_>,
     earlier: Option<&R::Digest>,
 ) -> Result<(R, Summary), Failure> {
     let mut pass = Pass { render, sink, earlier, progress: Progress::new(input.len()) };
@@ -129,11 +129,11 @@ fn pass<R: Render>(
 fn finish<R: Render>(
     render: &mut R,
     summary: &Summary,
-    sink: &mut Sink<'_>,
+    sink: &mut OutputBuffer<'_>,
     head_knew: bool,
 ) -> Result<(), RenderError> {
     render.end(summary, sink)?;
-    let held = sink.state() == State::Holding;
+    let held = sink.state() == OutputMode::Buffering;
     if held {
         sink.release(render.head(Some(&render.digest())));
         render.write_held(sink)?;
@@ -143,7 +143,7 @@ fn finish<R: Render>(
 
 struct Pass<'p, 's, 't, R: Render> {
     render: R,
-    sink: &'s mut Sink<'t>,
+    sink: &'s mut OutputBuffer<'t>,
     earlier: Option<&'p R::Digest>,
     progress: Progress,
 }

@@ -1,25 +1,24 @@
 //! The command line.
 
 mod chain;
-mod edit;
-mod list;
+mod list_changed_blocks;
 mod serve;
+mod size;
+mod store;
 
 use std::path::PathBuf;
 
 use chain::CHAIN_EXAMPLES;
 pub(crate) use chain::{ChainArgs, ChainFormat};
-use edit::STORE_EXAMPLES;
-pub(crate) use edit::{Change, LogArgs, StoreArgs};
-use list::LIST_EXAMPLES;
-pub(crate) use list::{Answer, ListArgs, PoolArgs};
+use list_changed_blocks::LIST_EXAMPLES;
+pub(crate) use list_changed_blocks::{Answer, ListArgs, PoolArgs};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
+use store::STORE_EXAMPLES;
+pub(crate) use store::{Change, LogArgs, StoreArgs};
 
 use changed_blocks::{BlockSize, Encoding, VirtualSize};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::size;
 
 const MAIN_EXAMPLES: &str = "\
 Examples:

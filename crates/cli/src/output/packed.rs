@@ -8,7 +8,7 @@
 
 use changed_blocks::{BlockSize, ByteRange, Extent};
 
-use crate::held::Held;
+use crate::output::held::Held;
 
 /// How many ranges are dealt with at a time: what the first cache holds with ease.
 pub(crate) const BATCH: usize = 512;

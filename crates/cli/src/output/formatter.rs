@@ -3,7 +3,7 @@
 use changed_blocks::format::ExtentFormat;
 use changed_blocks::{ByteRange, Error, Extent, Geometry};
 
-use crate::packed::Part;
+use crate::output::packed::Part;
 
 /// How extents are written.
 #[derive(Clone, Copy)]

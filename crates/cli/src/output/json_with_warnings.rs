@@ -4,18 +4,18 @@ use changed_blocks::format::{ExtentFormat, Json, Totals};
 use changed_blocks::{ByteRange, Geometry};
 
 /// [`Json`] with a `warnings` array at its end.
-pub(crate) struct WarnedJson {
+pub(crate) struct JsonWithWarnings {
     /// The array.
     warnings: String,
 }
 
-impl WarnedJson {
+impl JsonWithWarnings {
     pub(crate) fn new(warnings: &[String]) -> Self {
         Self { warnings: serde_json::json!(warnings).to_string() }
     }
 }
 
-impl ExtentFormat for WarnedJson {
+impl ExtentFormat for JsonWithWarnings {
     fn head(&self, geometry: &Geometry, totals: Option<&Totals>, to: &mut Vec<u8>) {
         Json.head(geometry, totals, to);
     }

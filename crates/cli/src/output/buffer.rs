@@ -10,9 +10,9 @@ use std::io::{self, IoSlice, IsTerminal, Write};
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::held::Held;
-use crate::staged::{Destination, Staged};
-use crate::standard;
+use crate::output::atomic_file::{AtomicFile, Destination};
+use crate::output::held::Held;
+use crate::standard_streams;
 
 /// How many bytes of output are held at the most.
 const HOLD: usize = 32 << 20;
@@ -30,19 +30,19 @@ enum To {
     Standard(File),
     /// A device or a named pipe.
     Direct(File),
-    Staged(Staged),
+    AtomicFile(AtomicFile),
 }
 
 impl Target {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
-            return Ok(Self { name: "standard output".to_owned(), to: To::Standard(standard::output()?) });
+            return Ok(Self { name: "standard output".to_owned(), to: To::Standard(standard_streams::output()?) });
         };
         let name = path.display().to_string();
         match Destination::open(path) {
             Ok(Destination::StandardOutput) => Self::open(None),
             Ok(Destination::Special(file)) => Ok(Self { name, to: To::Direct(file) }),
-            Ok(Destination::Staged(staged)) => Ok(Self { name, to: To::Staged(staged) }),
+            Ok(Destination::AtomicFile(staged)) => Ok(Self { name, to: To::AtomicFile(staged) }),
             Ok(Destination::Input) => Err(Failure::Usage {
                 message: format!("{name} is an open input, which is there to be read"),
                 hint: "give the name of a file, or leave out -o for standard output",
@@ -63,7 +63,7 @@ impl Target {
     fn write_all_of(&mut self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         let mut file = match &self.to {
             To::Standard(file) | To::Direct(file) => file,
-            To::Staged(staged) => staged.file(),
+            To::AtomicFile(staged) => staged.file(),
         };
         // Empty ones at the start would look like a file that takes no more.
         IoSlice::advance_slices(&mut slices, 0);
@@ -90,7 +90,7 @@ impl Target {
         let committed = match self.to {
             To::Standard(_) => Ok(()),
             To::Direct(file) => refuse_if_left(&file),
-            To::Staged(staged) => staged.commit(),
+            To::AtomicFile(staged) => staged.commit(),
         };
         committed.map_err(|error| Failure::Write { output: self.name, error })
     }
@@ -115,19 +115,19 @@ fn refuse_if_left(_file: &File) -> io::Result<()> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum OutputMode {
     /// Everything so far is in memory.
-    Holding,
+    Buffering,
     /// There was too much of it, and it will come again.
-    Discarding,
+    CountOnly,
     /// It is being written.
-    Flowing,
+    Streaming,
 }
 
 /// What a run writes to.
-pub(crate) struct Sink<'t> {
+pub(crate) struct OutputBuffer<'t> {
     target: &'t mut Target,
-    state: State,
+    state: OutputMode,
     rereadable: bool,
     /// What comes first, until it is written or something better is known.
     head: Vec<u8>,
@@ -135,15 +135,15 @@ pub(crate) struct Sink<'t> {
     gathered: Held<u8>,
 }
 
-impl<'t> Sink<'t> {
+impl<'t> OutputBuffer<'t> {
     /// A sink that holds back, for a first run.
     pub(crate) const fn holding(target: &'t mut Target, rereadable: bool) -> Self {
-        Self { target, state: State::Holding, rereadable, head: Vec::new(), gathered: Held::new(HOLD) }
+        Self { target, state: OutputMode::Buffering, rereadable, head: Vec::new(), gathered: Held::new(HOLD) }
     }
 
     /// A sink that writes as it goes, for a second run.
     pub(crate) fn flowing(target: &'t mut Target) -> Self {
-        Self { state: State::Flowing, ..Self::holding(target, false) }
+        Self { state: OutputMode::Streaming, ..Self::holding(target, false) }
     }
 
     /// What a failed write means.
@@ -151,7 +151,7 @@ impl<'t> Sink<'t> {
         self.target.failure(error)
     }
 
-    pub(crate) const fn state(&self) -> State {
+    pub(crate) const fn state(&self) -> OutputMode {
         self.state
     }
 
@@ -162,46 +162,46 @@ impl<'t> Sink<'t> {
 
     /// Whether what is written now can be seen at once.
     pub(crate) fn shows(&self) -> bool {
-        self.state == State::Flowing && self.target.is_terminal()
+        self.state == OutputMode::Streaming && self.target.is_terminal()
     }
 
     /// Lets what was held back flow, since the run has succeeded. This comes first.
     pub(crate) fn release(&mut self, head: Vec<u8>) {
         self.head = head;
-        self.state = State::Flowing;
+        self.state = OutputMode::Streaming;
     }
 
     /// Writes what was not written so far, and the foot after it.
     pub(crate) fn finish(&mut self, foot: &[u8]) -> io::Result<()> {
         match self.state {
-            State::Discarding => Ok(()),
-            State::Holding | State::Flowing => self.write_through(&[foot]),
+            OutputMode::CountOnly => Ok(()),
+            OutputMode::Buffering | OutputMode::Streaming => self.write_through(&[foot]),
         }
     }
 
     /// Writes a copy of these bytes, one behind the other.
     pub(crate) fn put(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         let len = self.gathered.all().len() + pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        if self.state == State::Holding && len > HOLD {
+        if self.state == OutputMode::Buffering && len > HOLD {
             self.overflow()?;
         }
         match self.state {
-            State::Discarding => return Ok(()),
-            State::Flowing if len > PIECE => return self.write_through(pieces),
-            State::Holding | State::Flowing => {}
+            OutputMode::CountOnly => return Ok(()),
+            OutputMode::Streaming if len > PIECE => return self.write_through(pieces),
+            OutputMode::Buffering | OutputMode::Streaming => {}
         }
         pieces.iter().for_each(|piece| self.gathered.push(piece));
         Ok(())
     }
 
     /// Says that there is more than can be held, here or elsewhere. Returns what is to be done with all of it.
-    pub(crate) fn overflow(&mut self) -> io::Result<State> {
-        if self.state == State::Holding {
+    pub(crate) fn overflow(&mut self) -> io::Result<OutputMode> {
+        if self.state == OutputMode::Buffering {
             if self.rereadable {
-                self.state = State::Discarding;
+                self.state = OutputMode::CountOnly;
                 self.gathered.clear();
             } else {
-                self.state = State::Flowing;
+                self.state = OutputMode::Streaming;
                 self.write_through(&[])?;
             }
         }
@@ -220,7 +220,7 @@ impl<'t> Sink<'t> {
     }
 }
 
-impl Write for Sink<'_> {
+impl Write for OutputBuffer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.put(&[bytes])?;
         Ok(bytes.len())

@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::{ChainArgs, ChainFormat};
-use crate::chain_report::{ChainReport, LogReport, Problem, uuid_of};
+use crate::commands::chain_report::{ChainReport, LogReport, Problem, uuid_of};
 use crate::failure::Failure;
-use crate::plan::prepare_threads;
-use crate::sink::Target;
+use crate::output::buffer::Target;
+use crate::scan_options::prepare_threads;
 
 pub(crate) fn chain(args: &ChainArgs) -> Result<(), Failure> {
     let name = args.store.display().to_string();

@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use changed_blocks::format::Totals;
 use changed_blocks::{ByteRange, Error, Extent, Prepare};
 
-use crate::formatter::Formatter;
-use crate::packed::{BATCH, Packed};
-use crate::sink::State;
+use crate::output::buffer::OutputMode;
+use crate::output::formatter::Formatter;
+use crate::output::packed::{BATCH, Packed};
 
 /// What is made of extents.
 pub(crate) struct Preparer<'f> {
@@ -31,14 +31,14 @@ pub(crate) struct Prepared {
 pub(crate) struct Desk(Mutex<Known>);
 
 struct Known {
-    state: State,
+    state: OutputMode,
     /// To be used again.
     spare: Vec<Prepared>,
 }
 
 impl Desk {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Known { state: State::Holding, spare: Vec::new() }))
+        Self(Mutex::new(Known { state: OutputMode::Buffering, spare: Vec::new() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -46,7 +46,7 @@ impl Desk {
     }
 
     /// Says what is to be made of extents from now on. Some may be on their way that were prepared for what was before.
-    pub(crate) fn set(&self, state: State) {
+    pub(crate) fn set(&self, state: OutputMode) {
         self.lock().state = state;
     }
 
@@ -55,7 +55,7 @@ impl Desk {
         self.lock().spare.push(prepared);
     }
 
-    fn take(&self) -> (State, Prepared) {
+    fn take(&self) -> (OutputMode, Prepared) {
         let mut known = self.lock();
         (known.state, known.spare.pop().unwrap_or_default())
     }
@@ -81,13 +81,13 @@ impl Prepare for Preparer<'_> {
 }
 
 impl Preparer<'_> {
-    fn add(&self, extents: &[Extent], state: State, to: &mut Prepared) -> Result<(), Error> {
+    fn add(&self, extents: &[Extent], state: OutputMode, to: &mut Prepared) -> Result<(), Error> {
         let Prepared { ranges, totals, packed, text, .. } = to;
         let Formatter { geometry, .. } = &self.formatter;
         // Nearly all of them, where no lines are needed yet.
-        if state != State::Flowing && self.formatter.are_whole(extents) {
+        if state != OutputMode::Streaming && self.formatter.are_whole(extents) {
             totals.add_whole(extents, geometry.block_size);
-            if state == State::Holding {
+            if state == OutputMode::Buffering {
                 packed.push_extents(extents, geometry.block_size);
             }
             return Ok(());
@@ -95,9 +95,9 @@ impl Preparer<'_> {
         self.formatter.ranges(extents, ranges)?;
         totals.add_all(ranges, geometry);
         match state {
-            State::Holding => packed.push(ranges, geometry.block_size),
-            State::Flowing => self.formatter.push_lines(ranges, text),
-            State::Discarding => {}
+            OutputMode::Buffering => packed.push(ranges, geometry.block_size),
+            OutputMode::Streaming => self.formatter.push_lines(ranges, text),
+            OutputMode::CountOnly => {}
         }
         Ok(())
     }
@@ -109,12 +109,12 @@ mod tests {
     use changed_blocks::{BlockSize, ByteRange, Geometry, VirtualSize};
 
     use super::*;
-    use crate::packed::HeldRanges;
+    use crate::output::packed::HeldRanges;
 
     const BLOCK: u64 = 65_536;
 
     /// What is prepared of extents in some state, as text.
-    fn prepared(formatter: Formatter<'_>, state: State, extents: &[Extent]) -> (Totals, Vec<u8>) {
+    fn prepared(formatter: Formatter<'_>, state: OutputMode, extents: &[Extent]) -> (Totals, Vec<u8>) {
         let desk = Desk::new();
         desk.set(state);
         let prepared = Preparer { formatter, desk: &desk }.prepare(extents);
@@ -150,13 +150,13 @@ mod tests {
                     let mut text = Vec::new();
                     format.ranges(&ranges, &mut text);
                     let formatter = Formatter { format, geometry, window };
-                    for state in [State::Holding, State::Flowing] {
+                    for state in [OutputMode::Buffering, OutputMode::Streaming] {
                         assert!(
                             prepared(formatter, state, &extents) == (totals, text.clone()),
                             "{from} {to} {state:?}"
                         );
                     }
-                    assert_eq!(prepared(formatter, State::Discarding, &extents), (totals, Vec::new()));
+                    assert_eq!(prepared(formatter, OutputMode::CountOnly, &extents), (totals, Vec::new()));
                 }
             }
         }

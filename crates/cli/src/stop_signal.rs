@@ -8,12 +8,12 @@ static WAITED_FOR: AtomicBool = AtomicBool::new(false);
 
 /// Tells when the process is told to stop, by Ctrl-C or in another way. From the first of these on, the process no longer
 /// ends by itself then.
-pub(crate) struct Stop {
+pub(crate) struct StopSignal {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
 }
 
-impl Stop {
+impl StopSignal {
     /// Needs a runtime.
     pub(crate) fn new() -> io::Result<Self> {
         #[cfg(unix)]

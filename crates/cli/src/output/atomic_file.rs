@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
-use crate::stopped::{Removed, remove_if_stopped};
+use crate::remove_on_signal::{RemovedOnSignal, remove_on_signal};
 
 /// What temporary names begin with.
 const PREFIX: &str = ".cbt-";
@@ -24,10 +24,10 @@ pub(crate) enum Destination {
     StandardOutput,
     /// A file that exists and is no regular one (a device, a named pipe): it can only be written to directly.
     Special(File),
-    Staged(Staged),
+    AtomicFile(AtomicFile),
 }
 
-pub(crate) struct Staged {
+pub(crate) struct AtomicFile {
     content: Content,
     target: PathBuf,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Staged {
 enum Content {
     #[cfg(target_os = "linux")]
     Unnamed(File),
-    Named(NamedTempFile, Removed),
+    Named(NamedTempFile, RemovedOnSignal),
 }
 
 impl Destination {
@@ -50,7 +50,9 @@ impl Destination {
         };
         let existing = match fs::metadata(&target) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Staged(Staged::new(target)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::AtomicFile(AtomicFile::new(target)?));
+            }
             Err(error) => return Err(error),
         };
         // Replacing a file needs no permission to write to it, so ask for that permission here.
@@ -58,9 +60,9 @@ impl Destination {
         if !existing.is_file() {
             return Ok(Self::Special(file));
         }
-        let staged = Staged::new(target)?;
+        let staged = AtomicFile::new(target)?;
         keep_owner_and_mode(staged.file(), &existing)?;
-        Ok(Self::Staged(staged))
+        Ok(Self::AtomicFile(staged))
     }
 }
 
@@ -97,7 +99,7 @@ fn is_read_only(number: &OsStr) -> bool {
     flags.is_some_and(|flags| flags & ACCESS_MODE == 0)
 }
 
-impl Staged {
+impl AtomicFile {
     fn new(target: PathBuf) -> io::Result<Self> {
         // `Path` does not tell `name/` from `name`, but whoever writes a slash means a directory.
         if target.file_name().is_none() || target.as_os_str().as_encoded_bytes().ends_with(b"/") {
@@ -107,7 +109,7 @@ impl Staged {
             Some(content) => content,
             None => {
                 let make = || permissive(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target));
-                let (file, removed) = remove_if_stopped(make, NamedTempFile::path)?;
+                let (file, removed) = remove_on_signal(make, NamedTempFile::path)?;
                 Content::Named(file, removed)
             }
         };
@@ -128,7 +130,7 @@ impl Staged {
         let (path, _removed) = match self.content {
             #[cfg(target_os = "linux")]
             Content::Unnamed(file) => {
-                remove_if_stopped(|| name(&file, directory(&self.target)), |path: &TempPath| path)?
+                remove_on_signal(|| name(&file, directory(&self.target)), |path: &TempPath| path)?
             }
             Content::Named(file, removed) => (file.into_temp_path(), removed),
         };

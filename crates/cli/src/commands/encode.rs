@@ -4,12 +4,12 @@ use changed_blocks::{BitmapWriter, Encoding, Extent, Geometry, Prepare, Summary}
 
 use crate::args::{BitsArgs, EncodeArgs};
 use crate::failure::Failure;
-use crate::plan;
+use crate::output::buffer::{OutputBuffer, OutputMode, Target};
 use crate::run::{Render, RenderError, run};
-use crate::sink::{Sink, State, Target};
+use crate::scan_options;
 
 pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
-    let (scanner, _, input) = plan::open(&args.input)?;
+    let (scanner, _, input) = scan_options::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     let encoding = Encoding::from(args.to);
     if matches!(encoding, Encoding::Raw(_)) && target.is_terminal() {
@@ -20,7 +20,7 @@ pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
-    let (scanner, _, input) = plan::open(&args.input)?;
+    let (scanner, _, input) = scan_options::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     run(&scanner, input, target, || BitmapRender::new(Encoding::Bits, args.first_block, args.count))
 }
@@ -60,11 +60,11 @@ impl Render for BitmapRender {
     type Prepare = Nothing;
     type Digest = Seen;
 
-    fn begin(&mut self, _geometry: &Geometry, _state: State) -> Nothing {
+    fn begin(&mut self, _geometry: &Geometry, _state: OutputMode) -> Nothing {
         Nothing
     }
 
-    fn extents(&mut self, extents: &[Extent], (): (), to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn extents(&mut self, extents: &[Extent], (): (), to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         self.seen.extents += extents.len() as u64;
         let end_block = self.count.map_or(u64::MAX, |count| self.first_block.saturating_add(count));
         for extent in extents {
@@ -77,7 +77,7 @@ impl Render for BitmapRender {
         Ok(())
     }
 
-    fn end(&mut self, summary: &Summary, to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn end(&mut self, summary: &Summary, to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         let there = summary.blocks.saturating_sub(self.first_block);
         let count = self.count.unwrap_or(there);
         if count > there || there == 0 {

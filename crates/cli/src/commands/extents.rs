@@ -5,20 +5,20 @@ use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Scanner, Summary, V
 
 use crate::args::{ExtentsArgs, Format, WindowArgs};
 use crate::failure::Failure;
-use crate::formatter::Formatter;
-use crate::human::Human;
 use crate::input::Input;
-use crate::ordered::in_order;
-use crate::packed::{HeldRanges, Packed, Part};
-use crate::plan;
-use crate::prepare::{Desk, Prepared, Preparer};
+use crate::output::buffer::{OutputBuffer, OutputMode, Target};
+use crate::output::formatter::Formatter;
+use crate::output::human::Human;
+use crate::output::json_with_warnings::JsonWithWarnings;
+use crate::output::ordered::in_order;
+use crate::output::packed::{HeldRanges, Packed, Part};
+use crate::output::prepare::{Desk, Prepared, Preparer};
 use crate::run::{Render, RenderError, run};
-use crate::sink::{Sink, State, Target};
-use crate::warned::WarnedJson;
+use crate::scan_options;
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let window = window(&args.window)?;
-    let (scanner, block_size, input) = plan::open(&args.input)?;
+    let (scanner, block_size, input) = scan_options::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     Listing::new(args.output, block_size, window).run(&scanner, input, target)
 }
@@ -55,7 +55,7 @@ impl Listing {
     /// Puts warnings into the object, if it is to be one.
     pub(crate) fn with_warnings(mut self, format: Format, warnings: &[String]) -> Self {
         if format == Format::Json && !warnings.is_empty() {
-            self.format = Box::new(WarnedJson::new(warnings));
+            self.format = Box::new(JsonWithWarnings::new(warnings));
         }
         self
     }
@@ -82,19 +82,19 @@ struct ExtentsRender<'f> {
 
 impl ExtentsRender<'_> {
     /// Takes extents that were to be held: most likely, they still are.
-    fn hold(&mut self, packed: &Packed, to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn hold(&mut self, packed: &Packed, to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         if packed.is_empty() {
             return Ok(());
         }
         self.held.append(packed);
-        if to.state() == State::Holding {
+        if to.state() == OutputMode::Buffering {
             if !self.held.are_too_many() {
                 return Ok(());
             }
             self.desk.set(to.overflow()?);
         }
         let held = self.take_held();
-        if to.state() == State::Flowing {
+        if to.state() == OutputMode::Streaming {
             // On this thread alone: the others may be waiting for it.
             let mut text = Vec::new();
             for part in held.parts() {
@@ -110,7 +110,7 @@ impl ExtentsRender<'_> {
     }
 
     /// Writes some lines, with a separator between them and those before.
-    fn write(&mut self, text: &[u8], to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn write(&mut self, text: &[u8], to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         if text.is_empty() {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl<'f> Render for ExtentsRender<'f> {
     type Prepare = Preparer<'f>;
     type Digest = Totals;
 
-    fn begin(&mut self, geometry: &Geometry, state: State) -> Preparer<'f> {
+    fn begin(&mut self, geometry: &Geometry, state: OutputMode) -> Preparer<'f> {
         self.formatter.geometry = *geometry;
         self.desk.set(state);
         Preparer { formatter: self.formatter, desk: self.desk }
@@ -136,7 +136,12 @@ impl<'f> Render for ExtentsRender<'f> {
         head
     }
 
-    fn extents(&mut self, _extents: &[Extent], mut part: Prepared, to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn extents(
+        &mut self,
+        _extents: &[Extent],
+        mut part: Prepared,
+        to: &mut OutputBuffer<'_>,
+    ) -> Result<(), RenderError> {
         if let Some(error) = part.failed.take() {
             return Err(error.into());
         }
@@ -147,14 +152,14 @@ impl<'f> Render for ExtentsRender<'f> {
         Ok(())
     }
 
-    fn write_held(&mut self, to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn write_held(&mut self, to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         let held = self.take_held();
         let formatter = self.formatter;
         let lines = |part: &Part<'_>, text: &mut Vec<u8>| formatter.lines(part, text);
         in_order(&held.parts(), lines, |text| self.write(text, to))
     }
 
-    fn end(&mut self, summary: &Summary, _to: &mut Sink<'_>) -> Result<(), RenderError> {
+    fn end(&mut self, summary: &Summary, _to: &mut OutputBuffer<'_>) -> Result<(), RenderError> {
         let Formatter { geometry, window, .. } = &self.formatter;
         let block_size = geometry.block_size.bytes();
         let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);

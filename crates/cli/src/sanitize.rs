@@ -11,33 +11,33 @@ use clap::error::{ContextKind, ContextValue};
 const LONGEST: usize = 10_000;
 
 /// A message in one line.
-pub(crate) fn shown(message: &str) -> String {
+pub(crate) fn sanitize(message: &str) -> String {
     Plain::new(message).at_most(LONGEST).to_string()
 }
 
 /// A text of several lines of our own, in which something from elsewhere may stand.
-fn shown_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(shown).collect();
+fn sanitize_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(sanitize).collect();
     lines.join("\n")
 }
 
 /// Whether all arguments of this run are shown as they are.
-pub(crate) fn are_arguments_plain() -> bool {
-    std::env::args_os().all(|arg| arg.to_str().is_some_and(|arg| shown(arg) == arg))
+pub(crate) fn are_arguments_clean() -> bool {
+    std::env::args_os().all(|arg| arg.to_str().is_some_and(|arg| sanitize(arg) == arg))
 }
 
 /// The error of a command line, without colours. An argument that is quoted in it stays in its line.
-pub(crate) fn shown_usage(error: &mut clap::Error) -> String {
+pub(crate) fn sanitize_usage(error: &mut clap::Error) -> String {
     let parts: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in parts {
         let value = match value {
-            ContextValue::String(text) => ContextValue::String(shown(&text)),
-            ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| shown(text)).collect()),
+            ContextValue::String(text) => ContextValue::String(sanitize(&text)),
+            ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| sanitize(text)).collect()),
             // Tips quote it once more.
             _ if kind == ContextKind::Suggested => ContextValue::None,
             _ => continue,
         };
         error.insert(kind, value);
     }
-    shown_lines(&error.render().to_string())
+    sanitize_lines(&error.render().to_string())
 }

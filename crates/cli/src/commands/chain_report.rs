@@ -8,7 +8,7 @@ use changed_blocks::Consequence;
 use changed_blocks::cbtlog::{Chain, ChainError, Header, Judgement, Log, Unrelated, Uuid};
 use changed_blocks::format::Totals;
 
-use crate::shown::shown;
+use crate::sanitize::sanitize;
 
 pub(crate) struct ChainReport<'c> {
     pub(crate) logs: Vec<LogReport<'c>>,
@@ -62,7 +62,7 @@ impl<'c> ChainReport<'c> {
                 Some(Ok(totals)) => log.totals = Some(totals),
                 // The oldest log of a chain is in no answer over it.
                 Some(Err(error)) if place == 0 && last > 0 && !needed.contains(&log.uuid) => {
-                    log.warnings.push(shown(&format!("{error}; answers over this chain do not need it")));
+                    log.warnings.push(sanitize(&format!("{error}; answers over this chain do not need it")));
                 }
                 Some(Err(error)) => log.problems.push(Problem::new(&error, log.uuid)),
             }
@@ -85,8 +85,8 @@ impl<'c> ChainReport<'c> {
         }
         for (uuid, warning) in &judgement.warnings {
             match report.log(*uuid) {
-                Some(log) => log.warnings.push(shown(&warning.to_string())),
-                None => report.warnings_beside.push(shown(&warning.to_string())),
+                Some(log) => log.warnings.push(sanitize(&warning.to_string())),
+                None => report.warnings_beside.push(sanitize(&warning.to_string())),
             }
         }
         report
@@ -146,6 +146,6 @@ impl Problem {
             }
             other => (other.to_string(), other.hint()),
         };
-        Self { kind: error.kind(), message: shown(&message), hint, consequence: error.consequence() }
+        Self { kind: error.kind(), message: sanitize(&message), hint, consequence: error.consequence() }
     }
 }

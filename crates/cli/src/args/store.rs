@@ -7,7 +7,7 @@ use changed_blocks::cbtlog::Uuid;
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::chain::uuid;
-use crate::size;
+use super::size;
 
 pub(crate) const STORE_EXAMPLES: &str = "\
 Examples:

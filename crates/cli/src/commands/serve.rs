@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::args::{ServeArgs, Storage};
 use crate::failure::Failure;
+use crate::output::buffer::Target;
 use crate::password;
-use crate::signal::Stop;
-use crate::sink::Target;
+use crate::stop_signal::StopSignal;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let tls = tls(args)?;
@@ -54,7 +54,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let runtime = runtime().map_err(Failure::Serve)?;
     let outcome = runtime.block_on(async {
         let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
-        let mut stop = Stop::new().map_err(Failure::Serve)?;
+        let mut stop = StopSignal::new().map_err(Failure::Serve)?;
         let mut lines = format!("url {scheme}://{}\nuser {}\n", server.address(), args.user);
         if given.is_none() {
             lines.push_str(&format!("password {password}\n"));

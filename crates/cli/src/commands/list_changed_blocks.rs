@@ -8,15 +8,15 @@ use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
-use crate::encode::BitmapRender;
-use crate::extents::{Listing, window};
+use crate::commands::encode::BitmapRender;
+use crate::commands::extents::{Listing, window};
 use crate::failure::{Failure, warn};
 use crate::input::Input;
-use crate::plan::{prepare_threads, scanner_of, tier};
+use crate::output::buffer::Target;
 use crate::pool;
 use crate::run::run;
-use crate::shown::shown;
-use crate::sink::Target;
+use crate::sanitize::sanitize;
+use crate::scan_options::{prepare_threads, scanner_of, tier};
 
 pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Failure> {
     let Some((from, to)) = args.ends() else {
@@ -50,7 +50,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
                 changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
             }
             let list = args.output != Answer::Base64;
-            warnings.extend(changed.warnings.iter().map(|warning| shown(&pool::warning(warning, list))));
+            warnings.extend(changed.warnings.iter().map(|warning| sanitize(&pool::warning(warning, list))));
             tell(&warnings, json);
             prepare_threads(args.threads);
             let with = |block_size| {
@@ -120,7 +120,7 @@ fn read(
         let error = Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() };
         return Err(Failure::Bitmap { input: name, error });
     }
-    warnings.extend(answer.warnings.iter().map(|warning| shown(&warning.to_string())));
+    warnings.extend(answer.warnings.iter().map(|warning| sanitize(&warning.to_string())));
     let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0);
     let input = match bitmap {
         Ok(bitmap) => Input::memory(name, bitmap),

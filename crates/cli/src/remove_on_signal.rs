@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 static NAMED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// For as long as this lives, a file is removed when the process is told to stop.
-pub(crate) struct Removed;
+pub(crate) struct RemovedOnSignal;
 
-impl Drop for Removed {
+impl Drop for RemovedOnSignal {
     fn drop(&mut self) {
         *named() = None;
     }
@@ -24,17 +24,17 @@ fn named() -> MutexGuard<'static, Option<PathBuf>> {
 }
 
 /// Makes a temporary file, which is removed when the process is told to stop.
-pub(crate) fn remove_if_stopped<F>(
+pub(crate) fn remove_on_signal<F>(
     make: impl FnOnce() -> io::Result<F>,
     path: impl FnOnce(&F) -> &Path,
-) -> io::Result<(F, Removed)> {
+) -> io::Result<(F, RemovedOnSignal)> {
     #[cfg(unix)]
     signals::watch()?;
     // A signal that comes while it is being made waits until it is known.
     let mut named = named();
     let file = make()?;
     *named = Some(path(&file).to_owned());
-    Ok((file, Removed))
+    Ok((file, RemovedOnSignal))
 }
 
 /// Removes the temporary file, if there is one, since the process is about to end.
@@ -62,7 +62,7 @@ mod signals {
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    use crate::signal::Stop;
+    use crate::stop_signal::StopSignal;
 
     pub(super) fn take_file_limit() {
         // Nobody looks at the flag: to have a handler is enough. Without it, the signal ends the process.
@@ -81,7 +81,7 @@ mod signals {
             for signal in &mut signals {
                 super::remove();
                 // Another part of the program that waits for signals ends the process itself.
-                if !Stop::is_waited_for() {
+                if !StopSignal::is_waited_for() {
                     let _ = emulate_default_handler(signal);
                 }
             }

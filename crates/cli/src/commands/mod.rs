@@ -1,0 +1,9 @@
+//! The subcommands, a file each: from arguments through a plan to a run.
+
+pub(crate) mod chain;
+mod chain_report;
+pub(crate) mod encode;
+pub(crate) mod extents;
+pub(crate) mod list_changed_blocks;
+pub(crate) mod serve;
+pub(crate) mod store;
