@@ -8,7 +8,7 @@ use super::{Cached, Reached, TILE_ROOM};
 use crate::decode::TILE_SYMBOLS;
 use crate::decode::avx512::{Decoder, STEP, fetch};
 use crate::scan::Density;
-use crate::scan::avx512::{Found, QUIET, Tile, before, total};
+use crate::scan::avx512::{QUIET, Tile, before};
 
 /// How far ahead of what is decoded the text is fetched into the L2 cache, if what is written stays in caches.
 ///
@@ -44,9 +44,9 @@ pub(super) fn scan_base64(
             break;
         }
         let last = if quiet {
-            first_pass::<true>(&decoder, tile, before, &mut found, ahead, |_| ())
+            first_pass::<true>(&decoder, tile, before, &mut found, ahead)
         } else {
-            first_pass::<false>(&decoder, tile, before, &mut found, ahead, |_| ())
+            first_pass::<false>(&decoder, tile, before, &mut found, ahead)
         };
         let Some(last) = last else { break };
         before = last;
@@ -66,25 +66,8 @@ pub(super) fn scan_base64(
     Reached { symbols: taken * TILE_SYMBOLS, boundaries, open: is_open(before) }
 }
 
-/// Finds and counts the boundaries of a tile, and leaves them there: see [`crate::scan::marks`]. Nothing if some byte is
-/// no symbol.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi1,bmi2,popcnt")]
-pub(crate) fn find_base64(symbols: &[u8; TILE_SYMBOLS], open: bool, quiet: bool, tile: &mut Tile) -> Option<Found> {
-    let decoder = Decoder::new();
-    let before = before(open);
-    let mut counts = _mm512_setzero_si512();
-    let count = |changes| counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(changes));
-    let last = if quiet {
-        first_pass::<true>(&decoder, symbols, before, tile, true, count)?
-    } else {
-        first_pass::<false>(&decoder, symbols, before, tile, true, count)?
-    };
-    Some(Found { count: total(counts), open: is_open(last) })
-}
-
 /// Finds the boundaries of a tile. `LOOK` for steps that only repeat the last bit; where it does not, the text is
-/// fetched [`AHEAD`] if `ahead`. `take` gets those of eight words at a time. Returns the last words, or nothing if some
-/// byte is no symbol.
+/// fetched [`AHEAD`] if `ahead`. Returns the last words, or nothing if some byte is no symbol.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn first_pass<const LOOK: bool>(
@@ -93,7 +76,6 @@ fn first_pass<const LOOK: bool>(
     before: __m512i,
     found: &mut Tile,
     ahead: bool,
-    mut take: impl FnMut(__m512i),
 ) -> Option<__m512i> {
     let steps = tile.as_chunks::<STEP>().0;
     let mut before = before;
@@ -106,7 +88,7 @@ fn first_pass<const LOOK: bool>(
             }
             let words;
             (words, bad) = decoder.decode(step, bad);
-            before = find_step(found, i, words, before, &mut take);
+            before = find_step(found, i, words, before);
         }
     } else {
         let [first, second, ..] = steps else { return None };
@@ -125,7 +107,7 @@ fn first_pass<const LOOK: bool>(
             if let Some(step) = steps.get(i + 2) {
                 (values, bad) = decoder.look_up(step, bad);
             }
-            before = find_step(found, i, words, before, &mut take);
+            before = find_step(found, i, words, before);
         }
     }
     (_mm512_movepi8_mask(bad) == 0).then_some(before)
@@ -134,16 +116,10 @@ fn first_pass<const LOOK: bool>(
 /// Finds the boundaries of a step's words. Returns the last of them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vbmi2")]
-fn find_step(
-    found: &mut Tile,
-    i: usize,
-    words: [__m512i; 3],
-    before: __m512i,
-    take: &mut impl FnMut(__m512i),
-) -> __m512i {
+fn find_step(found: &mut Tile, i: usize, words: [__m512i; 3], before: __m512i) -> __m512i {
     let mut before = before;
     for (j, words) in words.into_iter().enumerate() {
-        take(found.find(i * 3 + j, words, before));
+        found.find(i * 3 + j, words, before);
         before = words;
     }
     before

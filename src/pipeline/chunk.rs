@@ -6,8 +6,7 @@ use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::decode::{Sink, raw, text};
-use crate::scan::marks::{Marker, Marks};
-use crate::scan::{Density, Places, Scanner};
+use crate::scan::{Density, Scanner};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -17,7 +16,7 @@ pub(crate) struct ChunkEnd {
     pub(super) seam: Seam,
     /// How many boundaries were found in it.
     pub(super) boundaries: usize,
-    /// How dense its last bits are, if it was scanned and not marked.
+    /// How dense its last bits are.
     pub(super) density: Density,
     /// How many symbols it has, if it is text.
     pub(super) symbols: u64,
@@ -59,9 +58,9 @@ impl Chunk<'_> {
         input: &impl Input,
         scratch: &mut Scratch,
         seam: Seam,
-        to: &mut impl Places,
+        to: &mut Vec<u64>,
     ) -> Result<ChunkEnd> {
-        let before = to.filled();
+        let before = to.len();
         let mut scanner = Scanner::new(self.plan.tier, to, seam.position, seam.open)
             .limit(self.limit)
             .reused(self.reused)
@@ -69,26 +68,9 @@ impl Chunk<'_> {
         let mut end = self.decode(input, scratch, &mut scanner)?;
         let (position, open, density) = scanner.end();
         end.density = density;
-        end.boundaries = to.filled() - before;
-        let since = to.last().filter(|_| end.boundaries > 0).unwrap_or(seam.since);
+        end.boundaries = to.len() - before;
+        let since = to.last().copied().filter(|_| end.boundaries > 0).unwrap_or(seam.since);
         end.seam = Seam { position, open, since };
-        Ok(end)
-    }
-
-    /// The same, but leaves the boundaries marked.
-    pub(super) fn mark(
-        self,
-        input: &impl Input,
-        scratch: &mut Scratch,
-        seam: Seam,
-        marks: &mut Marks,
-    ) -> Result<ChunkEnd> {
-        marks.clear();
-        let mut marker = Marker::new(self.plan.tier, marks, seam.position, seam.open, self.limit);
-        let mut end = self.decode(input, scratch, &mut marker)?;
-        let (position, open) = marker.end();
-        end.seam = Seam { position, open, ..seam };
-        end.boundaries = marks.len();
         Ok(end)
     }
 

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use super::MOST_THREADS;
-use crate::scan::marks::Marks;
 
 /// Of each kind: one for each thread, and one for what they put together.
 const MOST: usize = MOST_THREADS + 1;
@@ -14,8 +13,6 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Lists of boundaries.
 pub(crate) static LISTS: Kept<Vec<u64>> = Kept::new();
-/// Boundaries found, but not written.
-pub(super) static MARKS: Kept<Marks> = Kept::new();
 
 /// What can be kept.
 pub(crate) trait Buffer: Default {
@@ -29,16 +26,6 @@ pub(crate) trait Buffer: Default {
 impl Buffer for Vec<u64> {
     fn bytes(&self) -> usize {
         self.capacity() * size_of::<u64>()
-    }
-
-    fn clear(&mut self) {
-        self.clear();
-    }
-}
-
-impl Buffer for Marks {
-    fn bytes(&self) -> usize {
-        self.bytes()
     }
 
     fn clear(&mut self) {

@@ -88,10 +88,6 @@ const FIRST_GLANCE: u64 = 4 * TILE_SYMBOLS as u64;
 const SOON: usize = 16 << 10;
 /// How much work, in nanoseconds of one thread, makes it worth waking another: some ten times what that takes.
 const WORTH_SHARING: f64 = 100_000.0;
-/// How few bytes of input for each boundary make it worth marking boundaries first and writing them to their place then,
-/// instead of copying them there: 1.1 times as fast with one block in twenty changed in runs of 8, 1.4 times with one in
-/// ten in runs of 4, but 0.9 times with one in a hundred.
-const WORTH_MARKING: u64 = 20;
 /// How much of the text is looked at at a time where there are no symbols.
 const GLANCE: u64 = 64 << 10;
 /// How much white space there may be in a stream, however short its bitmap is.

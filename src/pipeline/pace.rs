@@ -1,16 +1,13 @@
 //! How long chunks are: as suits what was found last.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::WORTH_MARKING;
 use crate::decode::TILE_SYMBOLS;
 
 /// How chunks are dealt with: as suits one as dense as the last.
 pub(crate) struct Pace {
     bytes: AtomicU64,
-    /// Whether boundaries are better marked and written to their place than copied there.
-    marks: AtomicBool,
     /// The shortest and the longest.
     bounds: Range<u64>,
     /// How many boundaries a chunk is to have at the most, or so.
@@ -20,7 +17,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// Begins with the longest.
     pub(super) const fn new(bounds: Range<u64>, boundaries: usize) -> Self {
-        Self { bytes: AtomicU64::new(bounds.end), marks: AtomicBool::new(true), bounds, boundaries }
+        Self { bytes: AtomicU64::new(bounds.end), bounds, boundaries }
     }
 
     /// How long the next one is to be: no longer than `longest`, as long as there are not so many boundaries.
@@ -30,17 +27,11 @@ impl Pace {
         (bytes / TILE_SYMBOLS as u64 * TILE_SYMBOLS as u64).max(self.bounds.start)
     }
 
-    /// Whether boundaries are better marked than listed.
-    pub(super) fn marks(&self) -> bool {
-        self.marks.load(Ordering::Relaxed)
-    }
-
     /// Takes note of how many boundaries so many bytes had.
     pub(super) fn note(&self, bytes: u64, boundaries: usize) {
         if bytes > 0 {
             let wanted = bytes.saturating_mul(self.boundaries as u64) / (boundaries as u64).max(1);
             self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
-            self.marks.store(boundaries as u64 * WORTH_MARKING >= bytes, Ordering::Relaxed);
         }
     }
 }

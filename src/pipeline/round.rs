@@ -1,12 +1,9 @@
 //! Chunks scanned on all threads and dealt with in order.
 //!
 //! A thread takes the next chunk as soon as it has finished one, and scans it into a buffer of its own, which stays in
-//! its cache, or only marks and counts its boundaries. Then it waits for its turn, which is when the chunk before has
+//! its cache. Then it waits for its turn, which is when the chunk before has
 //! found its place; finds its own; and lets the next one have its turn. What remains to be done with its boundaries, now
 //! that it is known where they belong, it does while others go on. So nobody waits for the slowest of a group.
-//!
-//! A chunk that is taken when all before it have found their places is scanned straight to its own. With long chunks on
-//! two threads that is every other one, and half of the copying.
 //!
 //! A thread only ever waits for chunks that others have already taken and are working at, so someone always comes on.
 
@@ -18,42 +15,31 @@ use std::thread;
 
 use super::chunk::{Chunk, ChunkEnd, Layout, Place};
 use super::join::{Ends, Fit, Seam};
-use super::kept::{LISTS, MARKS};
+use super::kept::LISTS;
 use super::pace::Pace;
 use super::turns::Turns;
 use super::{Codec, Plan, SHORT_CHUNK};
 use crate::Result;
-use crate::scan::marks::Marks;
-use crate::scan::{Density, Places};
+use crate::scan::Density;
 use crate::source::{Input, Scratch};
 
 /// A thread's own buffers, used again and again. What was read of one input is not kept for the next.
 pub(crate) struct Bench {
     scratch: Scratch,
     pub(super) boundaries: Vec<u64>,
-    pub(super) marks: Marks,
-    /// Whether the boundaries of the chunk are the marks.
-    pub(super) marked: bool,
     /// How dense the last chunk was.
     density: Density,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        Self {
-            scratch: Scratch::default(),
-            boundaries: LISTS.take(),
-            marks: MARKS.take(),
-            marked: false,
-            density: Density::default(),
-        }
+        Self { scratch: Scratch::default(), boundaries: LISTS.take(), density: Density::default() }
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
         LISTS.give(mem::take(&mut self.boundaries));
-        MARKS.give(mem::take(&mut self.marks));
     }
 }
 
@@ -62,27 +48,14 @@ pub(super) trait Finish: Sync {
     /// What a chunk gets when it has found its place.
     type Joined;
 
-    /// Where a chunk puts its boundaries that has its turn before it is scanned.
-    type Front: Places;
-
     /// How many places are left free before the boundaries of a chunk.
     const FREE: usize;
-
-    /// Whether it takes marks.
-    const TAKES_MARKS: bool;
-
-    /// In turn: all the room that is left, and how many boundaries a chunk may have there, those of one tile aside.
-    /// Nothing if chunks are better scanned apart.
-    fn front(&self) -> Option<(Self::Front, usize)>;
-
-    /// Still in the same turn: takes the room back, and what was put there.
-    fn take_back(&self, front: Self::Front);
 
     /// In turn: makes room for what a chunk adds. Nothing if there is none left in this round.
     fn join(&self, added: usize) -> Option<Self::Joined>;
 
-    /// Out of turn: deals with the boundaries of the chunk of that number, which are the bench's marks if it is marked,
-    /// or its boundaries behind the free places. Breaks if the round is to end.
+    /// Out of turn: deals with the boundaries of the chunk of that number, which are the bench's after the free places.
+    /// Breaks if the round is to end.
     fn finish(
         &self,
         number: usize,
@@ -143,11 +116,6 @@ struct Running<'r, I, F> {
 }
 
 impl<I: Input> Round<'_, I> {
-    /// Whether the next chunk is better marked.
-    fn marks(&self) -> bool {
-        Marks::are_for(self.plan.tier) && self.pace.marks()
-    }
-
     /// Scans from `seam` on, as far as `finish` has room, with a thread for each bench. Returns what was joined, as if it
     /// were one chunk.
     pub(super) fn run<F: Finish>(&self, seam: &mut Seam, finish: &F, benches: &mut [Bench]) -> Result<ChunkEnd> {
@@ -183,11 +151,7 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
     fn work(&self, bench: &mut Bench) {
         let _guard = Abandon(self);
         while let Some(ticket) = self.take_ticket() {
-            let dealt_with = match self.front(&ticket) {
-                Some((seam, front, limit)) => self.scan_in_place(&ticket, bench, seam, front, limit),
-                None => self.scan_apart(&ticket, bench),
-            };
-            if dealt_with.is_none() {
+            if self.scan(&ticket, bench).is_none() {
                 return;
             }
         }
@@ -209,58 +173,18 @@ impl<I: Input, F: Finish> Running<'_, I, F> {
         Some(Ticket { number, place })
     }
 
-    /// Where a chunk begins and puts its boundaries, if all before it have found their places.
-    fn front(&self, ticket: &Ticket) -> Option<(Seam, F::Front, usize)> {
-        if ticket.place.hole > 0 || F::TAKES_MARKS && self.round.marks() {
-            return None;
-        }
-        let seam = self.order.look(ticket.number, |order| *order.seam)?;
-        // Whoever ended the round did so in turn.
-        if self.closed.load(Ordering::Relaxed) {
-            return None;
-        }
-        let (front, limit) = self.finish.front()?;
-        Some((seam, front, limit))
-    }
-
-    /// Scans a chunk straight to its place. Nothing if the round is over.
-    fn scan_in_place(
-        &self,
-        ticket: &Ticket,
-        bench: &mut Bench,
-        seam: Seam,
-        mut front: F::Front,
-        limit: usize,
-    ) -> Option<()> {
-        let Round { plan, input, .. } = self.round;
-        let chunk = Chunk { plan, range: ticket.place.range.clone(), limit, reused: false, density: bench.density };
-        let end = chunk.scan(*input, &mut bench.scratch, seam, &mut front);
-        self.finish.take_back(front);
-        let mut order = self.order.wait_for(ticket.number)?;
-        let end = self.judge(&mut order, end)?;
-        bench.density = end.density;
-        self.advance(&mut order, ticket, end.seam, &end);
-        Some(())
-    }
-
-    /// Scans a chunk into the bench, and deals with it when it has found its place. Nothing if the round is over.
-    fn scan_apart(&self, ticket: &Ticket, bench: &mut Bench) -> Option<()> {
+    /// Scans a chunk onto the bench, and deals with it when it has found its place. Nothing if the round is over.
+    fn scan(&self, ticket: &Ticket, bench: &mut Bench) -> Option<()> {
         let Round { plan, input, limit, .. } = self.round;
         let guess = self.guess(&ticket.place);
         let start = Seam { position: guess, ..Seam::default() };
         let chunk =
             Chunk { plan, range: ticket.place.range.clone(), limit: *limit, reused: true, density: bench.density };
-        let Bench { scratch, boundaries, marks, marked, .. } = &mut *bench;
-        *marked = F::TAKES_MARKS && self.round.marks();
-        let (end, ends) = if *marked {
-            let end = chunk.mark(*input, scratch, start, marks);
-            (end, Ends { count: marks.len(), ends: marks.ends() })
-        } else {
-            boundaries.clear();
-            boundaries.resize(F::FREE, 0);
-            let end = chunk.scan(*input, scratch, start, boundaries);
-            (end, Ends::of(&boundaries[F::FREE..]))
-        };
+        let Bench { scratch, boundaries, .. } = &mut *bench;
+        boundaries.clear();
+        boundaries.resize(F::FREE, 0);
+        let end = chunk.scan(*input, scratch, start, boundaries);
+        let ends = Ends::of(&boundaries[F::FREE..]);
         let (fit, end, joined) = self.join(ticket, ends, guess, end)?;
         bench.density = end.density;
         if self.finish.finish(ticket.number, &fit, bench, &end, joined).is_break() {

@@ -9,8 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use super::chunk::ChunkEnd;
 use super::join::Fit;
 use super::round::{Bench, Finish};
-use crate::fused::{Cached, TILE_ROOM};
-use crate::scan::Places;
 
 /// How many boundaries a cache holds that all threads share, or so.
 const CACHED: usize = 1 << 20;
@@ -30,13 +28,6 @@ pub(super) struct Share<'s, 'l> {
     /// Whether the start of the list will have left the caches.
     far: bool,
     shares: &'s Shares<'l>,
-}
-
-/// What nobody has a share of yet, for a chunk that is known to come next.
-pub(super) struct Front<'l> {
-    places: &'l mut [MaybeUninit<u64>],
-    filled: usize,
-    far: bool,
 }
 
 impl<'l> Shares<'l> {
@@ -59,47 +50,17 @@ impl<'l> Shares<'l> {
     }
 }
 
-impl Places for Front<'_> {
-    fn filled(&self) -> usize {
-        self.filled
-    }
-
-    fn free(&mut self, wanted: usize) -> &mut [MaybeUninit<u64>] {
-        let free = &mut self.places[self.filled..];
-        assert!(free.len() >= wanted, "a scanner ends where it is told to");
-        free
-    }
-
-    #[expect(unsafe_code)]
-    unsafe fn fill(&mut self, count: usize) {
-        self.filled += count;
-    }
-
-    fn last(&self) -> Option<u64> {
-        let last = &self.places[self.filled.checked_sub(1)?];
-        // SAFETY: whoever counts a place as filled has written it.
-        #[expect(unsafe_code)]
-        Some(unsafe { last.assume_init() })
-    }
-
-    fn cached(&self) -> (Cached, usize) {
-        (if self.far { Cached::No } else { Cached::Maybe }, usize::MAX)
-    }
-}
-
 impl Share<'_, '_> {
     /// Writes what the chunk adds for which the share was taken.
-    fn fill(self, fit: &Fit, bench: &mut Bench) {
+    fn fill(self, fit: &Fit, bench: &Bench) {
         let places = self.places;
-        let count = if bench.marked { bench.marks.len() } else { bench.boundaries.len() };
+        let count = bench.boundaries.len();
         assert_eq!(places.len(), fit.added(count), "a share of just this length");
         let (lead, behind) = places.split_at_mut(places.len() - (count - fit.skip));
         for (place, boundary) in lead.iter_mut().zip(fit.lead) {
             place.write(boundary);
         }
-        if bench.marked {
-            bench.marks.fill(fit.skip, fit.moved, self.far, behind);
-        } else if self.far {
+        if self.far {
             copy_past_cache(&bench.boundaries[fit.skip..], fit.moved, behind);
         } else {
             copy(&bench.boundaries[fit.skip..], fit.moved, behind);
@@ -147,23 +108,8 @@ use copy as copy_past_cache;
 
 impl<'s, 'l> Finish for &'s Shares<'l> {
     type Joined = Share<'s, 'l>;
-    type Front = Front<'l>;
 
     const FREE: usize = 0;
-    const TAKES_MARKS: bool = true;
-
-    fn front(&self) -> Option<(Front<'l>, usize)> {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        // A chunk may have those of one more tile, and a scanner asks for room for a whole one.
-        let limit = rest.len().checked_sub(2 * TILE_ROOM)?;
-        let far = self.is_far(&rest);
-        Some((Front { places: std::mem::take(&mut *rest), filled: 0, far }, limit))
-    }
-
-    fn take_back(&self, front: Front<'l>) {
-        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = front.places.split_at_mut(front.filled).1;
-        self.filled.fetch_add(front.filled, Ordering::Relaxed);
-    }
 
     fn join(&self, added: usize) -> Option<Share<'s, 'l>> {
         self.take(added)
@@ -193,7 +139,7 @@ pub(super) fn append_shared<R>(list: &mut Vec<u64>, work: impl FnOnce(&Shares<'_
     assert_eq!(filled, shared, "every share was filled");
     let len = list.len() + shared;
     // SAFETY: the first `shared` elements of the spare capacity were shared out without gaps, a share can be filled
-    // once, what a front was filled with was written, and the assertion says that there is nothing else.
+    // once and the assertion says that there is nothing else.
     #[expect(unsafe_code)]
     unsafe {
         list.set_len(len);

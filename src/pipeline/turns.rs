@@ -58,11 +58,6 @@ impl<T> Turns<T> {
         None
     }
 
-    /// Lets someone look at what was left for a number, if its turn has come, without ending it.
-    pub(super) fn look<R>(&self, number: usize, look: impl FnOnce(&T) -> R) -> Option<R> {
-        (self.number.load(Ordering::Relaxed) == number).then(|| look(&self.lock().value))
-    }
-
     /// Says that some number will never have its turn, lest others wait for it.
     pub(super) fn abandon(&self) {
         self.lock().abandoned = true;

@@ -102,19 +102,9 @@ struct Given<'v, V: ParallelVisitor> {
 
 impl<V: ParallelVisitor> Finish for InTurn<'_, V> {
     type Joined = ();
-    type Front = Vec<u64>;
 
     /// For the start of a run that is open where the chunk begins, and the end of it.
     const FREE: usize = 2;
-
-    /// Extents have to be seen to be prepared.
-    const TAKES_MARKS: bool = false;
-
-    fn front(&self) -> Option<(Vec<u64>, usize)> {
-        None
-    }
-
-    fn take_back(&self, _front: Vec<u64>) {}
 
     fn join(&self, _added: usize) -> Option<()> {
         Some(())

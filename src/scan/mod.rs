@@ -9,11 +9,6 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod marks;
-#[cfg(not(target_arch = "x86_64"))]
-#[path = "no_marks.rs"]
-pub(crate) mod marks;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -56,77 +51,28 @@ impl Density {
     }
 }
 
-/// Where a scanner puts boundaries.
-pub(crate) trait Places {
-    /// How many have been put there.
-    fn filled(&self) -> usize;
-
-    /// The free places behind those: as many as are wanted at the least.
-    fn free(&mut self, wanted: usize) -> &mut [MaybeUninit<u64>];
-
-    /// Counts the first so many free places as filled.
-    ///
-    /// # Safety
-    ///
-    /// They were written.
-    #[expect(unsafe_code)]
-    unsafe fn fill(&mut self, count: usize);
-
-    /// What was put there last.
-    fn last(&self) -> Option<u64>;
-
-    /// Whether a cache holds the free places, and how many are filled when that is no longer so.
-    fn cached(&self) -> (Cached, usize);
-}
-
-impl Places for Vec<u64> {
-    fn filled(&self) -> usize {
-        self.len()
-    }
-
-    fn free(&mut self, wanted: usize) -> &mut [MaybeUninit<u64>] {
-        self.reserve(wanted);
-        self.spare_capacity_mut()
-    }
-
-    #[expect(unsafe_code)]
-    unsafe fn fill(&mut self, count: usize) {
-        let len = self.len() + count;
-        // SAFETY: they were written, and so are spare capacity.
-        unsafe { self.set_len(len) };
-    }
-
-    fn last(&self) -> Option<u64> {
-        <[u64]>::last(self).copied()
-    }
-
-    fn cached(&self) -> (Cached, usize) {
-        if self.len() < CACHED { (Cached::Maybe, CACHED) } else { (Cached::No, usize::MAX) }
-    }
-}
-
 /// Appends the boundaries of the bits that it takes.
-pub(crate) struct Scanner<'a, P> {
+pub(crate) struct Scanner<'a> {
     tier: Verified,
-    places: &'a mut P,
+    list: &'a mut Vec<u64>,
     position: u64,
     open: bool,
-    /// How many places are filled when it is full, those of one tile aside.
+    /// How long the list is when it is full, the boundaries of one tile aside.
     limit: usize,
-    /// Whether the places were filled before, not long ago.
+    /// Whether the list's memory was filled before, not long ago.
     reused: bool,
     density: Density,
 }
 
-impl<'a, P: Places> Scanner<'a, P> {
+impl<'a> Scanner<'a> {
     /// A scanner whose next bit is at `position`, and where a run is `open` if the bit before that is one.
-    pub(crate) const fn new(tier: Verified, places: &'a mut P, position: u64, open: bool) -> Self {
-        Self { tier, places, position, open, limit: usize::MAX, reused: false, density: Density::Sparse }
+    pub(crate) const fn new(tier: Verified, list: &'a mut Vec<u64>, position: u64, open: bool) -> Self {
+        Self { tier, list, position, open, limit: usize::MAX, reused: false, density: Density::Sparse }
     }
 
     /// The same, full once it has that many boundaries, those of one more tile aside.
     pub(crate) fn limit(mut self, boundaries: usize) -> Self {
-        self.limit = self.places.filled().saturating_add(boundaries);
+        self.limit = self.list.len().saturating_add(boundaries);
         self
     }
 
@@ -136,7 +82,7 @@ impl<'a, P: Places> Scanner<'a, P> {
         self
     }
 
-    /// The same, for places that are filled again and again, so that a cache holds them.
+    /// The same, for a list that is filled again and again, so that a cache holds it.
     pub(crate) const fn reused(mut self, reused: bool) -> Self {
         self.reused = reused;
         self
@@ -148,27 +94,32 @@ impl<'a, P: Places> Scanner<'a, P> {
     }
 }
 
-impl<P: Places> Sink for Scanner<'_, P> {
+impl Sink for Scanner<'_> {
     fn last_bit(&self) -> bool {
         self.open
     }
 
     fn is_full(&self) -> bool {
-        self.places.filled() >= self.limit
+        self.list.len() >= self.limit
     }
 
     fn base64(&mut self, text: &[u8]) -> usize {
-        let (cached, until) = if self.reused { (Cached::Yes, usize::MAX) } else { self.places.cached() };
+        let (cached, until) = match (self.reused, self.list.len() < CACHED) {
+            (true, _) => (Cached::Yes, usize::MAX),
+            (false, true) => (Cached::Maybe, CACHED),
+            (false, false) => (Cached::No, usize::MAX),
+        };
         // A kernel stops where a tile might not fit, so this much room lets it come just beyond the limit.
-        let wanted = until.min(self.limit).saturating_sub(self.places.filled()).saturating_add(TILE_ROOM);
-        let room = self.places.free(TILE_ROOM);
+        let wanted = until.min(self.limit).saturating_sub(self.list.len()).saturating_add(TILE_ROOM);
+        self.list.reserve(TILE_ROOM);
+        let room = self.list.spare_capacity_mut();
         let wanted = wanted.min(room.len());
         let reached =
             scan_base64(self.tier, text, self.open, self.position, cached, &mut self.density, &mut room[..wanted]);
-        // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the room were written.
+        // SAFETY: by the contract of `scan_base64`, the first `boundaries` places of the spare capacity were written.
         #[expect(unsafe_code)]
         unsafe {
-            self.places.fill(reached.boundaries);
+            self.list.set_len(self.list.len() + reached.boundaries);
         }
         self.open = reached.open;
         self.position += reached.symbols as u64 * 6;
@@ -180,12 +131,13 @@ impl<P: Places> Sink for Scanner<'_, P> {
     }
 
     fn words(&mut self, words: &[u64], bits: u64) {
-        let room = self.places.free(words.len() * 64);
+        self.list.reserve(words.len() * 64);
+        let room = self.list.spare_capacity_mut();
         let count = scan(self.tier, words, self.open, self.position, &mut self.density, room);
-        // SAFETY: by the contract of `scan`, the first `count` places of the room were written.
+        // SAFETY: by the contract of `scan`, the first `count` places of the spare capacity were written.
         #[expect(unsafe_code)]
         unsafe {
-            self.places.fill(count);
+            self.list.set_len(self.list.len() + count);
         }
         self.open = words.last().map_or(self.open, |word| word >> 63 == 1);
         self.position += bits;

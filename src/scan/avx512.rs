@@ -10,13 +10,9 @@
 //! past the caches.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
-mod marked;
-
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-
-pub(crate) use marked::{Found, find_words, total};
 
 use super::Density;
 use crate::decode::Aligned;
@@ -123,11 +119,11 @@ impl Tile {
         self.density
     }
 
-    /// Finds the boundaries of the `i`-th eight words, and returns them. `before` holds the word before them in its last
+    /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last
     /// place.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vbmi2")]
-    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) -> __m512i {
+    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) {
         let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, before));
         let changes = _mm512_xor_si512(these, ones_before);
         let place = &mut self.changes.as_chunks_mut::<8>().0[i];
@@ -135,7 +131,6 @@ impl Tile {
         // field they are.
         unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), changes) };
         self.any[i] = _mm512_test_epi64_mask(changes, changes);
-        changes
     }
 
     /// Finds the boundaries of all words of a tile, or of the last, shorter one. Returns the last whole eight of them.
