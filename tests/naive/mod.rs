@@ -1,7 +1,7 @@
 //! The oracle: what a bitmap means, bit by bit and byte by byte. Slow, plain, and made of nothing that the library
 //! uses; it is the reading of the format that the fast code is held against.
 
-// Every test program uses some of this, none uses all of it.
+// The tests and each fuzz target use some of this, none uses all of it.
 #![allow(dead_code)]
 
 mod judge;

@@ -1,0 +1,31 @@
+//! The tests of the command, in one program: a second one would be linked for nothing.
+//!
+//! They share a process. What they change of an environment, a folder or a limit is that of a command that they run.
+
+mod common;
+
+mod block_size;
+mod cbtlog;
+mod combinations;
+mod edges;
+mod encode;
+mod endless;
+mod errors;
+mod extents;
+mod few_files;
+mod formats;
+mod help;
+mod hints;
+mod hostile;
+mod identity;
+mod inputs;
+mod judgement;
+mod kill;
+mod memory;
+mod output;
+mod pool;
+mod readme;
+mod scarce;
+mod serve;
+mod store;
+mod streams;

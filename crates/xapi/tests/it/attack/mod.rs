@@ -1,0 +1,6 @@
+//! The server under attack: its limits, pushed against.
+
+mod admission;
+mod budgets;
+mod memory;
+pub(crate) mod process;

@@ -1,0 +1,431 @@
+//! The calls on disks: what they answer, what they change, and each of their errors.
+
+use std::fs;
+
+use changed_blocks::VirtualSize;
+use changed_blocks::cbtlog::{HEADER_BYTES, Tracker, Uuid};
+use changed_blocks::{Bitmap, ByteRange, Encoding, Scanner};
+use changed_blocks_xapi::server::{Options, Server};
+use serde_json::{Value, json};
+
+use super::wire::{Served, Session};
+
+const DISK: Uuid = Uuid::from_u128(1);
+const MIB: u64 = 1 << 20;
+
+fn size(bytes: u64) -> VirtualSize {
+    VirtualSize::new(bytes).expect("not 0")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+/// The blocks that an answer has.
+fn blocks(answer: &Value, virtual_size: u64) -> Vec<u64> {
+    let scanner = Scanner::new(Encoding::Base64).virtual_size(size(virtual_size));
+    let bitmap: Bitmap = scanner.bitmap(text(answer).as_bytes()).expect("a bitmap of that disk");
+    (0..bitmap.blocks()).filter(|&block| bitmap.get(block) == Some(true)).collect()
+}
+
+#[test]
+fn the_sequence_of_the_guide() {
+    let served = Served::new();
+    let session = served.login();
+    let record = json!({"name_label": "a disk", "virtual_size": (16 * MIB).to_string(), "SR": "OpaqueRef:NULL"});
+    let disk = session.get("VDI.create", &[&record]);
+    assert_eq!(session.get("VDI.get_cbt_enabled", &[&disk]), json!(false));
+    session.get("VDI.enable_cbt", &[&disk]);
+    session.get("VDI.enable_cbt", &[&disk]);
+    assert_eq!(session.get("VDI.get_cbt_enabled", &[&disk]), json!(true));
+    let uuid = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&disk]))).expect("a UUID");
+    assert_ne!(text(&disk), format!("OpaqueRef:{uuid}"), "a reference is no UUID");
+    let older = session.get("VDI.snapshot", &[&disk]);
+    for block in [0, 7, 8, 255] {
+        served.tracker().mark(uuid, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+    }
+    let newer = session.get("VDI.snapshot", &[&disk, &json!({"driver": "parameters"})]);
+    let answer = session.get("VDI.list_changed_blocks", &[&older, &newer]);
+    assert_eq!(blocks(&answer, 16 * MIB), [0, 7, 8, 255]);
+    session.get("VDI.data_destroy", &[&older]);
+    session.get("VDI.data_destroy", &[&older]);
+    assert_eq!(session.get("VDI.get_type", &[&older]), json!("cbt_metadata"));
+    assert_eq!(session.get("VDI.list_changed_blocks", &[&older, &newer]), answer);
+    assert_eq!(session.get("VDI.get_snapshot_of", &[&newer]), disk);
+    let mut snapshots = [text(&older), text(&newer)];
+    snapshots.sort_unstable();
+    let mut found = session.get("VDI.get_snapshots", &[&disk]);
+    let found = found.as_array_mut().expect("a list");
+    found.sort_by_key(|reference| text(reference).to_owned());
+    assert_eq!(*found, snapshots);
+    // What the log of a snapshot says goes to the next one.
+    served.tracker().mark(uuid, ByteRange::between(MIB, MIB + 1)).expect("on the disk");
+    session.get("VDI.destroy", &[&newer]);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &disk]), 16 * MIB), [0, 7, 8, 16, 255]);
+    session.get("VDI.disable_cbt", &[&disk]);
+    assert_eq!(session.get("VDI.get_cbt_enabled", &[&disk]), json!(false));
+    let error = session.error("VDI.list_changed_blocks", &[&older, &disk]);
+    assert_eq!(error[0], "SR_BACKEND_FAILURE_460");
+    session.get("session.logout", &[]);
+    assert_eq!(session.error("VDI.get_all", &[]), ["SESSION_INVALID", text(&session.reference)]);
+}
+
+#[test]
+fn records_have_the_fields_that_clients_look_at() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(5 << 40)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let record = session.get("VDI.get_record", &[&disk]);
+    for (field, value) in [
+        ("uuid", json!(DISK.to_string())),
+        ("virtual_size", json!(5_497_558_138_880_u64)),
+        ("cbt_enabled", json!(true)),
+        ("type", json!("user")),
+        ("is_a_snapshot", json!(false)),
+        ("snapshot_of", json!("OpaqueRef:NULL")),
+        ("snapshots", json!([])),
+        ("snapshot_time", json!("19700101T00:00:00Z")),
+        ("managed", json!(true)),
+        ("other_config", json!({})),
+        ("SR", session.get("SR.get_all", &[])[0].clone()),
+    ] {
+        assert_eq!(record[field], value, "{field}");
+        assert_eq!(session.get(&format!("VDI.get_{field}"), &[&disk]), value, "{field}");
+    }
+    let all = session.get("VDI.get_all_records", &[]);
+    assert_eq!(all, json!({text(&disk): record}));
+    assert_eq!(session.get("VDI.get_all", &[]), json!([disk]));
+    assert_eq!(session.get("VDI.get_by_name_label", &[&json!("")]), json!([disk]));
+    assert_eq!(session.get("VDI.get_by_name_label", &[&json!("other")]), json!([]));
+    for class in ["pool", "host", "SR"] {
+        let records = session.get(&format!("{class}.get_all_records"), &[]);
+        let (reference, record) = records.as_object().and_then(|all| all.iter().next()).expect("there is one");
+        let reference = json!(reference);
+        assert_eq!(session.get(&format!("{class}.get_record"), &[&reference]), *record);
+        assert_eq!(session.get(&format!("{class}.get_by_uuid"), &[&record["uuid"]]), reference);
+        assert_eq!(session.get(&format!("{class}.get_name_label"), &[&reference]), json!("changed-blocks"));
+    }
+    // 64 bits are digits in XML-RPC.
+    let call = format!(
+        "<methodCall><methodName>VDI.get_virtual_size</methodName><params><param><value>{}</value></param>\
+         <param><value>{}</value></param></params></methodCall>",
+        text(&session.reference),
+        text(&disk)
+    );
+    assert!(served.post("/", &call).text().contains("<name>Value</name><value>5497558138880</value>"));
+}
+
+/// Each error that the server can give, as section 6.4 of the design has it.
+#[test]
+fn errors_are_those_of_a_host() {
+    let served = Served::new();
+    let tracker = served.tracker();
+    tracker.create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let older = session.get("VDI.snapshot", &[&disk]);
+    let newer = session.get("VDI.snapshot", &[&disk]);
+    let unknown = json!("OpaqueRef:00000000-0000-0000-0000-00000000000f");
+    let list = "VDI.list_changed_blocks";
+    let unrelated = |error: Vec<String>, option: &str| {
+        let text = format!("Failed to calculate changed blocks for given VDIs. [opterr={option}]");
+        assert_eq!(error[..3], ["SR_BACKEND_FAILURE_460", "", &text]);
+        assert_eq!(error.len(), 4);
+    };
+    let no_relation = "Source and target VDI are unrelated";
+
+    for (from, to, bad) in [(&unknown, &disk, &unknown), (&disk, &unknown, &unknown)] {
+        assert_eq!(session.error(list, &[from, to]), ["HANDLE_INVALID", "VDI", text(bad)]);
+    }
+    for bad in ["", "OpaqueRef:NULL", &DISK.to_string(), "OpaqueRef:", "\u{e4}"] {
+        assert_eq!(session.error("VDI.get_uuid", &[&json!(bad)]), ["HANDLE_INVALID", "VDI", bad]);
+        assert_eq!(session.error("SR.get_uuid", &[&json!(bad)]), ["HANDLE_INVALID", "SR", bad]);
+    }
+    for class in ["VDI", "SR", "pool", "host", "task"] {
+        let error = session.error(&format!("{class}.get_by_uuid"), &[&json!("no-uuid")]);
+        assert_eq!(error, ["UUID_INVALID", class, "no-uuid"]);
+    }
+    unrelated(session.error(list, &[&disk, &disk]), "Source and target VDI are same");
+    unrelated(session.error(list, &[&newer, &older]), no_relation);
+
+    tracker.create(Uuid::from_u128(2), size(MIB)).expect("new");
+    let other = session.vdi(Uuid::from_u128(2));
+    unrelated(session.error(list, &[&older, &other]), no_relation);
+    session.get("VDI.disable_cbt", &[&other]);
+    unrelated(session.error(list, &[&older, &other]), no_relation);
+    unrelated(session.error(list, &[&other, &disk]), no_relation);
+
+    tracker.set(DISK, |header| header.consistent = false).expect("there");
+    assert_eq!(session.error(list, &[&older, &disk]), ["VDI_IN_USE", text(&disk), "list_changed_blocks"]);
+    assert_eq!(session.error("VDI.destroy", &[&disk]), ["VDI_IN_USE", text(&disk), "destroy"]);
+    session.get(list, &[&older, &newer]);
+    tracker.set(DISK, |header| header.consistent = true).expect("there");
+
+    // A log between was not closed cleanly: the host's answer would hide that changes may be missing.
+    let inconsistent = "Changed block tracking log is in an inconsistent state. [opterr=Inconsistent bitmaps]";
+    let between = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&newer]))).expect("a UUID");
+    tracker.set(between, |header| header.consistent = false).expect("there");
+    assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
+    tracker.set(between, |header| header.consistent = true).expect("there");
+
+    // The log is too short for its disk.
+    let log = served.folder().join(format!("{DISK}.cbtlog"));
+    let bytes = fs::read(&log).expect("there");
+    for length in 0..bytes.len() {
+        fs::write(&log, &bytes[..length]).expect("room");
+        let error = session.error(list, &[&older, &disk]);
+        assert_eq!(error[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent], "{length}");
+        assert!(error[3].contains(&log.display().to_string()), "{error:?}");
+    }
+    // A size that lies.
+    let mut lying = bytes.clone();
+    lying[40..48].copy_from_slice(&(1_u64 << 62).to_le_bytes());
+    fs::write(&log, &lying).expect("room");
+    assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
+    // The disk is smaller than the one before.
+    fs::write(&log, &bytes).expect("room");
+    tracker.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("there");
+    let third = session.get("VDI.snapshot", &[&disk]);
+    fs::write(&log, &bytes).expect("room");
+    let uuid = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&third]))).expect("a UUID");
+    tracker.set(uuid, |header| header.child = Some(DISK)).expect("there");
+    assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
+
+    // It cannot be read at all.
+    fs::remove_file(&log).expect("there");
+    fs::create_dir(&log).expect("room");
+    let error = session.error(list, &[&older, &disk]);
+    assert_eq!((&*error[0], &*error[1]), ("SR_BACKEND_FAILURE_46", ""));
+    assert!(error[2].starts_with("The VDI is not available [opterr="), "{error:?}");
+    fs::remove_dir(&log).expect("there");
+
+    // A disk that was only known by its log has gone along with it.
+    let sr = session.get("SR.get_all", &[]);
+    assert_eq!(session.error(list, &[&older, &disk]), ["VDI_MISSING", text(&sr[0]), text(&disk)]);
+    // One that was destroyed in order is no disk any more.
+    session.get("VDI.destroy", &[&third]);
+    assert_eq!(session.error(list, &[&older, &third]), ["HANDLE_INVALID", "VDI", text(&third)]);
+}
+
+#[test]
+fn a_circle_is_an_answer_too() {
+    let served = Served::new();
+    let tracker = served.tracker();
+    for n in 1..=3 {
+        tracker.create(Uuid::from_u128(n), size(MIB)).expect("new");
+        let next = Some(Uuid::from_u128(n % 2 + 1));
+        tracker.set(Uuid::from_u128(n), |header| (header.parent, header.child) = (next, next)).expect("there");
+    }
+    let session = served.login();
+    let [from, to] = [1, 3].map(|n| session.vdi(Uuid::from_u128(n)));
+    let error = session.error("VDI.list_changed_blocks", &[&from, &to]);
+    assert_eq!(error[0], "SR_BACKEND_FAILURE_460");
+    assert!(error[3].contains("circle"), "{error:?}");
+    assert_eq!(session.get("VDI.get_snapshot_of", &[&from]), json!("OpaqueRef:NULL"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let snapshot = session.get("VDI.snapshot", &[&disk]);
+    let code = |method: &str, params: &[&Value]| session.error(method, params).swap_remove(0);
+    for method in ["VDI.enable_cbt", "VDI.disable_cbt"] {
+        assert_eq!(session.error(method, &[&snapshot]), ["OPERATION_NOT_ALLOWED", "VDI is a snapshot"]);
+    }
+    assert_eq!(session.error("VDI.data_destroy", &[&disk]), ["OPERATION_NOT_ALLOWED", "VDI is not a snapshot"]);
+    session.get("VDI.data_destroy", &[&snapshot]);
+    let incompatible = ["VDI_INCOMPATIBLE_TYPE", text(&snapshot), "cbt_metadata"];
+    assert_eq!(session.error("VDI.snapshot", &[&snapshot]), incompatible);
+    session.get("VDI.disable_cbt", &[&disk]);
+    let untracked = session.get("VDI.snapshot", &[&disk]);
+    assert_eq!(session.get("VDI.get_cbt_enabled", &[&untracked]), json!(false));
+    assert_eq!(session.error("VDI.data_destroy", &[&untracked]), ["VDI_NO_CBT_METADATA", text(&untracked)]);
+
+    assert_eq!(session.error("VDI.nonsense", &[&disk]), ["MESSAGE_METHOD_UNKNOWN", "VDI.nonsense"]);
+    for method in ["", "VDI", "VDI.", ".", "PIF.get_all", "VDI.get_", "VDI.get_nonsense", "get_all"] {
+        assert_eq!(session.error(method, &[&disk]), ["MESSAGE_METHOD_UNKNOWN", method]);
+    }
+    let wrong_count = |method: &str, expected: &str, found: &str| {
+        vec!["MESSAGE_PARAMETER_COUNT_MISMATCH".to_owned(), method.to_owned(), expected.to_owned(), found.to_owned()]
+    };
+    assert_eq!(session.error("VDI.get_uuid", &[]), wrong_count("VDI.get_uuid", "1", "0"));
+    assert_eq!(session.error("VDI.get_all", &[&disk]), wrong_count("VDI.get_all", "0", "1"));
+    assert_eq!(session.error("VDI.destroy", &[]), wrong_count("VDI.destroy", "1", "0"));
+    let list = "VDI.list_changed_blocks";
+    assert_eq!(session.error(list, &[&disk]), wrong_count(list, "2", "1"));
+    let login = "session.login_with_password";
+    let refused = |params: &[Value]| served.call(login, params).expect_err("no login");
+    assert_eq!(refused(&[json!("root")]), wrong_count(login, "2", "1"));
+    assert_eq!(refused(&[json!("root"), json!(5)]), ["FIELD_TYPE_ERROR", "uname or pwd"]);
+    for bad in [json!(1), json!(true), json!([]), json!({}), json!(1.5)] {
+        assert_eq!(code("VDI.get_uuid", &[&bad]), "FIELD_TYPE_ERROR");
+        assert_eq!(code("VDI.destroy", &[&bad]), "FIELD_TYPE_ERROR");
+        assert_eq!(code(list, &[&disk, &bad]), "FIELD_TYPE_ERROR");
+    }
+    for virtual_size in [json!(0), json!(-1), json!("x"), json!(null), json!(u64::MAX)] {
+        assert_eq!(
+            session.error("VDI.create", &[&json!({"virtual_size": virtual_size})]),
+            ["FIELD_TYPE_ERROR", "virtual_size"]
+        );
+    }
+    assert_eq!(
+        served.call("VDI.get_all", &[json!("OpaqueRef:NULL")]),
+        Err(vec!["SESSION_INVALID".into(), "OpaqueRef:NULL".into()])
+    );
+    assert_eq!(served.call("VDI.get_all", &[]), Err(vec!["SESSION_INVALID".into(), "".into()]));
+}
+
+#[test]
+fn a_store_that_is_only_read_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("room");
+    let tracker = Tracker::open(folder.path()).expect("there");
+    tracker.create(DISK, size(MIB)).expect("new");
+    tracker.snapshot(DISK, Uuid::from_u128(2)).expect("possible");
+    let contents = |folder: &std::path::Path| {
+        let mut files: Vec<_> =
+            fs::read_dir(folder).expect("there").map(|entry| entry.expect("there").path()).collect();
+        files.sort();
+        files.into_iter().map(|path| (fs::read(&path).expect("there"), path)).collect::<Vec<_>>()
+    };
+    let before = contents(folder.path());
+    let served = Served::of(folder, |options| options.read_only(true));
+    let session = served.login();
+    let [disk, snapshot] = [DISK, Uuid::from_u128(2)].map(|uuid| session.vdi(uuid));
+    session.get("VDI.list_changed_blocks", &[&snapshot, &disk]);
+    session.get("VDI.get_all_records", &[]);
+    for method in ["VDI.create", "VDI.snapshot", "VDI.enable_cbt", "VDI.disable_cbt", "VDI.data_destroy", "VDI.destroy"]
+    {
+        let error = session.error(method, &[&snapshot]);
+        assert_eq!((&*error[0], &*error[1]), ("RBAC_PERMISSION_DENIED", &*method.to_lowercase()));
+    }
+    assert_eq!(contents(served.folder()), before);
+}
+
+#[test]
+fn everything_is_still_there_after_a_restart() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.tracker().snapshot(DISK, Uuid::from_u128(2)).expect("possible");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let named = session.get("VDI.create", &[&json!({"name_label": "<näme & \u{1f4be}>", "virtual_size": 4096})]);
+    let snapshot = session.get("VDI.snapshot", &[&disk]);
+    session.get("VDI.data_destroy", &[&snapshot]);
+    // Now nothing but the file says whose snapshots these are.
+    session.get("VDI.disable_cbt", &[&disk]);
+    let records = session.get("VDI.get_all_records", &[]);
+    assert_eq!(records.as_object().map(serde_json::Map::len), Some(4));
+    assert_eq!(records[text(&session.vdi(Uuid::from_u128(2)))]["snapshot_of"], disk);
+    assert_eq!(records[text(&named)]["name_label"], json!("<näme & \u{1f4be}>"));
+    drop(session);
+    let served = Served::of(served.stop(), |options| options);
+    assert_eq!(served.login().get("VDI.get_all_records", &[]), records);
+    // Also when a kill has left a file half written.
+    let folder = served.stop();
+    let half = |name: String, bytes: &[u8]| {
+        fs::write(folder.path().join(format!("{name}.{}.new", "0123456789abcdef".repeat(2))), bytes).expect("room");
+    };
+    half("vdis.json".to_owned(), b"{\"vdis\":");
+    half(format!("{DISK}.cbtlog"), &[0; HEADER_BYTES]);
+    let served = Served::of(folder, |options| options);
+    assert_eq!(served.login().get("VDI.get_all_records", &[]), records);
+}
+
+/// As a `cbt store` that was stopped in the middle would do it.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_someone_else_has_locked_holds_up_only_those_who_need_it() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let held = fs::File::open(served.folder()).expect("there");
+    held.lock().expect("possible");
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = ["VDI.snapshot", "VDI.enable_cbt", "VDI.snapshot"]
+            .into_iter()
+            .map(|method| scope.spawn(|| session.get(method, &[&disk])))
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        served.login();
+        served.call("system.listMethods", &[]).expect("a list");
+        drop(held);
+        for waiting in waiting {
+            waiting.join().expect("it ends well");
+        }
+    });
+    assert_eq!(session.get("VDI.get_snapshots", &[&disk]).as_array().map(Vec::len), Some(2));
+}
+
+/// Damage is for whoever needs that log.
+#[test]
+fn a_damaged_log_does_not_stand_in_the_way_of_others() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let damaged = Uuid::from_u128(9);
+    fs::write(served.folder().join(format!("{damaged}.cbtlog")), b"damaged").expect("room");
+    let session: Session<'_> = served.login();
+    let records = session.get("VDI.get_all_records", &[]);
+    assert_eq!(records.as_object().map(serde_json::Map::len), Some(2));
+    assert_eq!(records[text(&session.vdi(damaged))]["virtual_size"], json!(-1));
+    let error = session.error("VDI.list_changed_blocks", &[&session.vdi(DISK), &session.vdi(damaged)]);
+    assert_eq!(error[0], "SR_BACKEND_FAILURE_459");
+}
+
+/// Windows and some tools write names in upper case.
+#[test]
+fn a_log_named_in_upper_case_is_served_like_any_other() {
+    let folder = tempfile::tempdir().expect("room");
+    let tracker = Tracker::open(folder.path()).expect("there");
+    let [disk, snapshot] = [0xabc, 0xdef].map(Uuid::from_u128);
+    tracker.create(disk, size(MIB)).expect("new");
+    tracker.snapshot(disk, snapshot).expect("possible");
+    tracker.mark(disk, ByteRange::between(0, 1)).expect("on the disk");
+    for uuid in [disk, snapshot] {
+        let name = |uuid: String| folder.path().join(format!("{uuid}.cbtlog"));
+        fs::rename(name(uuid.to_string()), name(uuid.to_string().to_uppercase())).expect("there");
+    }
+    let served = Served::of(folder, |options| options);
+    let session = served.login();
+    assert_eq!(session.get("VDI.get_all", &[]).as_array().map(Vec::len), Some(2));
+    let [newer, older] = [disk, snapshot].map(|uuid| session.vdi(uuid));
+    assert_eq!(session.get("VDI.get_snapshot_of", &[&older]), newer);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &newer]), MIB), [0]);
+    let between = session.get("VDI.snapshot", &[&newer]);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &between]), MIB), [0]);
+    session.get("VDI.destroy", &[&between]);
+    assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &newer]), MIB), [0]);
+    session.get("VDI.destroy", &[&older]);
+    session.get("VDI.disable_cbt", &[&newer]);
+    let left = fs::read_dir(served.folder()).expect("there").filter(|file| {
+        let path = file.as_ref().expect("there").path();
+        path.extension().is_some_and(|extension| extension == "cbtlog")
+    });
+    assert_eq!(left.count(), 0);
+}
+
+/// Changes would be missing from answers.
+#[test]
+fn a_folder_with_a_log_that_would_be_missed_is_not_served() {
+    let served = Served::new();
+    served.tracker().create(DISK, size(MIB)).expect("new");
+    let session = served.login();
+    let disk = session.vdi(DISK);
+    let misnamed = served.folder().join(format!("{}.cbtlog", DISK.simple()));
+    fs::copy(served.folder().join(format!("{DISK}.cbtlog")), &misnamed).expect("room");
+    for (method, params) in [("VDI.get_all", vec![]), ("VDI.list_changed_blocks", vec![&disk, &disk])] {
+        let error = session.error(method, &params);
+        assert!(error[1].contains(&misnamed.display().to_string()), "{error:?}");
+    }
+    let options = Options::new(served.folder(), "root", "a password").read_only(true);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let bound = runtime.block_on(Server::bind("127.0.0.1:0".parse().expect("an address"), options));
+    let error = bound.expect_err("it cannot be served").to_string();
+    assert!(error.contains(&misnamed.display().to_string()), "{error}");
+    fs::remove_file(&misnamed).expect("there");
+    assert_eq!(session.get("VDI.get_all", &[]), json!([disk]));
+}

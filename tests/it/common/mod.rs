@@ -1,0 +1,311 @@
+//! One runner for every way in which the library can be asked to do the same: every tier of this machine, serial and
+//! on pools of several sizes, with pieces of several sizes, from every kind of source.
+
+pub(crate) mod bitmaps;
+mod reader;
+mod rng;
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::sync::{Once, OnceLock};
+
+use changed_blocks::{
+    Error, Extent, Geometry, Mapped, ParallelVisitor, Prepare, Scanner, Source, Summary, Tier, is_canonical,
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+pub(crate) use reader::{FailingReader, UnevenReader};
+pub(crate) use rng::Rng;
+
+use crate::naive::{Expect, Found, Runs, Verdict};
+
+/// The numbers of threads; `None` is the caller's thread alone.
+pub(crate) const THREADS: [Option<usize>; 5] = [None, Some(1), Some(2), Some(3), Some(8)];
+
+/// The sizes of chunks in bytes; `None` is what the library chooses.
+pub(crate) const CHUNKS: [Option<usize>; 12] = [
+    None,
+    Some(1),
+    Some(3),
+    Some(7),
+    Some(48),
+    Some(64),
+    Some(65),
+    Some(3071),
+    Some(4096),
+    Some(4097),
+    Some(12_288),
+    Some(100_000),
+];
+
+/// More pieces than this to one input take long and show nothing new.
+const MAX_PIECES: usize = 2000;
+
+/// Where the bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Slice,
+    Reader,
+    File,
+    Mapped,
+}
+
+pub(crate) const KINDS: [Kind; 4] = [Kind::Slice, Kind::Reader, Kind::File, Kind::Mapped];
+
+/// One way of asking.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) tier: Tier,
+    pub(crate) threads: Option<usize>,
+    pub(crate) chunk_bytes: Option<usize>,
+    pub(crate) kind: Kind,
+}
+
+/// Says what was not tested here. Straight to standard error: what is printed in the usual way is kept from the log of a
+/// test that passes.
+pub(crate) fn skip(what: &str) {
+    writeln!(std::io::stderr(), "skipped: {what}").expect("standard error is there");
+}
+
+/// The tiers that this machine can run. Says once which it cannot.
+pub(crate) fn tiers() -> impl Iterator<Item = Tier> {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        for tier in Tier::ALL.iter().filter(|tier| !tier.is_available()) {
+            skip(&format!("{tier} (not on this machine)"));
+        }
+    });
+    Tier::available()
+}
+
+/// Calls `run` with every setup there is.
+pub(crate) fn for_every_setup(mut run: impl FnMut(Setup)) {
+    for tier in tiers() {
+        for threads in THREADS {
+            for chunk_bytes in CHUNKS {
+                for kind in KINDS {
+                    run(Setup { tier, threads, chunk_bytes, kind });
+                }
+            }
+        }
+    }
+}
+
+/// One setup for each number, all of them for a range long enough: for property tests.
+pub(crate) fn setup(number: usize) -> Setup {
+    let tiers: Vec<Tier> = tiers().collect();
+    let (number, kind) = (number / KINDS.len(), KINDS[number % KINDS.len()]);
+    let (number, chunk_bytes) = (number / CHUNKS.len(), CHUNKS[number % CHUNKS.len()]);
+    let (number, threads) = (number / THREADS.len(), THREADS[number % THREADS.len()]);
+    Setup { tier: tiers[number % tiers.len()], threads, chunk_bytes, kind }
+}
+
+/// How many numbers [`setup`] knows before it repeats itself.
+pub(crate) fn setups() -> usize {
+    KINDS.len() * CHUNKS.len() * THREADS.len() * tiers().count()
+}
+
+impl Setup {
+    /// On the caller's thread, from a slice, with whatever chunks the library chooses.
+    pub(crate) const fn plain(tier: Tier) -> Self {
+        Self { tier, threads: None, chunk_bytes: None, kind: Kind::Slice }
+    }
+
+    /// The scanner, set up for an input of that length.
+    pub(crate) fn apply(&self, scanner: &Scanner, len: usize) -> Scanner {
+        let scanner = scanner.clone().tier(self.tier).parallel(self.threads.is_some());
+        match self.chunk_bytes {
+            Some(bytes) => scanner.chunk_bytes(bytes.max(len / MAX_PIECES)),
+            None => scanner,
+        }
+    }
+
+    /// Runs something on the threads of the setup.
+    pub(crate) fn on_threads<R: Send>(&self, run: impl FnOnce() -> R + Send) -> R {
+        match self.threads {
+            Some(threads) => pool(threads).install(run),
+            None => run(),
+        }
+    }
+
+    /// The whole list of extents of an input.
+    pub(crate) fn extents(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        self.on_threads(|| {
+            let mut extents = Vec::new();
+            let summary = input
+                .with_source(self.kind, |source| scanner.extents_into(source, &mut extents))
+                .inspect_err(|_| {
+                    // A caller that overlooks the error must not find a shorter list.
+                    assert!(extents.is_empty());
+                })?;
+            Ok((summary, extents))
+        })
+    }
+
+    /// The same, put together from what a visitor gets, of whichever kind.
+    pub(crate) fn visited(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let visited = self.called(scanner, input);
+        assert_eq!(simplify(&visited), simplify(&self.prepared(scanner, input)), "{self:?}");
+        visited
+    }
+
+    /// Put together from what a visitor gets that has all threads copy the extents first.
+    fn prepared(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        self.on_threads(|| {
+            let mut copies = Copies::default();
+            let outcome = input.with_source(self.kind, |source| scanner.visit_prepared(source, &mut copies))?;
+            assert!(is_canonical(&copies.extents), "batches that overlap or touch");
+            match outcome {
+                ControlFlow::Continue(summary) => Ok((summary, copies.extents)),
+                ControlFlow::Break(()) => panic!("the visitor never stops"),
+            }
+        })
+    }
+
+    fn called(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        self.on_threads(|| {
+            let mut extents: Vec<Extent> = Vec::new();
+            let outcome = input.with_source(self.kind, |source| {
+                scanner.visit(source, |batch: &[Extent]| {
+                    extents.extend_from_slice(batch);
+                    ControlFlow::<()>::Continue(())
+                })
+            })?;
+            assert!(is_canonical(&extents), "batches that overlap or touch");
+            match outcome {
+                ControlFlow::Continue(summary) => Ok((summary, extents)),
+                ControlFlow::Break(()) => panic!("the visitor never stops"),
+            }
+        })
+    }
+
+    /// Holds the library against the oracle's answer.
+    pub(crate) fn check(&self, expect: &Expect, input: &Input, expected: &Result<Found, Verdict>) {
+        let scanner = expect.scanner();
+        let actual = self.extents(&scanner, input);
+        assert_eq!(simplify(&actual), *expected, "{self:?} {expect:?} {}", input.shown());
+    }
+}
+
+/// Puts together what was copied on all threads.
+#[derive(Default)]
+pub(crate) struct Copies {
+    pub(crate) extents: Vec<Extent>,
+    pub(crate) batches: usize,
+    /// After how many batches to stop.
+    pub(crate) stop_after: Option<usize>,
+    pub(crate) input_bytes: u64,
+}
+
+pub(crate) struct Copy;
+
+impl Prepare for Copy {
+    type Part = Vec<Extent>;
+
+    fn prepare(&self, extents: &[Extent]) -> Vec<Extent> {
+        extents.to_vec()
+    }
+}
+
+impl ParallelVisitor for &mut Copies {
+    type Prepare = Copy;
+    type Break = ();
+
+    fn begin(&mut self, _geometry: &Geometry) -> Copy {
+        assert_eq!(self.batches, 0, "before the first extents");
+        Copy
+    }
+
+    fn extents(&mut self, extents: &[Extent], part: Vec<Extent>) -> ControlFlow<()> {
+        assert!(!extents.is_empty(), "no batch of nothing");
+        assert_eq!(part, extents, "prepared from other extents");
+        self.extents.extend(part);
+        self.batches += 1;
+        if Some(self.batches) == self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn progress(&mut self, input_bytes: u64) {
+        assert!(input_bytes >= self.input_bytes, "progress goes on");
+        self.input_bytes = input_bytes;
+    }
+}
+
+/// The pool of that many threads; built once, since building takes longer than most tests.
+fn pool(threads: usize) -> &'static ThreadPool {
+    static POOLS: [OnceLock<ThreadPool>; 9] = [const { OnceLock::new() }; 9];
+    POOLS[threads].get_or_init(|| ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool"))
+}
+
+/// The library's answer in the oracle's words.
+pub(crate) fn simplify(answer: &Result<(Summary, Vec<Extent>), Error>) -> Result<Found, Verdict> {
+    match answer {
+        Ok((summary, extents)) => {
+            assert!(is_canonical(extents));
+            Ok(Found { blocks: summary.blocks, runs: pairs(extents) })
+        }
+        Err(error) => Err(Verdict::of(error)),
+    }
+}
+
+/// Extents as the oracle has them.
+pub(crate) fn pairs(extents: &[Extent]) -> Runs {
+    extents.iter().map(|extent| (extent.start_block, extent.end_block)).collect()
+}
+
+/// The same bytes as every kind of source.
+pub(crate) struct Input {
+    bytes: Vec<u8>,
+    file: OnceLock<File>,
+    mapped: OnceLock<Mapped>,
+}
+
+impl Input {
+    pub(crate) fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { bytes: bytes.into(), file: OnceLock::new(), mapped: OnceLock::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Runs something on the bytes as that kind of source. What cannot be mapped, an empty file, is read.
+    pub(crate) fn with_source<R>(&self, kind: Kind, run: impl FnOnce(Source<'_>) -> R) -> R {
+        match kind {
+            Kind::Slice => run(Source::from(&self.bytes)),
+            Kind::Reader => run(Source::reader(&mut UnevenReader::new(&self.bytes))),
+            Kind::Mapped if !self.bytes.is_empty() => run(Source::from(self.mapped())),
+            Kind::File | Kind::Mapped => {
+                let mut file = self.file();
+                file.seek(SeekFrom::Start(0)).expect("a file can be sought in");
+                run(Source::from(file))
+            }
+        }
+    }
+
+    fn file(&self) -> &File {
+        self.file.get_or_init(|| {
+            let mut file = tempfile::tempfile().expect("a temporary file");
+            file.write_all(&self.bytes).expect("room for it");
+            file
+        })
+    }
+
+    fn mapped(&self) -> &Mapped {
+        self.mapped.get_or_init(|| {
+            let file = self.file().try_clone().expect("a second handle");
+            Mapped::new(&file).expect("mappable")
+        })
+    }
+
+    /// The input as people can read it, if it is short.
+    fn shown(&self) -> String {
+        match self.bytes.len() {
+            0..=400 => format!("\"{}\"", self.bytes.escape_ascii()),
+            len => format!("({len} bytes)"),
+        }
+    }
+}

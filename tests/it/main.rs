@@ -1,0 +1,22 @@
+//! The tests of the library from outside, in one program: a second one would be linked for nothing.
+//!
+//! They share a process. None changes its environment, its folder or its limits, or looks at the memory of all of it;
+//! the one that does, `long_stream`, is a program of its own.
+
+mod common;
+#[path = "../naive/mod.rs"]
+mod naive;
+
+mod bitmap;
+mod chain;
+mod consequences;
+mod files;
+mod fuzz_replay;
+mod malformed;
+mod properties;
+mod real_bitmaps;
+mod seams;
+mod store_files;
+mod streams;
+mod tracker;
+mod visitors;
