@@ -25,9 +25,9 @@ use clap::error::ErrorKind;
 use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, Format};
-use commands::{chain, encode, extents, list_changed_blocks, serve, store};
+use commands::{bits, chain, encode, extents, list_changed_blocks, serve, store};
 use failure::Failure;
-use output::buffer::Target;
+use output::target::Target;
 
 fn main() -> ExitCode {
     memory::refuse_to_abort();
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     };
     let (outcome, json) = match &cli.command {
         Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
-        Command::Bits(args) => (encode::bits(args), false),
+        Command::Bits(args) => (bits::bits(args), false),
         Command::Encode(args) => (encode::encode(args), false),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));

@@ -1,4 +1,4 @@
-//! From what was asked to what is done.
+//! The plan of a run: from the options to the scanner, the threads and the input.
 
 use changed_blocks::cbtlog::Tracker;
 use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::args::{ChainArgs, ChainFormat};
 use crate::commands::chain_report::{ChainReport, LogReport, Problem, uuid_of};
 use crate::failure::Failure;
-use crate::output::buffer::Target;
+use crate::output::target::Target;
 use crate::scan_options::prepare_threads;
 
 pub(crate) fn chain(args: &ChainArgs) -> Result<(), Failure> {

@@ -8,11 +8,12 @@ use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
-use crate::commands::encode::BitmapRender;
-use crate::commands::extents::{Listing, window};
+use crate::commands::extents::window;
 use crate::failure::{Failure, warn};
 use crate::input::Input;
-use crate::output::buffer::Target;
+use crate::output::bitmap_printer::BitmapPrinter;
+use crate::output::list_printer::{ListPrinter, extent_format};
+use crate::output::target::Target;
 use crate::pool;
 use crate::run::run;
 use crate::sanitize::sanitize;
@@ -73,10 +74,10 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
     };
     match args.output {
         Answer::List(format) => {
-            let listing = Listing::new(format, block_size, window).with_warnings(format, &warnings);
-            listing.run(&scanner, input, target)
+            let format = extent_format(format, block_size, &warnings);
+            run(&scanner, input, target, |totals| ListPrinter::new(&*format, window, totals))
         }
-        Answer::Base64 => run(&scanner, input, target, || BitmapRender::new(Encoding::Base64, 0, None)),
+        Answer::Base64 => run(&scanner, input, target, |_| BitmapPrinter::whole(Encoding::Base64)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The subcommands, a file each: from arguments through a plan to a run.
 
+pub(crate) mod bits;
 pub(crate) mod chain;
 mod chain_report;
 pub(crate) mod encode;

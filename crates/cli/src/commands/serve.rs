@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::args::{ServeArgs, Storage};
 use crate::failure::Failure;
-use crate::output::buffer::Target;
+use crate::output::target::Target;
 use crate::password;
 use crate::stop_signal::StopSignal;
 

@@ -24,7 +24,7 @@ pub(crate) enum Destination {
     StandardOutput,
     /// A file that exists and is no regular one (a device, a named pipe): it can only be written to directly.
     Special(File),
-    AtomicFile(AtomicFile),
+    Atomic(AtomicFile),
 }
 
 pub(crate) struct AtomicFile {
@@ -51,7 +51,7 @@ impl Destination {
         let existing = match fs::metadata(&target) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::AtomicFile(AtomicFile::new(target)?));
+                return Ok(Self::Atomic(AtomicFile::new(target)?));
             }
             Err(error) => return Err(error),
         };
@@ -60,9 +60,9 @@ impl Destination {
         if !existing.is_file() {
             return Ok(Self::Special(file));
         }
-        let staged = AtomicFile::new(target)?;
-        keep_owner_and_mode(staged.file(), &existing)?;
-        Ok(Self::AtomicFile(staged))
+        let file = AtomicFile::new(target)?;
+        keep_owner_and_mode(file.file(), &existing)?;
+        Ok(Self::Atomic(file))
     }
 }
 

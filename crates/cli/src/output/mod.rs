@@ -1,12 +1,12 @@
-//! What becomes of output: formatted in order, held back until the run has succeeded, and written whole or not at all.
+//! What becomes of output: printers write extents down, in order, and what they write appears whole or not at all.
 
 mod atomic_file;
+pub(crate) mod bitmap_printer;
 pub(crate) mod buffer;
-pub(crate) mod formatter;
-mod held;
-pub(crate) mod human;
-pub(crate) mod json_with_warnings;
-pub(crate) mod ordered;
-pub(crate) mod packed;
-pub(crate) mod prepare;
+mod human;
+mod json_with_warnings;
+mod list_formatter;
+pub(crate) mod list_printer;
+pub(crate) mod printer;
 pub(crate) mod progress;
+pub(crate) mod target;

@@ -1,0 +1,154 @@
+//! Extents to lines: which of them the window shows, their byte ranges, their sums, their text.
+
+use changed_blocks::format::{ExtentFormat, Totals};
+use changed_blocks::{ByteRange, Error, Extent, Geometry};
+use rayon::prelude::*;
+
+/// How many extents one thread formats at a time: few enough for their ranges and their text to stay in a cache.
+const CHUNK_EXTENTS: usize = 1024;
+
+/// How extents are written.
+#[derive(Clone, Copy)]
+pub(super) struct ListFormatter<'f> {
+    pub(super) format: &'f (dyn ExtentFormat + Send + Sync),
+    pub(super) geometry: Geometry,
+    /// The part of the disk that is asked for.
+    pub(super) window: ByteRange,
+}
+
+impl ListFormatter<'_> {
+    /// The extents that reach into the window. Only the first and the last of them can reach out of it.
+    ///
+    /// # Errors
+    ///
+    /// That of the first extent that is not on the disk, in the window or not.
+    pub(super) fn in_window<'e>(&self, extents: &'e [Extent]) -> Result<&'e [Extent], Error> {
+        let range = |&extent: &Extent| self.geometry.byte_range(extent);
+        // Extents ascend, so each of these is true of the first ones and of no others.
+        let on_disk = extents.partition_point(|extent| range(extent).is_ok());
+        extents.get(on_disk).map(range).transpose()?;
+        if self.window.len_bytes == 0 {
+            return Ok(&[]);
+        }
+        let start = extents
+            .partition_point(|extent| range(extent).is_ok_and(|range| range.end_bytes() <= self.window.offset_bytes));
+        let end = extents
+            .partition_point(|extent| range(extent).is_ok_and(|range| range.offset_bytes < self.window.end_bytes()));
+        Ok(&extents[start..end])
+    }
+
+    /// Sums over extents of the window.
+    pub(super) fn totals(&self, extents: &[Extent]) -> Result<Totals, Error> {
+        let merge = |mut totals: Totals, other: Totals| {
+            totals.merge(&other);
+            Ok(totals)
+        };
+        let of_chunk = |chunk| {
+            let mut totals = Totals::default();
+            totals.add_all(&self.ranges(chunk)?, &self.geometry);
+            Ok(totals)
+        };
+        extents.par_chunks(CHUNK_EXTENTS).map(of_chunk).try_reduce(Totals::default, merge)
+    }
+
+    /// The text of extents of the window, in pieces, made on all threads. Each piece starts with a separator, except the
+    /// first one of the list.
+    pub(super) fn text(&self, extents: &[Extent], is_first: bool) -> Result<Vec<Vec<u8>>, Error> {
+        let of_chunk = |(number, chunk)| {
+            let mut text = Vec::new();
+            if number > 0 || !is_first {
+                text.extend_from_slice(self.format.separator());
+            }
+            self.format.ranges(&self.ranges(chunk)?, &mut text);
+            Ok(text)
+        };
+        extents.par_chunks(CHUNK_EXTENTS).enumerate().map(of_chunk).collect()
+    }
+
+    /// The ranges of extents of the window.
+    fn ranges(&self, extents: &[Extent]) -> Result<Vec<ByteRange>, Error> {
+        let mut ranges = Vec::with_capacity(extents.len());
+        self.geometry.byte_ranges(extents, &mut ranges)?;
+        let clip = |range: &mut ByteRange| *range = range.clip(self.window).unwrap_or(*range);
+        ranges.first_mut().map(clip);
+        ranges.last_mut().map(clip);
+        Ok(ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use changed_blocks::format::{Json, Text};
+    use changed_blocks::{BlockSize, VirtualSize};
+
+    use super::*;
+
+    const BLOCK: u64 = 65_536;
+
+    fn geometry(virtual_size: Option<u64>) -> Geometry {
+        let virtual_size = virtual_size.map(|size| VirtualSize::new(size).expect("not 0"));
+        Geometry { block_size: BlockSize::DEFAULT, virtual_size }
+    }
+
+    #[test]
+    fn any_window_of_any_disk_has_the_clipped_ranges_and_their_sums() {
+        let extents: Vec<Extent> = (0..1000).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
+        let end = 2_999 * BLOCK;
+        let edges = [0, 1, BLOCK, 383 * BLOCK + 7, 384 * BLOCK, 385 * BLOCK - 1, end - 1, end, u64::MAX];
+        for virtual_size in [None, Some(end), Some(end - 1), Some(end - BLOCK + 1)] {
+            let geometry = geometry(virtual_size);
+            for (from, to) in edges.iter().flat_map(|&from| edges.map(|to| (from, to))) {
+                let window = ByteRange::between(from, to);
+                let (mut totals, mut ranges) = (Totals::default(), Vec::new());
+                for &extent in &extents {
+                    if let Some(range) = geometry.byte_range(extent).expect("on the disk").clip(window) {
+                        totals.add(range, &geometry);
+                        ranges.push(range);
+                    }
+                }
+                for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
+                    let mut text = Vec::new();
+                    format.ranges(&ranges, &mut text);
+                    let formatter = ListFormatter { format, geometry, window };
+                    let shown = formatter.in_window(&extents).expect("on the disk");
+                    assert_eq!(formatter.totals(shown).expect("on the disk"), totals, "{from} {to}");
+                    assert!(formatter.text(shown, true).expect("on the disk").concat() == text, "{from} {to}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_text_of_the_whole_list() {
+        let window = ByteRange::between(0, u64::MAX);
+        for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
+            let formatter = ListFormatter { format, geometry: geometry(None), window };
+            for count in [0, 1, CHUNK_EXTENTS - 1, CHUNK_EXTENTS, CHUNK_EXTENTS + 1, 5 * CHUNK_EXTENTS + 7] {
+                let extents: Vec<Extent> = (0..count as u64).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
+                let (mut ranges, mut expected) = (Vec::new(), Vec::new());
+                geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");
+                format.ranges(&ranges, &mut expected);
+                assert!(formatter.text(&extents, true).expect("on the disk").concat() == expected, "{count}");
+                if count > 0 {
+                    expected.splice(0..0, format.separator().iter().copied());
+                    assert!(formatter.text(&extents, false).expect("on the disk").concat() == expected, "{count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_extent_that_is_not_on_the_disk_is_an_error() {
+        for window in [ByteRange::between(0, u64::MAX), ByteRange::between(0, 1), ByteRange::between(7, 7)] {
+            let fails = |virtual_size, end_block| {
+                let formatter = ListFormatter { format: &Text, geometry: geometry(virtual_size), window };
+                formatter.in_window(&[Extent::new(1, 2), Extent::new(end_block - 1, end_block)]).is_err()
+            };
+            assert!(!fails(Some(5 * BLOCK), 5));
+            assert!(fails(Some(5 * BLOCK), 6));
+            // Its end has to be a number of bytes.
+            assert!(!fails(None, (1 << 48) - 1));
+            assert!(fails(None, 1 << 48));
+        }
+    }
+}

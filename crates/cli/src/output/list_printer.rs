@@ -1,0 +1,156 @@
+//! The list of extents, printed in one of the formats.
+//!
+//! Extents are held back while the output is; the text is made when it is written. Invariant: every extent that was taken
+//! is in `totals`, and either in `buffered`, or written, or left to a second pass.
+
+use std::io::Write;
+
+use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
+use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Summary, VirtualSize};
+
+use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
+use super::human::Human;
+use super::json_with_warnings::JsonWithWarnings;
+use super::list_formatter::ListFormatter;
+use super::printer::{PrintError, Printer};
+use crate::args::Format;
+
+/// How many extents are held back at the most.
+const MAX_BUFFERED_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
+/// How many extents are formatted before their text is written: a few MiB of it.
+const WAVE_EXTENTS: usize = 64 << 10;
+
+/// The format that was asked for. Only the JSON object has a place for warnings.
+pub(crate) fn extent_format(
+    format: Format,
+    block_size: BlockSize,
+    warnings: &[String],
+) -> Box<dyn ExtentFormat + Send + Sync> {
+    match format {
+        Format::Text => Box::new(Text),
+        Format::Human => Box::new(Human { block_size }),
+        Format::Json if warnings.is_empty() => Box::new(Json),
+        Format::Json => Box::new(JsonWithWarnings::new(warnings)),
+        Format::Ndjson => Box::new(Ndjson),
+        Format::Csv => Box::new(Csv),
+    }
+}
+
+pub(crate) struct ListPrinter<'f> {
+    formatter: ListFormatter<'f>,
+    /// The totals, if they are known before the first extent is written.
+    known_totals: Option<Totals>,
+    totals: Totals,
+    /// Those of the window that were not written yet.
+    buffered: Vec<Extent>,
+    has_written_head: bool,
+    has_written_extents: bool,
+}
+
+impl<'f> ListPrinter<'f> {
+    /// Prints the part of the list that lies in the window. An earlier pass knows the totals.
+    pub(crate) fn new(
+        format: &'f (dyn ExtentFormat + Send + Sync),
+        window: ByteRange,
+        known_totals: Option<Totals>,
+    ) -> Self {
+        Self {
+            formatter: ListFormatter { format, geometry: Geometry::default(), window },
+            known_totals,
+            totals: Totals::default(),
+            buffered: Vec::new(),
+            has_written_head: false,
+            has_written_extents: false,
+        }
+    }
+
+    /// Holds extents back, or else says that there are too many of them, and does what is to be done then.
+    fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        if self.buffered.len() + extents.len() <= MAX_BUFFERED_EXTENTS {
+            self.buffered.try_reserve(extents.len()).map_err(std::io::Error::from)?;
+            self.buffered.extend_from_slice(extents);
+            return Ok(());
+        }
+        let buffered = std::mem::take(&mut self.buffered);
+        if output.overflow() == OutputMode::Streaming {
+            self.write(&buffered, output)?;
+            self.write(extents, output)?;
+        }
+        Ok(())
+    }
+
+    /// Writes extents: a wave is formatted on all threads, then written in order.
+    fn write(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        self.write_head(output)?;
+        for wave in extents.chunks(WAVE_EXTENTS) {
+            for text in self.formatter.text(wave, !self.has_written_extents)? {
+                output.write_all(&text)?;
+            }
+            self.has_written_extents = true;
+        }
+        Ok(())
+    }
+
+    fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        if !self.has_written_head {
+            let mut head = Vec::new();
+            self.formatter.format.head(&self.formatter.geometry, self.known_totals.as_ref(), &mut head);
+            output.write_all(&head)?;
+            self.has_written_head = true;
+        }
+        Ok(())
+    }
+
+    /// Refuses a window that is not on the disk: an empty list would look as if nothing had changed.
+    fn refuse_window_beyond_end(&self, summary: &Summary) -> Result<(), PrintError> {
+        let ListFormatter { geometry, window, .. } = &self.formatter;
+        let block_size = geometry.block_size.bytes();
+        let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
+        if window.offset_bytes >= size {
+            let message = format!(
+                "--offset {} is not on the disk, which has {size} bytes: it would list nothing, whatever changed",
+                window.offset_bytes
+            );
+            return Err(PrintError::Usage { message, hint: "is it the right disk?" });
+        }
+        Ok(())
+    }
+}
+
+impl Printer for ListPrinter<'_> {
+    type Digest = Totals;
+
+    fn begin(&mut self, geometry: &Geometry) {
+        self.formatter.geometry = *geometry;
+    }
+
+    fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        let extents = self.formatter.in_window(extents)?;
+        self.totals.merge(&self.formatter.totals(extents)?);
+        match output.mode() {
+            OutputMode::Buffering => self.buffer(extents, output),
+            OutputMode::CountOnly => Ok(()),
+            OutputMode::Streaming => self.write(extents, output),
+        }
+    }
+
+    fn end(&mut self, summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        self.refuse_window_beyond_end(summary)?;
+        if output.mode() == OutputMode::Buffering {
+            self.known_totals = Some(self.totals);
+            output.release();
+            let buffered = std::mem::take(&mut self.buffered);
+            self.write(&buffered, output)?;
+        }
+        // Of an empty list, this is all.
+        self.write_head(output)?;
+        let mut foot = Vec::new();
+        let head_knew = self.known_totals.is_some();
+        self.formatter.format.foot(&self.formatter.geometry, &self.totals, head_knew, &mut foot);
+        Ok(output.write_all(&foot)?)
+    }
+
+    fn digest(&self) -> Totals {
+        self.totals
+    }
+}

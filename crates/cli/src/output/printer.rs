@@ -1,0 +1,44 @@
+//! The contract between a run and the commands: a printer writes down the extents of one pass over the input.
+
+use std::io;
+
+use changed_blocks::{Error, Extent, Geometry, Summary};
+
+use super::buffer::OutputBuffer;
+
+/// Writes down the extents of one pass over the input. Each pass has a printer of its own.
+pub(crate) trait Printer {
+    /// Sums over the extents, on which two passes over the same input must agree.
+    type Digest: Copy + PartialEq;
+
+    /// Is told, before the first extents, what turns blocks into bytes.
+    fn begin(&mut self, _geometry: &Geometry) {}
+
+    /// Takes the next extents.
+    fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
+
+    /// Writes the rest once all extents were seen.
+    fn end(&mut self, summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
+
+    /// Tells the sums over the extents so far.
+    fn digest(&self) -> Self::Digest;
+}
+
+/// Why printing failed.
+pub(crate) enum PrintError {
+    Write(io::Error),
+    Bitmap(Error),
+    Usage { message: String, hint: &'static str },
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<Error> for PrintError {
+    fn from(error: Error) -> Self {
+        Self::Bitmap(error)
+    }
+}
