@@ -1,14 +1,15 @@
 //! The two halves of the hot path, and formatting, one at a time and on any tier: for benchmarks and fuzzing; and how
 //! files are replaced, for the server. Not part of the public API: anything here may change in any release.
 
+use crate::arch::contract::TILE_WORDS;
+use crate::boundaries::BoundaryWriter;
 pub use crate::cbtlog::replace::{remove_leftovers, replace};
-use crate::decode::{Alphabet, Sink, TILE_WORDS, text};
+use crate::decode::{Alphabet, Sink, text};
 use crate::format::lines::push_lines_on;
 use crate::format::{Ndjson, Text};
-use crate::scan::Scanner;
 use crate::{ByteRange, Error, Result, Tier};
 
-/// Decodes base64 symbols (nothing else, a multiple of 32) into `Lsb0` words behind those that are
+/// Decodes base64 symbols (nothing else, a multiple of 32) into `Lsb0` words, after those that are
 /// there.
 pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
     struct Collect<'a>(&'a mut Vec<u64>);
@@ -34,9 +35,9 @@ pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
 
 /// Appends the boundaries of `Lsb0` words that follow an unchanged block.
 pub fn scan(tier: Tier, words: &[u64], boundaries: &mut Vec<u64>) -> Result<()> {
-    let mut scanner = Scanner::new(tier.verify()?, boundaries, 0, false);
+    let mut writer = BoundaryWriter::new(tier.verify()?, boundaries, 0, false);
     for tile in words.chunks(TILE_WORDS) {
-        scanner.words(tile, tile.len() as u64 * 64);
+        writer.words(tile, tile.len() as u64 * 64);
     }
     Ok(())
 }

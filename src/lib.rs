@@ -40,7 +40,9 @@
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod arch;
 mod bitmap;
+mod boundaries;
 pub mod cbtlog;
 mod consequence;
 mod decode;
@@ -48,13 +50,11 @@ mod encoding;
 mod error;
 mod extent;
 pub mod format;
-mod fused;
 mod geometry;
 #[doc(hidden)]
 pub mod internals;
 mod length;
 mod pipeline;
-mod scan;
 mod scanner;
 mod source;
 mod threads;

@@ -7,8 +7,10 @@ mod writer;
 pub use algebra::Lengths;
 pub use writer::BitmapWriter;
 
+use crate::arch::contract::TILE_WORDS;
+use crate::arch::count_ones;
+use crate::boundaries::BoundaryWriter;
 use crate::decode::Sink;
-use crate::scan::{Scanner, count_ones};
 use crate::tier::Verified;
 use crate::{Error, Extent, Result, Tier};
 
@@ -103,9 +105,9 @@ impl Bitmap {
     #[must_use]
     pub fn extents(&self) -> Vec<Extent> {
         let mut boundaries = Vec::new();
-        let mut scanner = Scanner::new(tier(), &mut boundaries, 0, false);
-        for words in self.words.chunks(crate::decode::TILE_WORDS) {
-            scanner.words(words, words.len() as u64 * 64);
+        let mut writer = BoundaryWriter::new(tier(), &mut boundaries, 0, false);
+        for words in self.words.chunks(TILE_WORDS) {
+            writer.words(words, words.len() as u64 * 64);
         }
         // Only a run up to the last bit of the last word is still open.
         if boundaries.len() % 2 == 1 {

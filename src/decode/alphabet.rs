@@ -1,6 +1,8 @@
 //! The alphabets of bitmap texts.
 
 use crate::Error;
+use crate::arch::contract::{BASE64_SYMBOLS, BASE64_UNIFORM};
+use crate::arch::{decode_base64, decode_bits};
 use crate::tier::Verified;
 
 /// A way to write a bitmap as text.
@@ -12,7 +14,7 @@ pub(crate) enum Alphabet {
     Bits,
 }
 
-/// What a byte is in a text.
+/// The kind of a byte in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// A symbol of the alphabet.
@@ -46,10 +48,8 @@ const fn classes(symbols: &[u8], padding: bool) -> [Class; 256] {
     classes
 }
 
-pub(super) const BASE64_SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 impl Alphabet {
-    /// What each byte is in a text of this alphabet.
+    /// The kind of each byte in a text of this alphabet.
     pub(crate) const fn classes(self) -> &'static [Class; 256] {
         const BASE64: [Class; 256] = classes(BASE64_SYMBOLS, true);
         const BITS: [Class; 256] = classes(b"01", false);
@@ -59,7 +59,7 @@ impl Alphabet {
         }
     }
 
-    /// What a byte is in a text of this alphabet.
+    /// The kind of a byte in a text of this alphabet.
     pub(crate) const fn class(self, byte: u8) -> Class {
         self.classes()[byte as usize]
     }
@@ -69,16 +69,6 @@ impl Alphabet {
         match self {
             Self::Base64 => 6,
             Self::Bits => 1,
-        }
-    }
-
-    /// The symbol that holds only zeros, or only ones.
-    pub(crate) const fn uniform_symbol(self, bit: bool) -> u8 {
-        match (self, bit) {
-            (Self::Base64, false) => b'A',
-            (Self::Base64, true) => b'/',
-            (Self::Bits, false) => b'0',
-            (Self::Bits, true) => b'1',
         }
     }
 
@@ -93,7 +83,10 @@ impl Alphabet {
 
     /// The symbols that hold only zeros, and only ones.
     pub(crate) const fn uniform_symbols(self) -> [u8; 2] {
-        [self.uniform_symbol(false), self.uniform_symbol(true)]
+        match self {
+            Self::Base64 => BASE64_UNIFORM,
+            Self::Bits => *b"01",
+        }
     }
 
     /// The last bit, in block order, of what a symbol stands for.
@@ -117,8 +110,8 @@ impl Alphabet {
     /// were symbols.
     pub(crate) fn decode(self, tier: Verified, symbols: &[u8], words: &mut [u64]) -> bool {
         match self {
-            Self::Base64 => super::decode_base64(tier, symbols, words),
-            Self::Bits => super::portable::decode_bits(symbols, words),
+            Self::Base64 => decode_base64(tier, symbols, words),
+            Self::Bits => decode_bits(symbols, words),
         }
     }
 

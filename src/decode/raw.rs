@@ -1,8 +1,10 @@
 //! The driver over raw bitmaps: bytes in, tiles out.
 
-use super::steps::{Splitter, Stretch};
-use super::{Aligned, Sink, TILE_WORDS, load_msb0};
+use super::Sink;
 use crate::BitOrder;
+use crate::arch::contract::{Aligned, TILE_WORDS};
+use crate::arch::uniform::{ByteSegment, UniformSkipper};
+use crate::arch::{count_steps, load_msb0};
 use crate::tier::Verified;
 
 const TILE_BYTES: usize = TILE_WORDS * 8;
@@ -11,16 +13,25 @@ const TILE_BYTES: usize = TILE_WORDS * 8;
 pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) -> usize {
     let mut words = Aligned([0; TILE_WORDS]);
     let words = &mut words.0;
-    let mut splitter = Splitter::new(tier, [0, 0xff]);
+    let mut skipper = UniformSkipper::new([0, 0xff], TILE_BYTES);
+    let steps = |steps: &[_], uniform_bytes, uniform| count_steps(tier, steps, uniform_bytes, uniform);
     let mut read = 0;
     for tile in bytes.chunks(TILE_BYTES) {
-        read += splitter.split(tile, sink.last_bit(), |stretch| {
-            match stretch {
-                Stretch::Uniform(len) => sink.uniform(len as u64 * 8),
-                Stretch::Varied(bytes) => sink.words(load(order, tier, bytes, words), bytes.len() as u64 * 8),
-            }
-            Some(sink.last_bit())
-        });
+        let mut rest = tile;
+        while !rest.is_empty() {
+            let len = match skipper.next(rest, sink.last_bit(), steps) {
+                ByteSegment::Uniform(len) => {
+                    sink.uniform(len as u64 * 8);
+                    len
+                }
+                ByteSegment::Mixed(bytes) => {
+                    sink.words(load(order, tier, bytes, words), bytes.len() as u64 * 8);
+                    bytes.len()
+                }
+            };
+            rest = &rest[len..];
+            read += len;
+        }
         if sink.is_full() {
             break;
         }

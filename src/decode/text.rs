@@ -1,8 +1,10 @@
 //! The driver over text: symbols and line breaks in, tiles out.
 
 use super::alphabet::Class;
-use super::steps::{Splitter, Stretch};
-use super::{Aligned, Alphabet, Sink, TILE_SYMBOLS, TILE_WORDS};
+use super::{Alphabet, Sink};
+use crate::arch::contract::{Aligned, TILE_SYMBOLS, TILE_WORDS};
+use crate::arch::count_steps;
+use crate::arch::uniform::{ByteSegment, UniformSkipper};
 use crate::tier::Verified;
 
 /// How far a piece of text went.
@@ -22,8 +24,8 @@ pub(crate) struct TextEnd {
 /// Decodes the symbols of `text`, stepping over line breaks, up to the first byte that is neither, or until the sink
 /// is full.
 pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut impl Sink) -> TextEnd {
-    let splitter = Splitter::new(tier, alphabet.uniform_symbols());
-    let mut emitter = Emitter { alphabet, tier, splitter, words: None };
+    let skipper = UniformSkipper::new(alphabet.uniform_symbols(), TILE_SYMBOLS);
+    let mut emitter = Emitter { alphabet, tier, skipper, words: None };
     // Filled with zeros only once it is needed: most texts are whole tiles, and many are short.
     let mut staged = None;
     let mut at = 0;
@@ -50,7 +52,7 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
             // Filling up with the last bit adds no boundary, and makes whole words.
             let last = alphabet.last_bit(staged[count - 1]);
             let whole = count.next_multiple_of(64);
-            staged[count..whole].fill(alphabet.uniform_symbol(last));
+            staged[count..whole].fill(alphabet.uniform_symbols()[usize::from(last)]);
             let emitted = emitter.emit(&staged[..whole], count, sink);
             assert_eq!(emitted, count, "gathered symbols are symbols");
         }
@@ -66,7 +68,7 @@ pub(crate) fn decode(alphabet: Alphabet, tier: Verified, text: &[u8], sink: &mut
 struct Emitter {
     alphabet: Alphabet,
     tier: Verified,
-    splitter: Splitter,
+    skipper: UniformSkipper,
     /// There once they are needed.
     words: Option<Aligned<[u64; TILE_WORDS]>>,
 }
@@ -85,29 +87,32 @@ impl Emitter {
     /// Hands one tile to the sink, of which the first `count` symbols count, up to the first stretch of which not all
     /// bytes are symbols. Returns how many symbols that were.
     fn emit(&mut self, tile: &[u8], count: usize, sink: &mut impl Sink) -> usize {
-        let Self { alphabet, tier, splitter, words } = self;
+        let Self { alphabet, tier, skipper, words } = self;
         let words = &mut words.get_or_insert(Aligned([0; TILE_WORDS])).0;
         let per_symbol = alphabet.bits_per_symbol();
         let mut left = count;
-        splitter.split(tile, sink.last_bit(), |stretch| {
-            match stretch {
-                Stretch::Uniform(len) => {
+        let mut rest = tile;
+        while !rest.is_empty() {
+            let steps = |steps: &[_], uniform_bytes, uniform| count_steps(*tier, steps, uniform_bytes, uniform);
+            match skipper.next(rest, sink.last_bit(), steps) {
+                ByteSegment::Uniform(len) => {
                     let counting = len.min(left);
                     left -= counting;
                     sink.uniform((counting * per_symbol) as u64);
+                    rest = &rest[len..];
                 }
-                Stretch::Varied(symbols) => {
+                ByteSegment::Mixed(symbols) => {
                     let words = &mut words[..symbols.len() * per_symbol / 64];
                     if !alphabet.decode(*tier, symbols, words) {
-                        return None;
+                        break;
                     }
                     let counting = symbols.len().min(left);
                     left -= counting;
                     sink.words(words, (counting * per_symbol) as u64);
+                    rest = &rest[symbols.len()..];
                 }
             }
-            Some(sink.last_bit())
-        });
+        }
         count - left
     }
 }

@@ -1,7 +1,8 @@
 //! Comma-separated values under a header line.
 
-use super::lines::{Line, push_lines};
+use super::lines::push_lines;
 use super::{ExtentFormat, Totals};
+use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry};
 
 /// `offset,length`, and then one extent a line.
@@ -21,5 +22,5 @@ impl ExtentFormat for Csv {
 impl Line for Csv {
     const BEFORE: &'static [u8] = b"";
     const BETWEEN: &'static [u8] = b",";
-    const BEHIND: &'static [u8] = b"\n";
+    const AFTER: &'static [u8] = b"\n";
 }

@@ -1,7 +1,8 @@
 //! JSON: one object for all, or one a line.
 
-use super::lines::{Line, push_decimal, push_lines};
+use super::lines::{push_decimal, push_lines};
 use super::{ExtentFormat, Totals};
+use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry, VirtualSize};
 
 /// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
@@ -69,11 +70,11 @@ impl ExtentFormat for Ndjson {
 impl Line for Json {
     const BEFORE: &'static [u8] = b"{\"offset\":";
     const BETWEEN: &'static [u8] = b",\"length\":";
-    const BEHIND: &'static [u8] = b"},\n";
+    const AFTER: &'static [u8] = b"},\n";
 }
 
 impl Line for Ndjson {
     const BEFORE: &'static [u8] = b"{\"offset\":";
     const BETWEEN: &'static [u8] = b",\"length\":";
-    const BEHIND: &'static [u8] = b"}\n";
+    const AFTER: &'static [u8] = b"}\n";
 }

@@ -6,60 +6,39 @@
 use std::sync::OnceLock;
 
 use super::decimal::Room;
+use crate::arch;
+use crate::arch::contract::Line;
 use crate::tier::Verified;
 use crate::{ByteRange, Tier};
 
 /// Digits of the largest number.
 const DIGITS: usize = 20;
-/// What a line may have beside the digits of two numbers.
+/// The most bytes that a line may have beside the digits of two numbers.
 const TEXT: usize = 24;
-/// How many lines are put together: what the first cache holds with ease.
+/// How many lines are put together: as many as the first cache holds with ease.
 const LINES: usize = 64;
-
-/// What stands around the two numbers of a line: the offset, and the length.
-pub(crate) trait Line {
-    const BEFORE: &'static [u8];
-    const BETWEEN: &'static [u8];
-    const BEHIND: &'static [u8];
-}
 
 /// Appends a line for each range.
 pub(super) fn push_lines<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     static TIER: OnceLock<Verified> = OnceLock::new();
-    // Whoever scans is told what is wrong with a tier.
+    // A tier that cannot be had is an error of every scan, so it need not be one here.
     let tier = TIER.get_or_init(|| Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE));
     push_lines_on::<L>(*tier, ranges, to);
 }
 
-/// The same on a tier.
+/// Appends a line for each range, by the kernel of the tier as far as it goes.
 pub(crate) fn push_lines_on<L: Line>(tier: Verified, ranges: &[ByteRange], to: &mut Vec<u8>) {
-    match tier.tier() {
-        #[cfg(target_arch = "x86_64")]
-        Tier::Avx512 => push_groups::<L>(tier, ranges, to),
-        _ => push_any::<L>(ranges, to),
-    }
-}
-
-/// The same on the AVX-512 tier, as far as its kernel goes.
-#[cfg(target_arch = "x86_64")]
-fn push_groups<L: Line>(tier: Verified, ranges: &[ByteRange], to: &mut Vec<u8>) {
-    use super::avx512::{Template, push};
-
-    assert!(tier.tier() == Tier::Avx512, "the tier of this kernel");
     let mut ranges = ranges;
     while !ranges.is_empty() {
-        let template = const { &Template::new(L::BEFORE, L::BETWEEN, L::BEHIND) };
-        #[expect(unsafe_code)]
-        // SAFETY: the tier is verified, so the processor has all that the kernel needs.
-        let done = unsafe { push(template, ranges, to) };
-        // Then there are fewer than it makes at a time, or numbers that are too large for it.
+        let Some(done) = arch::push_lines::<L>(tier, ranges, to) else { return push_any::<L>(ranges, to) };
+        // Then fewer are left than the kernel makes at a time, or the next numbers are too large for it.
         let (some, rest) = ranges[done..].split_at((ranges.len() - done).min(LINES));
         push_any::<L>(some, to);
         ranges = rest;
     }
 }
 
-/// The same on any processor, and for any numbers.
+/// Appends a line for each range on any processor, and for any numbers.
 fn push_any<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     if ranges.is_empty() {
         return;
@@ -68,10 +47,10 @@ fn push_any<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     for ranges in ranges.chunks(LINES) {
         let mut room = Room::new(&mut lines);
         for range in ranges.iter().rev() {
-            match (L::BETWEEN, L::BEHIND) {
+            match (L::BETWEEN, L::AFTER) {
                 (&[between], b"\n") => room.line_end(between, range.len_bytes),
-                (between, behind) => {
-                    room.text(behind);
+                (between, after) => {
+                    room.text(after);
                     room.length(range.len_bytes);
                     room.text(between);
                 }
@@ -112,7 +91,7 @@ mod tests {
         format!("{{\"offset\":{},\"length\":{}}}", range.offset_bytes, range.len_bytes)
     }
 
-    /// Behind what is there, on every tier.
+    /// Appends lines to what is there, on every tier.
     #[track_caller]
     fn check(ranges: &[ByteRange]) {
         for tier in Tier::available() {

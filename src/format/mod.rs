@@ -15,8 +15,6 @@
 //! assert_eq!(text, b"65536 131072\n");
 //! ```
 
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod csv;
 mod decimal;
 mod json;

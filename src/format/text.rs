@@ -1,8 +1,9 @@
 //! One extent a line: `OFFSET LENGTH`, in decimal bytes.
 
 use super::ExtentFormat;
-use super::lines::{Line, push_lines};
+use super::lines::push_lines;
 use crate::ByteRange;
+use crate::arch::contract::Line;
 
 /// `OFFSET LENGTH` a line, for changed ranges only: a gap means unchanged, never zeros.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,5 +18,5 @@ impl ExtentFormat for Text {
 impl Line for Text {
     const BEFORE: &'static [u8] = b"";
     const BETWEEN: &'static [u8] = b" ";
-    const BEHIND: &'static [u8] = b"\n";
+    const AFTER: &'static [u8] = b"\n";
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
+use crate::arch::contract::Density;
+use crate::boundaries::BoundaryWriter;
 use crate::decode::{Sink, raw, text};
-use crate::scan::{Density, Scanner};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -61,12 +62,12 @@ impl Chunk<'_> {
         to: &mut Vec<u64>,
     ) -> Result<ChunkEnd> {
         let before = to.len();
-        let mut scanner = Scanner::new(self.plan.tier, to, seam.position, seam.open)
+        let mut writer = BoundaryWriter::new(self.plan.tier, to, seam.position, seam.open)
             .limit(self.limit)
             .reused(self.reused)
             .density(self.density);
-        let mut end = self.decode(input, scratch, &mut scanner)?;
-        let (position, open, density) = scanner.end();
+        let mut end = self.decode(input, scratch, &mut writer)?;
+        let (position, open, density) = writer.end();
         end.density = density;
         end.boundaries = to.len() - before;
         let since = to.last().copied().filter(|_| end.boundaries > 0).unwrap_or(seam.since);

@@ -26,10 +26,11 @@ use round::{Bench, Round};
 pub(crate) use visit::Prepared;
 pub use visit::{ParallelVisitor, Prepare};
 
+use crate::arch::contract::Density;
+use crate::arch::contract::MAX_TILE_BOUNDARIES;
+use crate::arch::contract::TILE_SYMBOLS;
+use crate::decode::Alphabet;
 use crate::decode::tail::Tail;
-use crate::decode::{Alphabet, TILE_SYMBOLS};
-use crate::fused::TILE_ROOM;
-use crate::scan::Density;
 use crate::source::{Buffer, Input, Scratch, Slice};
 use crate::tier::Verified;
 use crate::{BitOrder, Encoding, Error, Result, threads};
@@ -210,7 +211,7 @@ impl Pipeline {
             } else {
                 let Self { plan, joiner, benches, pace, done, .. } = self;
                 benches.resize_with(threads, Bench::new);
-                let limit = (HELD / threads).max(4 * TILE_ROOM);
+                let limit = (HELD / threads).max(4 * MAX_TILE_BOUNDARIES);
                 let round = Round { plan, input, range: at..input.len(), pace, longest: O::LONGEST, limit };
                 match outlet.run(round, joiner, benches, *done)? {
                     ControlFlow::Continue(end) => end,

@@ -8,7 +8,7 @@ use super::join::Joiner;
 use super::round::{Bench, Round};
 use super::shares::append_shared;
 use super::{LONG_CHUNK, LONGEST_CHUNK};
-use crate::fused::TILE_ROOM;
+use crate::arch::contract::MAX_TILE_BOUNDARIES;
 use crate::source::Input;
 use crate::{Error, Extent, Geometry, Result};
 
@@ -155,7 +155,7 @@ fn append(
     wanted: usize,
 ) -> Result<ChunkEnd> {
     joiner.append(|list, seam| {
-        let least = round.limit + TILE_ROOM + 1;
+        let least = round.limit + MAX_TILE_BOUNDARIES + 1;
         let reserved = list.try_reserve_exact(wanted).and_then(|()| list.try_reserve(least));
         reserved.map_err(|_| Error::OutOfMemory { bytes: (wanted.max(least) * size_of::<u64>()) as u64 })?;
         append_shared(list, |shares| round.run(seam, &shares, benches))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::decode::TILE_SYMBOLS;
+use crate::arch::contract::TILE_SYMBOLS;
 
 /// How chunks are dealt with: as suits one as dense as the last.
 pub(crate) struct Pace {

@@ -20,7 +20,7 @@ use super::pace::Pace;
 use super::turns::Turns;
 use super::{Codec, Plan, SHORT_CHUNK};
 use crate::Result;
-use crate::scan::Density;
+use crate::arch::contract::Density;
 use crate::source::{Input, Scratch};
 
 /// A thread's own buffers, used again and again. What was read of one input is not kept for the next.

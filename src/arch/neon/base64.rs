@@ -6,8 +6,7 @@
 
 use std::arch::aarch64::*;
 
-use super::alphabet::BASE64_SYMBOLS;
-use super::steps;
+use crate::arch::contract::{self, BASE64_SYMBOLS, expected_byte};
 
 /// Symbols of one step, in four registers, which make three registers of bits.
 const STEP: usize = 64;
@@ -36,9 +35,9 @@ fn load_table(table: &[u8; 64]) -> uint8x16x4_t {
     unsafe { vld1q_u8_x4(table.as_ptr()) }
 }
 
-/// See [`super::decode_base64`] for the contract.
+/// See [`decode_base64`](crate::arch::decode_base64) for the contract.
 #[target_feature(enable = "neon")]
-pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+pub(in crate::arch) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     let (lower, upper) = (load_table(&LOWER), load_table(&UPPER));
     let (steps, rest) = symbols.as_chunks::<STEP>();
     let (step_words, rest_words) = words.as_chunks_mut::<STEP_WORDS>();
@@ -86,16 +85,16 @@ fn decode_step(
     vorrq_u8(bad, vorrq_u8(vorrq_u8(bad_a, bad_b), vorrq_u8(bad_c, bad_d)))
 }
 
-/// See [`super::steps`] for the contract.
+/// See [`count_steps`](crate::arch::count_steps) for the contract.
 #[target_feature(enable = "neon")]
-pub(super) fn count_steps(steps: &[[u8; steps::STEP]], values: [u8; 2], uniform: bool) -> usize {
-    steps.iter().take_while(|step| is_uniform(step, steps::expected(step, values)) == uniform).count()
+pub(in crate::arch) fn count_steps(steps: &[[u8; contract::STEP]], uniform_bytes: [u8; 2], uniform: bool) -> usize {
+    steps.iter().take_while(|step| is_uniform(step, expected_byte(step, uniform_bytes)) == uniform).count()
 }
 
 /// Whether every byte equals `value`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn is_uniform(step: &[u8; steps::STEP], value: u8) -> bool {
+fn is_uniform(step: &[u8; contract::STEP], value: u8) -> bool {
     let expected = vdupq_n_u8(value);
     let mut differing = vdupq_n_u8(0);
     for bytes in step.as_chunks::<16>().0 {

@@ -7,12 +7,9 @@
 
 use std::arch::x86_64::*;
 
-use super::Aligned;
-use super::alphabet::BASE64_SYMBOLS;
-use super::steps::{self, expected};
+use crate::arch::contract::{Aligned, BASE64_SYMBOLS, STEP, expected_byte};
 
-/// Symbols of one step, which make three registers of bits.
-pub(crate) const STEP: usize = steps::STEP;
+/// Words of one step of symbols, which make three registers of bits.
 const STEP_WORDS: usize = STEP * 6 / 64;
 
 const REVERSED: Aligned<[u8; 128]> = {
@@ -47,13 +44,13 @@ const PACKING: [Aligned<[u8; 64]>; 3] = [packing(0), packing(1), packing(2)];
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(crate) fn load(bytes: &[u8; 64]) -> __m512i {
+pub(super) fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
-/// What decoding a step needs, in registers.
-pub(crate) struct Decoder {
+/// The tables and factors of decoding, in registers.
+pub(super) struct Decoder {
     low: __m512i,
     high: __m512i,
     packing: [__m512i; 3],
@@ -64,7 +61,7 @@ pub(crate) struct Decoder {
 impl Decoder {
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let halves = REVERSED.0.as_chunks().0;
         Self {
             low: load(&halves[0]),
@@ -80,7 +77,7 @@ impl Decoder {
     /// symbols.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-    pub(crate) fn decode(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 3], __m512i) {
+    pub(super) fn decode(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 3], __m512i) {
         let (values, bad) = self.look_up(step, bad);
         (self.pack(self.join(values)), bad)
     }
@@ -88,7 +85,7 @@ impl Decoder {
     /// The first part of decoding: the value of each symbol.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-    pub(crate) fn look_up(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 4], __m512i) {
+    pub(super) fn look_up(&self, step: &[u8; STEP], bad: __m512i) -> ([__m512i; 4], __m512i) {
         let mut bad = bad;
         let mut values = [_mm512_setzero_si512(); 4];
         for (values, symbols) in values.iter_mut().zip(step.as_chunks().0) {
@@ -102,7 +99,7 @@ impl Decoder {
     /// The second part: four values to a lane of 32 bits, of which 24 are used.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    pub(crate) fn join(&self, values: [__m512i; 4]) -> [__m512i; 4] {
+    pub(super) fn join(&self, values: [__m512i; 4]) -> [__m512i; 4] {
         let mut lanes = values;
         for lanes in &mut lanes {
             *lanes = _mm512_madd_epi16(_mm512_maddubs_epi16(*lanes, self.pairs), self.fours);
@@ -113,7 +110,7 @@ impl Decoder {
     /// The third part: lanes to words.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vbmi")]
-    pub(crate) fn pack(&self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 3] {
+    pub(super) fn pack(&self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 3] {
         [
             _mm512_permutex2var_epi8(a, self.packing[0], b),
             _mm512_permutex2var_epi8(b, self.packing[1], c),
@@ -124,7 +121,7 @@ impl Decoder {
     /// Whether a step holds nothing but zeros, or nothing but ones if `ones`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    pub(crate) fn is_uniform(&self, step: &[u8; STEP], ones: bool) -> bool {
+    pub(super) fn is_uniform(&self, step: &[u8; STEP], ones: bool) -> bool {
         let expected = _mm512_set1_epi8(if ones { b'/' } else { b'A' }.cast_signed());
         differing(step, expected) == 0
     }
@@ -132,7 +129,7 @@ impl Decoder {
 
 /// Has as much text fetched into the L2 cache as a step has, so many bytes ahead of it.
 #[inline]
-pub(crate) fn fetch(step: &[u8; STEP], ahead: usize) {
+pub(super) fn fetch(step: &[u8; STEP], ahead: usize) {
     for line in step.as_chunks::<64>().0 {
         // SAFETY: a hint, which reads nothing, wherever it points to.
         #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
@@ -142,9 +139,9 @@ pub(crate) fn fetch(step: &[u8; STEP], ahead: usize) {
     }
 }
 
-/// See [`super::decode_base64`] for the contract.
+/// See [`decode_base64`](crate::arch::decode_base64) for the contract.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+pub(in crate::arch) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     let decoder = Decoder::new();
     let (steps, rest) = symbols.as_chunks::<STEP>();
     let (step_words, rest_words) = words.as_chunks_mut::<STEP_WORDS>();
@@ -186,9 +183,9 @@ fn differing(step: &[u8; STEP], expected: __m512i) -> __mmask8 {
     _mm512_test_epi64_mask(differing, differing)
 }
 
-/// See [`super::steps`] for the contract.
+/// See [`count_steps`](crate::arch::count_steps) for the contract.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn count_steps(steps: &[[u8; STEP]], values: [u8; 2], uniform: bool) -> usize {
-    let value = |step| _mm512_set1_epi8(expected(step, values).cast_signed());
+pub(in crate::arch) fn count_steps(steps: &[[u8; STEP]], uniform_bytes: [u8; 2], uniform: bool) -> usize {
+    let value = |step| _mm512_set1_epi8(expected_byte(step, uniform_bytes).cast_signed());
     steps.iter().take_while(|step| (differing(step, value(step)) == 0) == uniform).count()
 }

@@ -14,18 +14,14 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::Density;
-use crate::decode::Aligned;
-use crate::decode::avx512::load;
-
-/// Words of a tile.
-pub(crate) const TILE: usize = 384;
+use super::base64::load;
+use crate::arch::contract::{Aligned, Density, TILE_WORDS};
 
 /// Boundaries that a line of a cache holds.
 const LINE: usize = 8;
 
-/// Up to so many words with boundaries in a tile, it is expected that whole steps of the next one have none.
-pub(crate) const QUIET: usize = 10;
+/// The most words with boundaries of a sparse tile: whole steps of the next one are expected to have none.
+const SPARSE_WORDS: usize = 10;
 
 const ASCENDING: Aligned<[u8; 64]> = {
     let mut bytes = [0; 64];
@@ -48,9 +44,9 @@ const SPREAD: Aligned<[u8; 64]> = {
     Aligned(bytes)
 };
 
-/// The bytes that a mask names, to the front; anything behind them.
+/// The bytes that a mask names, at the front, and anything after them.
 ///
-/// `vpcompressb` waits for what its destination held before, also when it zeroes what is behind (Zen 4). So each time
+/// `vpcompressb` waits for what its destination held before, also when it zeroes the rest (Zen 4). So each time
 /// it gets a copy of `bytes`, which is always there and costs nothing, where a compiler would choose the register of
 /// the last result: a loop then takes the nine cycles from one result to the next.
 #[inline]
@@ -59,84 +55,83 @@ fn compress(mask: u64, bytes: __m512i) -> __m512i {
     _mm512_mask_compress_epi8(bytes, mask, bytes)
 }
 
-/// Words whose last bit, and every other, is a one if a run is `open`.
+/// Words whose every bit is `carry`: those before the first.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(crate) fn before(open: bool) -> __m512i {
-    _mm512_set1_epi64(if open { -1 } else { 0 })
+pub(super) fn before(carry: bool) -> __m512i {
+    _mm512_set1_epi64(if carry { -1 } else { 0 })
 }
 
-/// See [`super::scan`] for the contract.
+/// See [`scan_words`](crate::arch::scan_words) for the contract.
 ///
 /// # Safety
 ///
-/// `room` has at least 64 places for each word.
+/// `out` has at least 64 places for each word.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn scan(
+pub(in crate::arch) unsafe fn scan_words(
     words: &[u64],
-    open: bool,
+    carry: bool,
     position: u64,
     density: &mut Density,
-    room: &mut [MaybeUninit<u64>],
+    out: &mut [MaybeUninit<u64>],
 ) -> usize {
-    let mut tile = Tile::new(*density);
-    let mut before = before(open);
+    let mut masks = BoundaryMasks::new(*density);
+    let mut before = before(carry);
     let mut position = position;
-    let start = room.as_mut_ptr().cast::<u64>();
-    let mut out = start;
-    for words in words.chunks(TILE) {
-        before = tile.find_all(words, before);
-        // SAFETY: what is left of the room has 64 places for each word that is left, since a word has taken at most
-        // 64 so far.
-        out = unsafe { tile.write::<1>(position, false, out) };
+    let start = out.as_mut_ptr().cast::<u64>();
+    let mut end = start;
+    for words in words.chunks(TILE_WORDS) {
+        before = masks.find_all(words, before);
+        // SAFETY: the caller's promise; there are still 64 places for each word that is left, since a word has taken at
+        // most 64 so far.
+        end = unsafe { masks.write::<1>(position, false, end) };
         position += words.len() as u64 * 64;
     }
-    *density = tile.density();
-    // SAFETY: both point into the room.
-    unsafe { out.offset_from_unsigned(start) }
+    *density = masks.density();
+    // SAFETY: both point into `out`.
+    unsafe { end.offset_from_unsigned(start) }
 }
 
-/// The boundaries of a tile of words.
+/// The boundary masks of a tile of words.
 #[repr(C, align(64))]
-pub(crate) struct Tile {
-    /// Of each word, a one for each boundary. Written by [`find`](Self::find), eight at a time.
-    changes: [MaybeUninit<u64>; TILE],
-    /// A bit for each word that has any; zero where nothing was found yet.
-    any: [u8; TILE / 8],
-    /// What is expected, from the tile before.
+pub(super) struct BoundaryMasks {
+    /// For each word, a one for each of its boundaries. Written by [`find`](Self::find), eight at a time.
+    masks: [MaybeUninit<u64>; TILE_WORDS],
+    /// A bit for each word that has boundaries; zero where nothing was found yet.
+    nonzero_mask: [u8; TILE_WORDS / 8],
+    /// The density of the tile before, which is expected of this one.
     density: Density,
-    /// How many words of the tile before had any.
+    /// How many words of the tile before had boundaries.
     queued: usize,
 }
 
-impl Tile {
-    pub(crate) const fn new(density: Density) -> Self {
-        Self { changes: [MaybeUninit::uninit(); TILE], any: [0; TILE / 8], density, queued: 0 }
+impl BoundaryMasks {
+    pub(super) const fn new(density: Density) -> Self {
+        Self { masks: [MaybeUninit::uninit(); TILE_WORDS], nonzero_mask: [0; TILE_WORDS / 8], density, queued: 0 }
     }
 
-    /// What was found last, for what comes next.
-    pub(crate) const fn density(&self) -> Density {
+    /// The density of the tile that was written last, for what comes next.
+    pub(super) const fn density(&self) -> Density {
         self.density
     }
 
-    /// Finds the boundaries of the `i`-th eight words. `before` holds the word before them in its last
-    /// place.
+    /// Finds the masks of the `i`-th eight words. The last of the words `before` is the one before them.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vbmi2")]
-    pub(crate) fn find(&mut self, i: usize, these: __m512i, before: __m512i) {
+    pub(super) fn find(&mut self, i: usize, these: __m512i, before: __m512i) {
         let ones_before = _mm512_shldi_epi64::<1>(these, _mm512_alignr_epi64::<7>(these, before));
-        let changes = _mm512_xor_si512(these, ones_before);
-        let place = &mut self.changes.as_chunks_mut::<8>().0[i];
-        // SAFETY: eight places are the 64 bytes that are stored; they are aligned to that as the tile is, whose first
+        let masks = _mm512_xor_si512(these, ones_before);
+        let place = &mut self.masks.as_chunks_mut::<8>().0[i];
+        // SAFETY: eight places are the 64 bytes that are stored; they are aligned to that as the struct is, whose first
         // field they are.
-        unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), changes) };
-        self.any[i] = _mm512_test_epi64_mask(changes, changes);
+        unsafe { _mm512_store_si512(place.as_mut_ptr().cast(), masks) };
+        self.nonzero_mask[i] = _mm512_test_epi64_mask(masks, masks);
     }
 
-    /// Finds the boundaries of all words of a tile, or of the last, shorter one. Returns the last whole eight of them.
+    /// Finds the masks of all words of a tile, or of the last, shorter one. Returns the last whole eight of them.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    pub(super) fn find_all(&mut self, words: &[u64], before: __m512i) -> __m512i {
+    fn find_all(&mut self, words: &[u64], before: __m512i) -> __m512i {
         let mut before = before;
         let (eights, rest) = words.as_chunks::<8>();
         for (i, eight) in eights.iter().enumerate() {
@@ -145,23 +140,24 @@ impl Tile {
             self.find(i, these, before);
             before = these;
         }
-        self.skip(eights.len()..TILE / 8);
+        self.skip(eights.len()..TILE_WORDS / 8);
         if !rest.is_empty() {
             let there = first(rest.len());
             // SAFETY: only the words that are there are loaded.
             let these = unsafe { _mm512_maskz_loadu_epi64(there, rest.as_ptr().cast()) };
             self.find(eights.len(), these, before);
-            self.any[eights.len()] &= there;
+            self.nonzero_mask[eights.len()] &= there;
         }
         before
     }
 
-    /// How many words had boundaries, of the tile that was written last.
-    pub(crate) const fn queued(&self) -> usize {
-        self.queued
+    /// Whether so few words of the tile that was written last had boundaries that it pays to look for steps of the next
+    /// one that have none.
+    pub(super) const fn is_sparse(&self) -> bool {
+        self.queued <= SPARSE_WORDS
     }
 
-    /// A word's number, and its boundaries.
+    /// A word's number, and its mask.
     ///
     /// # Safety
     ///
@@ -171,34 +167,39 @@ impl Tile {
         // SAFETY: the caller's promise; only numbers of words of the tile are queued.
         unsafe {
             let number = number.assume_init();
-            (number, self.changes.get_unchecked(usize::from(number)).assume_init())
+            (number, self.masks.get_unchecked(usize::from(number)).assume_init())
         }
     }
 
     /// Says that these eights of words have no boundaries.
     #[inline]
-    pub(crate) fn skip(&mut self, eights: Range<usize>) {
-        self.any[eights].fill(0);
+    pub(super) fn skip(&mut self, eights: Range<usize>) {
+        self.nonzero_mask[eights].fill(0);
     }
 
     /// Writes the boundaries of a tile whose first bit is at `position`. Returns the place after the last of them.
-    /// `past_caches` if no cache will hold them; a fence has to come then before another thread may know of them.
-    /// `COPY` is a number of its own for each caller: of what several share, compilers inline nothing here.
+    /// `non_temporal` if no cache will hold them; a fence has to come then before another thread may know of them.
+    /// `COPY` is a number of its own for each caller: compilers do not inline a function here that several share.
     ///
     /// # Safety
     ///
-    /// There are 64 places from `out` on for each word up to the last one that has boundaries, or for all boundaries and
-    /// 64 more; every eight words of which any has some were found.
+    /// There are 64 places from `out` on for each word up to the last one that has boundaries, or for all boundaries
+    /// and 64 more; every eight words of which any has some were found.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-    pub(crate) unsafe fn write<const COPY: u8>(&mut self, position: u64, past_caches: bool, out: *mut u64) -> *mut u64 {
+    pub(super) unsafe fn write<const COPY: u8>(
+        &mut self,
+        position: u64,
+        non_temporal: bool,
+        out: *mut u64,
+    ) -> *mut u64 {
         let ascending = load(&ASCENDING.0);
-        let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE + 64];
+        let mut queue = [const { MaybeUninit::<u16>::uninit() }; TILE_WORDS + 64];
         let mut queued = 0;
-        for (i, any) in self.any.as_chunks().0.iter().enumerate() {
-            let any = u64::from_le_bytes(*any);
-            let numbers = compress(any, ascending);
-            #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "below TILE")]
+        for (i, nonzero) in self.nonzero_mask.as_chunks().0.iter().enumerate() {
+            let nonzero = u64::from_le_bytes(*nonzero);
+            let numbers = compress(nonzero, ascending);
+            #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "below TILE_WORDS")]
             let first = _mm512_set1_epi16((i * 64) as i16);
             let low = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(numbers)), first);
             let high = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(numbers)), first);
@@ -209,12 +210,12 @@ impl Tile {
                 _mm512_storeu_si512(place.cast(), low);
                 _mm512_storeu_si512(place.add(32).cast(), high);
             }
-            queued += any.count_ones() as usize;
+            queued += nonzero.count_ones() as usize;
         }
         let queue = &queue[..queued];
         // SAFETY: the caller's promise; this much of the queue was written, with numbers of words with boundaries.
         let end = unsafe {
-            if past_caches && self.density == Density::Dense {
+            if non_temporal && self.density == Density::Dense {
                 self.write_lines::<COPY>(queue, position, out)
             } else if self.density == Density::Sparse {
                 self.write_queued::<true, COPY>(queue, position, out)
@@ -222,7 +223,7 @@ impl Tile {
                 self.write_queued::<false, COPY>(queue, position, out)
             }
         };
-        // SAFETY: both point into the room.
+        // SAFETY: both point to what `out` begins.
         let written = unsafe { end.offset_from_unsigned(out) };
         self.density = Density::of(written, queued);
         self.queued = queued;
@@ -248,16 +249,16 @@ impl Tile {
         let mut out = out;
         let mut write = |number: MaybeUninit<u16>| {
             // SAFETY: the queue was written, and its words were found.
-            let (number, changes) = unsafe { self.queued_word(number) };
+            let (number, mask) = unsafe { self.queued_word(number) };
             let base = (position + u64::from(number) * 64).cast_signed();
-            let places = compress(changes, ascending);
-            let count = changes.count_ones() as usize;
+            let places = compress(mask, ascending);
+            let count = mask.count_ones() as usize;
             let eight = |i: u8| {
                 let from = _mm512_add_epi8(spread, _mm512_set1_epi8((i * 8).cast_signed()));
                 let wide = _mm512_maskz_permutexvar_epi8(low_bytes, from, places);
                 _mm512_add_epi64(wide, _mm512_set1_epi64(base))
             };
-            // SAFETY: 64 places are left for this word: of 64 for each, those before it have taken no more; of 64 behind
+            // SAFETY: 64 places are left for this word: of 64 for each, those before it have taken no more; of 64 after
             // all boundaries, none are taken yet.
             unsafe {
                 if SPARSE {
@@ -291,8 +292,8 @@ impl Tile {
 
     /// Writes the boundaries of the queued words in whole lines, past the caches.
     ///
-    /// A store to memory that no cache holds makes it be read first; these do not. But they hold up all stores behind
-    /// them, so boundaries must not be put together in memory: what there is of the next line stays in a register.
+    /// A store to memory that no cache holds makes it be read first; these do not. But they hold up all stores after
+    /// them, so boundaries must not be put together in memory: the beginning of the next line stays in a register.
     ///
     /// # Safety
     ///
@@ -303,11 +304,11 @@ impl Tile {
         let ascending = load(&ASCENDING.0);
         let spread = load(&SPREAD.0);
         let low_bytes = 0x0101_0101_0101_0101;
-        // What is before `out` in its line may be another thread's: that line is written as usual.
+        // The first line may begin with memory of another thread, so it is written as usual.
         let (start, mut out, mut queue) = (out, out, queue);
         let ahead = out.align_offset(LINE * 8);
         while let Some((first, rest)) = queue.split_first() {
-            // SAFETY: both point into the room.
+            // SAFETY: both point to what `out` begins.
             if unsafe { out.offset_from_unsigned(start) } >= ahead {
                 break;
             }
@@ -320,7 +321,7 @@ impl Tile {
         }
         // The line that is being put together, and how many boundaries it has.
         let mut pending = out.addr() / 8 % LINE;
-        // SAFETY: the start of the line is not before that of the room, as that much was written; only what was written
+        // SAFETY: the start of the line is not before `start`, as that much was written; only what was written
         // is loaded.
         let (mut place, mut line) = unsafe {
             let place = out.sub(pending);
@@ -328,17 +329,17 @@ impl Tile {
         };
         for &number in queue {
             // SAFETY: the queue was written, and its words were found.
-            let (number, changes) = unsafe { self.queued_word(number) };
+            let (number, mask) = unsafe { self.queued_word(number) };
             let base = _mm512_set1_epi64((position + u64::from(number) * 64).cast_signed());
-            let places = compress(changes, ascending);
-            // The word's first boundary goes behind the pending ones.
+            let places = compress(mask, ascending);
+            // The word's first boundary goes after the pending ones.
             #[expect(clippy::cast_possible_truncation, reason = "below 8")]
             let mut from = _mm512_sub_epi8(spread, _mm512_set1_epi8((pending as u8).cast_signed()));
             let wide = _mm512_maskz_permutexvar_epi8(low_bytes, from, places);
             line = _mm512_mask_add_epi64(line, !first(pending), wide, base);
-            pending += changes.count_ones() as usize;
+            pending += mask.count_ones() as usize;
             while pending >= LINE {
-                // SAFETY: the line has begun with boundaries of this call, and each has its place in the room; it
+                // SAFETY: the line has begun with boundaries of this call, and each has its place; it
                 // is aligned.
                 unsafe {
                     _mm512_stream_si512(place.cast(), line);
@@ -349,7 +350,7 @@ impl Tile {
                 line = _mm512_add_epi64(_mm512_maskz_permutexvar_epi8(low_bytes, from, places), base);
             }
         }
-        // SAFETY: these boundaries have their places in the room.
+        // SAFETY: these boundaries have their places.
         unsafe {
             _mm512_mask_storeu_epi64(place.cast(), first(pending), line);
             place.add(pending)

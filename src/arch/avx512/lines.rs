@@ -1,17 +1,17 @@
 //! Lines for x86-64 with AVX-512 VBMI2, eight at a time.
 //!
-//! The digits of all eight are found at once: with multiplications instead of divisions down to numbers below 100, and the
-//! two digits of each of these with tables that fit into two registers. Then each line is put together in a register at
-//! its full width, and `vpcompressb` takes out the zeros before its numbers.
+//! The digits of all eight are found at once: with multiplications instead of divisions down to numbers below 100, and
+//! the two digits of each of these with tables that fit into two registers. Then each line is put together in a
+//! register at its full width, and `vpcompressb` takes out the zeros before its numbers.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
 
 use bytemuck::NoUninit;
 
+use super::base64::load;
 use crate::ByteRange;
-use crate::decode::Aligned;
-use crate::decode::avx512::load;
+use crate::arch::contract::Aligned;
 
 /// How many lines are made at a time.
 const GROUP: usize = 8;
@@ -32,9 +32,9 @@ const OFFSET_PAIRS: [u8; OFFSET_DIGITS / 2] = [0, 1, 4, 5, 2, 3, 6, 7];
 const LENGTH_PAIRS: [u8; LENGTH_DIGITS / 2] = [0, 1, 4, 5];
 
 /// A line at its full width, in a register.
-pub(super) struct Template {
-    /// Each byte of the text around the numbers; and for each digit where it comes from, if it is one of line 0 or 1, of
-    /// line 2 or 3, and so on: the first of a pair from the register that has these of all four even or all four odd
+pub(in crate::arch) struct Template {
+    /// Each byte of the text around the numbers; and for each digit where it comes from, if it is one of line 0 or 1,
+    /// of line 2 or 3, and so on: the first of a pair from the register that has these of all four even or all four odd
     /// lines, the second from another, numbered from 64.
     lanes: [Aligned<[u8; REGISTER]>; GROUP / 2],
     /// Which bytes are text, and which are digits of the offset and of the length.
@@ -44,13 +44,13 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// For a line with some text before, between and behind its numbers.
-    pub(super) const fn new(before: &[u8], between: &[u8], behind: &[u8]) -> Self {
+    /// For a line with some text before, between and after its numbers.
+    pub(in crate::arch) const fn new(before: &[u8], between: &[u8], after: &[u8]) -> Self {
         let offset_at = before.len();
         let between_at = offset_at + OFFSET_DIGITS;
         let length_at = between_at + between.len();
-        let behind_at = length_at + LENGTH_DIGITS;
-        let width = behind_at + behind.len();
+        let after_at = length_at + LENGTH_DIGITS;
+        let width = after_at + after.len();
         assert!(width <= REGISTER, "too long");
         let mut lanes = [const { Aligned([0; REGISTER]) }; GROUP / 2];
         let mut lane = 0;
@@ -58,7 +58,7 @@ impl Template {
             let line = &mut lanes[lane].0;
             copy(before, line, 0);
             copy(between, line, between_at);
-            copy(behind, line, behind_at);
+            copy(after, line, after_at);
             place(&OFFSET_PAIRS, line, offset_at, 16 * lane);
             place(&LENGTH_PAIRS, line, length_at, 16 * lane + 8);
             lane += 1;
@@ -119,10 +119,10 @@ static POWERS: Aligned<[u64; OFFSET_DIGITS]> = {
     Aligned(table)
 };
 
-/// Appends the lines of ranges, in whole groups, up to the first group with a number that is too large. Returns how many
-/// ranges these are.
+/// Appends the lines of ranges, in whole groups, up to the first group with a number that is too large. Returns how
+/// many ranges these are.
 #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vbmi,avx512vbmi2")]
-pub(super) fn push(template: &Template, ranges: &[ByteRange], to: &mut Vec<u8>) -> usize {
+pub(in crate::arch) fn push(template: &Template, ranges: &[ByteRange], to: &mut Vec<u8>) -> usize {
     let Template { lanes: [lane_0, lane_1, lane_2, lane_3], text, offset, length } = template;
     let lanes = [load(&lane_0.0), load(&lane_1.0), load(&lane_2.0), load(&lane_3.0)];
     let first_digits = load_both(&FIRST_DIGITS.0);
@@ -169,7 +169,7 @@ pub(super) fn push(template: &Template, ranges: &[ByteRange], to: &mut Vec<u8>) 
         }
         done += GROUP;
     }
-    // SAFETY: so many bytes were written, one line behind the other.
+    // SAFETY: so many bytes were written, one line after the other.
     unsafe { to.set_len(to.len() + bytes) };
     done
 }
@@ -252,7 +252,7 @@ fn pairs(numbers: __m512i) -> __m512i {
     _mm512_or_si512(first, _mm512_slli_epi16::<8>(last))
 }
 
-/// What a table has for each number.
+/// The entry of a table for each number.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vbmi")]
 fn look_up([low, high]: [__m512i; 2], numbers: __m512i) -> __m512i {

@@ -1,14 +1,14 @@
 //! Kernels for x86-64 with AVX2.
 //!
 //! Symbols are told apart by their two nibbles (W. Muła and D. Lemire, "Faster Base64 Encoding and Decoding Using AVX2
-//! Instructions", 2018), averaged as base64-simd does it, but once for both what a byte is and whether it is allowed. Four
-//! values are joined with the first in the highest bits, which is the order of blocks seen from the highest bit.
+//! Instructions", 2018), averaged as base64-simd does it, but once for both what a byte is and whether it is allowed.
+//! Four values are joined with the first in the highest bits, which is the order of blocks seen from the highest bit.
 #![expect(unsafe_code, reason = "a tier file: every load and store names what keeps it in bounds")]
 
 use std::arch::x86_64::*;
 
-use super::alphabet::{BASE64_SYMBOLS, Class};
-use super::{Aligned, Alphabet, TILE_WORDS, steps};
+use crate::arch::contract::{self, Aligned, BASE64_SYMBOLS, TILE_WORDS, expected_byte, is_base64_symbol};
+use crate::arch::portable;
 
 /// Symbols of one step, which are 24 bytes of bits.
 const STEP: usize = 32;
@@ -21,9 +21,9 @@ fn both(table: [u8; 16]) -> __m256i {
     unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())) }
 }
 
-/// What is averaged with an eighth of a byte for its bucket, by its low nibble. The buckets are such that the symbols in
-/// each have the same difference to their values, and that no other byte comes between them: `+` and `/` are apart, and
-/// so are `:`, `[` and `{`, which follow digits and letters.
+/// The number that is averaged with an eighth of a byte for its bucket, by the byte's low nibble. The buckets are such
+/// that the symbols in each have the same difference to their values, and that no other byte comes between them: `+`
+/// and `/` are apart, and so are `:`, `[` and `{`, which follow digits and letters.
 const ASIDE: [u8; 16] = {
     let mut table = [11; 16];
     table[0xa] = 1;
@@ -32,13 +32,13 @@ const ASIDE: [u8; 16] = {
     table
 };
 
-/// What the instructions make of a byte: a shuffle takes a zero for what is beyond ASCII.
+/// The bucket of a byte, as the instructions find it: a shuffle takes a zero for what is beyond ASCII.
 const fn bucket(byte: u8) -> usize {
     let aside = if byte < 0x80 { ASIDE[(byte & 0xf) as usize] } else { 0 };
     ((aside + byte / 8).div_ceil(2) & 0xf) as usize
 }
 
-/// What to add to a symbol for its value, by its bucket.
+/// The difference between a symbol and its value, by its bucket.
 const TO_VALUE: [u8; 16] = {
     let mut table = [0; 16];
     let mut value = 0u8;
@@ -53,7 +53,7 @@ const TO_VALUE: [u8; 16] = {
     table
 };
 
-/// What to add to a byte, by its bucket, so that symbols come below 64, and nothing else does.
+/// The number to add to a byte, by its bucket, so that symbols come below 64, and nothing else does.
 const CHECK: [u8; 16] = {
     let mut table = [0; 16];
     let mut number = 0;
@@ -70,8 +70,7 @@ const CHECK: [u8; 16] = {
 const fn tells_apart(added: u8, number: usize) -> bool {
     let mut byte = 0u8;
     loop {
-        let is_symbol = matches!(Alphabet::Base64.classes()[byte as usize], Class::Symbol);
-        if bucket(byte) == number && (byte.wrapping_add(added) < 64) != is_symbol {
+        if bucket(byte) == number && (byte.wrapping_add(added) < 64) != is_base64_symbol(byte) {
             return false;
         }
         byte = match byte.checked_add(1) {
@@ -81,13 +80,13 @@ const fn tells_apart(added: u8, number: usize) -> bool {
     }
 }
 
-/// Three bytes of every four, the first of them in the highest place, as three numbers of 32 bits whose highest byte is the
-/// first; then four of no use.
+/// Three bytes of every four, the first of them in the highest place, as three numbers of 32 bits whose highest byte is
+/// the first; then four of no use.
 const PACKING: [u8; 16] = [6, 0, 1, 2, 9, 10, 4, 5, 12, 13, 14, 8, 3, 7, 11, 15];
 
-/// See [`super::decode_base64`] for the contract.
+/// See [`decode_base64`](crate::arch::decode_base64) for the contract.
 #[target_feature(enable = "avx2")]
-pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
+pub(in crate::arch) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
     let mut halves = Aligned([0; TILE_WORDS * 2 + SPARE]);
     let good = decode_high_first(symbols, &mut halves.0[..words.len() * 2 + SPARE]);
     for (word, [first, second]) in words.iter_mut().zip(halves.0.as_chunks().0) {
@@ -97,12 +96,12 @@ pub(super) fn decode_base64(symbols: &[u8], words: &mut [u64]) -> bool {
 }
 
 /// How many numbers more than those of the symbols [`decode_high_first`] writes.
-pub(crate) const SPARE: usize = 1;
+pub(super) const SPARE: usize = 1;
 
 /// Decodes symbols, in whole steps, into numbers of 32 bits that hold the first block in the highest bit, six for each
 /// step; [`SPARE`] more are overwritten. Returns whether all bytes were symbols; if not, the numbers hold anything.
 #[target_feature(enable = "avx2")]
-pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
+pub(super) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
     let steps = symbols.as_chunks::<STEP>().0;
     assert!(numbers.len() >= steps.len() * STEP_NUMBERS + SPARE, "too little room for bits");
     let (aside, check, to_value, packing) = (both(ASIDE), both(CHECK), both(TO_VALUE), both(PACKING));
@@ -111,9 +110,9 @@ pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
     let mut step = |i: usize, symbols: &[u8; STEP]| {
         // SAFETY: the array has the 32 bytes that are loaded.
         let symbols = unsafe { _mm256_loadu_si256(symbols.as_ptr().cast()) };
-        // The lowest bits of each byte end up in the highest of the one before. From there they carry into nothing but the
-        // highest bit of the average, and only where both that and an eighth of the byte are 31: a byte beyond ASCII, for
-        // which both shuffles then take a zero, so that it is not below 64 either.
+        // The lowest bits of each byte end up in the highest of the one before. From there they carry into nothing but
+        // the highest bit of the average, and only where both that and an eighth of the byte are 31: a byte beyond
+        // ASCII, for which both shuffles then take a zero, so that it is not below 64 either.
         let bucket = _mm256_avg_epu8(_mm256_shuffle_epi8(aside, symbols), _mm256_srli_epi16::<3>(symbols));
         checked = _mm256_or_si256(checked, _mm256_add_epi8(symbols, _mm256_shuffle_epi8(check, bucket)));
         let values = _mm256_add_epi8(symbols, _mm256_shuffle_epi8(to_value, bucket));
@@ -140,20 +139,20 @@ pub(crate) fn decode_high_first(symbols: &[u8], numbers: &mut [u32]) -> bool {
 
 /// `Msb0` bytes to `Lsb0` words, as many: the portable code, for which the compiler finds shuffles here.
 #[target_feature(enable = "avx2")]
-pub(super) fn load_msb0(bytes: &[[u8; 8]], words: &mut [u64]) {
-    super::portable::load_msb0(bytes, words);
+pub(in crate::arch) fn load_msb0(bytes: &[[u8; 8]], words: &mut [u64]) {
+    portable::base64::load_msb0(bytes, words);
 }
 
-/// See [`super::steps`] for the contract.
+/// See [`count_steps`](crate::arch::count_steps) for the contract.
 #[target_feature(enable = "avx2")]
-pub(super) fn count_steps(steps: &[[u8; steps::STEP]], values: [u8; 2], uniform: bool) -> usize {
-    steps.iter().take_while(|step| is_uniform(step, steps::expected(step, values)) == uniform).count()
+pub(in crate::arch) fn count_steps(steps: &[[u8; contract::STEP]], uniform_bytes: [u8; 2], uniform: bool) -> usize {
+    steps.iter().take_while(|step| is_uniform(step, expected_byte(step, uniform_bytes)) == uniform).count()
 }
 
 /// Whether every byte equals `value`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn is_uniform(step: &[u8; steps::STEP], value: u8) -> bool {
+fn is_uniform(step: &[u8; contract::STEP], value: u8) -> bool {
     let expected = _mm256_set1_epi8(value.cast_signed());
     let mut differing = _mm256_setzero_si256();
     for bytes in step.as_chunks::<32>().0 {
