@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use changed_blocks::cbtlog::Uuid;
 use clap::{Args, ValueEnum};
 
+use super::options::uuid;
+
 pub(crate) const CHAIN_EXAMPLES: &str = "\
 Examples:
   cbt chain logs
@@ -37,8 +39,4 @@ pub(crate) enum ChainFormat {
     Human,
     /// One object
     Json,
-}
-
-pub(super) fn uuid(text: &str) -> Result<Uuid, String> {
-    Uuid::parse_str(text).map_err(|error| error.to_string())
 }

@@ -9,8 +9,7 @@ use changed_blocks_xapi::{Fingerprint, FingerprintError};
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::chain::uuid;
-use super::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, virtual_size};
+use super::options::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, uuid, virtual_size};
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:

@@ -6,7 +6,7 @@ use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::chain::uuid;
+use super::options::{uuid, virtual_size};
 use super::size;
 
 pub(crate) const STORE_EXAMPLES: &str = "\
@@ -36,7 +36,7 @@ pub(crate) enum Change {
         #[command(flatten)]
         log: LogArgs,
         /// The size of the disk
-        #[arg(long, value_name = "SIZE", value_parser = super::virtual_size, allow_hyphen_values = true)]
+        #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
         virtual_size: VirtualSize,
     },
     /// Mark blocks as written
@@ -78,7 +78,7 @@ pub(crate) enum Change {
         #[arg(long, value_name = "BOOL")]
         consistent: Option<bool>,
         /// The size of the disk, which can only grow
-        #[arg(long, value_name = "SIZE", value_parser = super::virtual_size, allow_hyphen_values = true)]
+        #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
         virtual_size: Option<VirtualSize>,
     },
 }
@@ -94,7 +94,7 @@ pub(crate) struct LogArgs {
     pub(crate) uuid: Uuid,
 }
 
-/// What a pointer of a log leads to.
+/// The parent or child that a log names, if any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link(pub(crate) Option<Uuid>);
 

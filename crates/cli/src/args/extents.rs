@@ -1,0 +1,40 @@
+//! The subcommand that lists byte ranges.
+
+use clap::Args;
+
+use super::options::{FileArgs, Format, InputArgs, WindowArgs};
+
+pub(crate) const EXTENTS_EXAMPLES: &str = "\
+Examples:
+  cbt extents bitmap.b64
+      One OFFSET LENGTH a line, in bytes
+  cbt extents --virtual-size 100G --output json bitmap.b64
+      Checks that the bitmap is that disk's, and writes one JSON object
+  cbt extents --from cbtlog 0f0e4c6a-….cbtlog --output human
+      What one .cbtlog file has recorded
+  cbt extents --offset 1G --length 512M bitmap.b64
+      Only what changed in that part of the disk
+  xe vdi-list-changed-blocks vdi-from-uuid=A vdi-to-uuid=B | \\
+    cbt extents --virtual-size 100G -o changed.txt
+      changed.txt appears once it is complete, or not at all
+
+The list names changed ranges only; a gap means \"unchanged\", never \"zeros\". Other tools may read it otherwise: see \
+docs/recipes.md before you hand it to one.
+
+Give --virtual-size wherever you know it: a base64 text that was cut short may look whole without.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExtentsArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+
+    /// How to write the list
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]
+    pub(crate) output: Format,
+
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+}
