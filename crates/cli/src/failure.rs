@@ -1,4 +1,4 @@
-//! What can go wrong in a run, what the user is told of it, and the exit code.
+//! Failures of a run: how they are told to the user, and the exit code.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,7 +10,7 @@ use changed_blocks_xapi::client;
 use crate::remove_on_signal;
 use crate::sanitize::sanitize;
 
-/// A run that did not do what was asked. Its kind and consequence are in the JSON error, and the consequence gives the exit
+/// The failure of a run. Its kind and consequence are in the JSON error, and the consequence gives the exit
 /// code:
 ///
 /// | failure | kind | consequence |
@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     Answer { input: String, error: Error },
     /// There is no answer from a chain of logs.
     Chain(ChainError),
-    /// Something is wrong with chains of logs, as was said in the output.
+    /// Something is wrong with chains of logs, as the output says.
     Chains { store: String, count: usize, consequence: Consequence },
     /// A pool has not answered, or refused.
     Pool(client::Error),
@@ -229,7 +229,7 @@ fn block_size_hint(error: &Error) -> Option<Cow<'static, str>> {
 /// Hints that name options of this command, which the library does not know.
 const fn flag_hint(error: &Error) -> Option<&'static str> {
     Some(match error {
-        // The library knows better what such a byte means at the very start.
+        // The library has a better hint for such a byte at the very start.
         Error::InvalidSymbol { offset: 1.., byte: 0..=8 | 14..=31 | 127..=255 }
         | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {
             "this looks like binary data: for a .cbtlog say --from cbtlog; for a raw bitmap give its bit order, --from raw-msb0 \

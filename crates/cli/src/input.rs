@@ -1,4 +1,4 @@
-//! What is read: a file, standard input, or what is in memory.
+//! The input: a file, which can be read again, a stream, which comes only once, or bytes in memory.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -14,33 +14,36 @@ use crate::standard_streams;
 
 /// An open input.
 pub(crate) struct Input {
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) name: String,
     content: Content,
-    /// The file that it is, if it is one, and its stamp before anything was read.
-    watched: Option<(File, Stamp)>,
-    /// Whether it may go on behind what is needed of it.
+    /// If it is a file, another handle to it, and its stamp before anything was read.
+    stamped: Option<(File, Stamp)>,
+    /// Whether it may go on after the part that is needed.
     has_surplus: bool,
 }
 
 enum Content {
     /// A file that can be read again, from its position on; and the number of bytes from there.
-    File { file: File, len: u64 },
-    /// What is in memory.
+    File {
+        file: File,
+        len: u64,
+    },
     Memory(Box<dyn AsRef<[u8]>>),
-    /// What comes only once, after what was looked at already.
+    /// A stream, after the bytes of it that were looked at already.
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
 }
 
-/// How much of a volume is read that is not needed, and for how long: there may be no end to it. The volumes of logs are
-/// a few MiB longer than these.
-const MOST_SURPLUS: usize = 16 << 20;
-const MOST_TIME: Duration = Duration::from_secs(10);
+/// How much of a volume is read that is not needed: there may be no end to it. The volumes of logs are a few MiB longer
+/// than these.
+const MAX_SURPLUS_BYTES: usize = 16 << 20;
+/// How long it is read.
+const MAX_SURPLUS_TIME: Duration = Duration::from_secs(10);
 /// How long to wait for more of it.
-const MOST_SILENCE: Duration = Duration::from_secs(1);
+const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 /// How much of an input is looked at before it is decoded.
-const GLANCE: u64 = 64;
+const PROBE_BYTES: u64 = 64;
 
 impl Input {
     /// Opens what the options name: a file, or standard input if there is none or it is `-`.
@@ -51,12 +54,12 @@ impl Input {
         };
         let encoding = Encoding::from(args.from);
         let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
-        let wanted = if encoding == Encoding::Base64 && any_length { GLANCE } else { 0 };
-        match file.and_then(|file| Ok((watch(&file)?, glance(file, wanted)?))) {
-            Ok((watched, (content, glance))) => {
-                refuse_bits(&name, &glance)?;
+        let wanted = if encoding == Encoding::Base64 && any_length { PROBE_BYTES } else { 0 };
+        match file.and_then(|file| Ok((stamp(&file)?, probe(file, wanted)?))) {
+            Ok((stamped, (content, first_bytes))) => {
+                refuse_bits(&name, &first_bytes)?;
                 let has_surplus = encoding == Encoding::CbtLog;
-                Ok(Self { name, content, watched, has_surplus })
+                Ok(Self { name, content, stamped, has_surplus })
             }
             Err(error) => Err(Failure::Open { input: name, error }),
         }
@@ -67,9 +70,9 @@ impl Input {
         let found = match &mut self.content {
             // The header of a .cbtlog tells, so its stream is not read yet.
             Content::Stream(stream) if encoding != Encoding::CbtLog => {
-                let mut kept = Kept { stream, bytes: Vec::new() };
-                let found = scanner.detect_block_size(Source::reader(&mut kept));
-                self.content = Content::Memory(Box::new(kept.bytes));
+                let mut tee = TeeReader { stream, bytes: Vec::new() };
+                let found = scanner.detect_block_size(Source::reader(&mut tee));
+                self.content = Content::Memory(Box::new(tee.bytes));
                 found
             }
             _ => scanner.detect_block_size(self.source()),
@@ -79,7 +82,7 @@ impl Input {
 
     /// Bytes in memory.
     pub(crate) fn memory(name: String, bytes: impl AsRef<[u8]> + 'static) -> Self {
-        Self { name, content: Content::Memory(Box::new(bytes)), watched: None, has_surplus: false }
+        Self { name, content: Content::Memory(Box::new(bytes)), stamped: None, has_surplus: false }
     }
 
     /// The number of bytes, if it is known.
@@ -105,10 +108,10 @@ impl Input {
         self.len().is_some()
     }
 
-    /// Whether a file is still as it was when it was opened. The library finds out what changes while it reads; what
-    /// changes between two readings is found out here.
+    /// Refuses a file that is not as it was when it was opened. The library notices changes while it reads; changes
+    /// between two passes are noticed here.
     pub(crate) fn refuse_if_changed(&self) -> Result<(), Failure> {
-        let Some((file, stamp)) = &self.watched else { return Ok(()) };
+        let Some((file, stamp)) = &self.stamped else { return Ok(()) };
         match Stamp::of(file) {
             Ok(now) if now == *stamp => Ok(()),
             Ok(_) => Err(Failure::Changed { input: self.name.clone() }),
@@ -116,8 +119,8 @@ impl Input {
         }
     }
 
-    /// Reads what a stream has behind a `.cbtlog`: whoever writes a volume into a pipe should not find it closed. Gives up
-    /// where there is too much of it, or nothing for too long.
+    /// Reads the rest of a stream after a `.cbtlog`: a program that writes a volume into a pipe should not find it closed.
+    /// Gives up where there is too much of it, or nothing for too long.
     pub(crate) fn drain(self) {
         let Content::Stream(mut stream) = self.content else { return };
         if !self.has_surplus {
@@ -127,7 +130,7 @@ impl Input {
         let (more, read) = mpsc::sync_channel(0);
         let drain = move || {
             let mut buffer = vec![0; 64 << 10];
-            // What cannot be read was not needed either.
+            // If it cannot be read, it was not needed either.
             while let Ok(read @ 1..) = stream.read(&mut buffer)
                 && more.send(read).is_ok()
             {}
@@ -136,22 +139,22 @@ impl Input {
             return;
         }
         let (started, mut surplus) = (Instant::now(), 0);
-        while let Ok(more) = read.recv_timeout(MOST_SILENCE)
-            && surplus < MOST_SURPLUS
-            && started.elapsed() < MOST_TIME
+        while let Ok(more) = read.recv_timeout(MAX_SILENCE)
+            && surplus < MAX_SURPLUS_BYTES
+            && started.elapsed() < MAX_SURPLUS_TIME
         {
             surplus += more;
         }
     }
 }
 
-/// A stream of which all that is read is kept.
-struct Kept<'s, R> {
+/// A reader that keeps a copy of all that it reads.
+struct TeeReader<'s, R> {
     stream: &'s mut R,
     bytes: Vec<u8>,
 }
 
-impl<R: Read> Read for Kept<'_, R> {
+impl<R: Read> Read for TeeReader<'_, R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(to)?;
         self.bytes.try_reserve(read)?;
@@ -160,27 +163,27 @@ impl<R: Read> Read for Kept<'_, R> {
     }
 }
 
-/// The file and its stamp, if it is one.
-fn watch(file: &File) -> io::Result<Option<(File, Stamp)>> {
+/// The stamp of a file and another handle to it, if it is one.
+fn stamp(file: &File) -> io::Result<Option<(File, Stamp)>> {
     Stamp::before_reading(file)?.map(|stamp| Ok((file.try_clone()?, stamp))).transpose()
 }
 
 /// Looks at the first bytes, so many, without losing them.
-fn glance(mut file: File, wanted: u64) -> io::Result<(Content, Vec<u8>)> {
-    let mut glance = Vec::new();
-    if let Some((start, len)) = known_extent(&file) {
-        file.by_ref().take(wanted).read_to_end(&mut glance)?;
+fn probe(mut file: File, wanted: u64) -> io::Result<(Content, Vec<u8>)> {
+    let mut first_bytes = Vec::new();
+    if let Some((start, len)) = position_and_len(&file) {
+        file.by_ref().take(wanted).read_to_end(&mut first_bytes)?;
         file.seek(SeekFrom::Start(start))?;
-        return Ok((Content::File { file, len }, glance));
+        return Ok((Content::File { file, len }, first_bytes));
     }
-    file.by_ref().take(wanted).read_to_end(&mut glance)?;
-    Ok((Content::Stream(Cursor::new(glance.clone()).chain(file)), glance))
+    file.by_ref().take(wanted).read_to_end(&mut first_bytes)?;
+    Ok((Content::Stream(Cursor::new(first_bytes.clone()).chain(file)), first_bytes))
 }
 
-/// Refuses the 0/1 text of another encoding, which may happen to be good base64: it would give a list that says nothing
-/// of what changed. With a virtual size and a block size its length gives it away.
-fn refuse_bits(name: &str, glance: &[u8]) -> Result<(), Failure> {
-    let text = glance.trim_ascii();
+/// Refuses the 0/1 text of another encoding, which may happen to be good base64: it would give a list that has
+/// nothing to do with the changes. With a virtual size and a block size its length gives it away.
+fn refuse_bits(name: &str, first_bytes: &[u8]) -> Result<(), Failure> {
+    let text = first_bytes.trim_ascii();
     if text.len() >= 4 && text.iter().all(|byte| matches!(byte, b'0' | b'1' | b'\r' | b'\n')) {
         let message = format!("{name}: this looks like one 0 or 1 for each block, not like base64");
         return Err(Failure::NotABitmap { message, hint: "say --from bits" });
@@ -188,8 +191,8 @@ fn refuse_bits(name: &str, glance: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where a file starts and how many bytes it has, if it can be sought in and is not at its end.
-fn known_extent(mut file: &File) -> Option<(u64, u64)> {
+/// The position in a file and the number of bytes from there, if it can be sought in and is not at its end.
+fn position_and_len(mut file: &File) -> Option<(u64, u64)> {
     let start = file.stream_position().ok()?;
     let end = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(start)).ok()?;

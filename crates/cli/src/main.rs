@@ -30,11 +30,11 @@ use failure::Failure;
 use output::target::Target;
 
 fn main() -> ExitCode {
-    memory::refuse_to_abort();
-    remove_on_signal::refuse_to_end_at_file_limit();
+    memory::exit_instead_of_abort();
+    remove_on_signal::make_file_size_limit_an_error();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(error),
+        Err(error) => return print_help_or_error(error),
     };
     let (outcome, json) = match &cli.command {
         Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
@@ -57,8 +57,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help, or what is wrong with the command line: as a JSON object if that asks for JSON.
-fn refuse(mut error: clap::Error) -> ExitCode {
+/// Prints help, or the error of a command line, which is a JSON object if the command line asks for JSON.
+fn print_help_or_error(mut error: clap::Error) -> ExitCode {
     let asked_for_json = || {
         let mut args =
             std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).skip_while(|a| a != "--output");

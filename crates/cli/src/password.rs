@@ -11,8 +11,8 @@ use crate::stop_signal::StopSignal;
 /// The environment variable.
 const VARIABLE: &str = "CBT_PASSWORD";
 
-/// Bytes of a password.
-const LONGEST: u64 = 4096;
+/// The longest password.
+const MAX_BYTES: u64 = 4096;
 
 /// The password in a file, without the line break at its end; without a file, the one in the environment, if any.
 pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
@@ -20,7 +20,7 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         Some(path) => {
             let name = path.display().to_string();
             let mut bytes = Vec::new();
-            let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+            let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
             read.map_err(|error| Failure::Open { input: name.clone(), error })?;
             (name, bytes)
         }
@@ -30,7 +30,7 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         },
     };
     let refuse = |wrong: &str| unusable(&format!("{name}: {wrong}"));
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(refuse("this is too long for a password"));
     }
     refuse_other_encodings(&bytes).map_err(|wrong| refuse(&wrong))?;
@@ -63,13 +63,14 @@ fn refuse_other_encodings(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The password that a person types, unseen. If the process is told to stop meanwhile, what is typed can be seen again.
+/// The password that a person types, unseen. If the process is told to stop meanwhile, the terminal shows typed text
+/// again.
 pub(crate) async fn ask(user: &str, at: &str, stop: &mut StopSignal) -> Result<String, Failure> {
-    let terminal = Terminal::now();
+    let terminal = Terminal::current();
     let prompt = format!("Password of {} at {}: ", sanitize(user), sanitize(at));
     let typed = tokio::select! {
         typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)) => typed,
-        () = stop.told() => {
+        () = stop.received() => {
             terminal.restore();
             return Err(Failure::Interrupted);
         }
@@ -90,7 +91,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn now() -> Self {
+    fn current() -> Self {
         Self {
             #[cfg(target_os = "linux")]
             set: File::open("/dev/tty").ok().and_then(|tty| {

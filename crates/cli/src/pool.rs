@@ -39,7 +39,7 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
         let mut asking = pin!(changed_blocks_unless(options, from, to, async { drop(stopped.await) }));
         tokio::select! {
             changed = &mut asking => return changed.map_err(Failure::Pool),
-            () = stop.told() => drop(told.send(())),
+            () = stop.received() => drop(told.send(())),
         }
         // The task and the session in the pool are ended, unless someone insists.
         tokio::select! {
@@ -48,13 +48,13 @@ pub(crate) fn ask(url: &str, args: &PoolArgs, json: bool, from: Uuid, to: Uuid) 
                     warn(&error.to_string(), json);
                 }
             }
-            () = stop.told() => {}
+            () = stop.received() => {}
         }
         Err(Failure::Interrupted)
     });
     // The process goes on with the answer, and no longer ends by itself when it is told to.
     std::thread::spawn(move || {
-        runtime.block_on(stop.told());
+        runtime.block_on(stop.received());
         Failure::Interrupted.end(json)
     });
     answer

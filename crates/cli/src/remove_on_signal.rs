@@ -1,26 +1,26 @@
 //! Signals that end the process, as far as files are concerned.
 //!
 //! A temporary file that has a name is removed before a signal ends the process. A file that may grow no further is an
-//! error of who writes to it, as a full disk is, and no signal.
+//! error for its writer, as a full disk is, and no signal.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The temporary file that has a name: a run has no more than one.
-static NAMED: Mutex<Option<PathBuf>> = Mutex::new(None);
+static TEMPORARY_FILE: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// For as long as this lives, a file is removed when the process is told to stop.
 pub(crate) struct RemovedOnSignal;
 
 impl Drop for RemovedOnSignal {
     fn drop(&mut self) {
-        *named() = None;
+        *temporary_file() = None;
     }
 }
 
-fn named() -> MutexGuard<'static, Option<PathBuf>> {
-    NAMED.lock().unwrap_or_else(PoisonError::into_inner)
+fn temporary_file() -> MutexGuard<'static, Option<PathBuf>> {
+    TEMPORARY_FILE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a temporary file, which is removed when the process is told to stop.
@@ -31,24 +31,24 @@ pub(crate) fn remove_on_signal<F>(
     #[cfg(unix)]
     signals::watch()?;
     // A signal that comes while it is being made waits until it is known.
-    let mut named = named();
+    let mut temporary_file = temporary_file();
     let file = make()?;
-    *named = Some(path(&file).to_owned());
+    *temporary_file = Some(path(&file).to_owned());
     Ok((file, RemovedOnSignal))
 }
 
 /// Removes the temporary file, if there is one, since the process is about to end.
 pub(crate) fn remove() {
-    if let Some(path) = named().take() {
+    if let Some(path) = temporary_file().take() {
         // There is nobody left to tell.
         let _ = std::fs::remove_file(path);
     }
 }
 
 /// Makes writing beyond the greatest length that a file may have (`ulimit -f`) an error.
-pub(crate) fn refuse_to_end_at_file_limit() {
+pub(crate) fn make_file_size_limit_an_error() {
     #[cfg(unix)]
-    signals::take_file_limit();
+    signals::handle_file_size_limit();
 }
 
 #[cfg(unix)]
@@ -64,8 +64,8 @@ mod signals {
 
     use crate::stop_signal::StopSignal;
 
-    pub(super) fn take_file_limit() {
-        // Nobody looks at the flag: to have a handler is enough. Without it, the signal ends the process.
+    pub(super) fn handle_file_size_limit() {
+        // Nothing reads the flag: to have a handler is enough. Without it, the signal ends the process.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
     }
 
@@ -81,7 +81,7 @@ mod signals {
             for signal in &mut signals {
                 super::remove();
                 // Another part of the program that waits for signals ends the process itself.
-                if !StopSignal::is_waited_for() {
+                if !StopSignal::is_awaited() {
                     let _ = emulate_default_handler(signal);
                 }
             }

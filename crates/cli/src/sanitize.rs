@@ -1,27 +1,26 @@
-//! Messages, as everyone gets to see them: no name of a file, of a host or of anything else from elsewhere is obeyed by a
-//! terminal.
+//! Messages made safe for a terminal, which obeys no name of a file, of a host or of anything else from elsewhere.
 //!
-//! All that goes to standard error passes here, and so do messages in JSON and in drawings on standard output. What
-//! programs read stays as it is: in JSON, which has escapes of its own, a path is the path.
+//! All that goes to standard error passes here, and so do messages in JSON and in drawings on standard output. Values for
+//! programs stay as they are: in JSON, which has escapes of its own, a path is the path.
 
 use changed_blocks_xapi::Plain;
 use clap::error::{ContextKind, ContextValue};
 
-/// Characters of a message. What is wrong with a path comes after it, and a path may have 4,096 bytes.
-const LONGEST: usize = 10_000;
+/// The longest message. The error of a path comes after it, and a path may have 4,096 bytes.
+const MAX_CHARS: usize = 10_000;
 
 /// A message in one line.
 pub(crate) fn sanitize(message: &str) -> String {
-    Plain::new(message).at_most(LONGEST).to_string()
+    Plain::new(message).at_most(MAX_CHARS).to_string()
 }
 
-/// A text of several lines of our own, in which something from elsewhere may stand.
+/// A text with several lines of its own, in which there may be text from elsewhere.
 fn sanitize_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(sanitize).collect();
     lines.join("\n")
 }
 
-/// Whether all arguments of this run are shown as they are.
+/// Whether no argument of this run has anything in it to make safe.
 pub(crate) fn are_arguments_clean() -> bool {
     std::env::args_os().all(|arg| arg.to_str().is_some_and(|arg| sanitize(arg) == arg))
 }

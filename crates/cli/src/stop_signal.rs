@@ -1,13 +1,13 @@
-//! Being told to stop.
+//! Signals that tell the process to stop, for code that waits for them.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether someone waits to be told.
-static WAITED_FOR: AtomicBool = AtomicBool::new(false);
+/// Whether there is code that waits for these signals.
+static IS_AWAITED: AtomicBool = AtomicBool::new(false);
 
-/// Tells when the process is told to stop, by Ctrl-C or in another way. From the first of these on, the process no longer
-/// ends by itself then.
+/// Tells when the process is told to stop, by Ctrl-C or in another way. From the first of these on, such a signal no longer
+/// ends the process by itself.
 pub(crate) struct StopSignal {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
@@ -18,7 +18,7 @@ impl StopSignal {
     pub(crate) fn new() -> io::Result<Self> {
         #[cfg(unix)]
         use tokio::signal::unix::{SignalKind, signal};
-        WAITED_FOR.store(true, Ordering::SeqCst);
+        IS_AWAITED.store(true, Ordering::SeqCst);
         Ok(Self {
             #[cfg(unix)]
             signals: [
@@ -29,14 +29,14 @@ impl StopSignal {
         })
     }
 
-    /// Whether that no longer ends the process by itself.
+    /// Whether such a signal no longer ends the process by itself.
     #[cfg(unix)]
-    pub(crate) fn is_waited_for() -> bool {
-        WAITED_FOR.load(Ordering::SeqCst)
+    pub(crate) fn is_awaited() -> bool {
+        IS_AWAITED.load(Ordering::SeqCst)
     }
 
-    /// Ends once that has happened, once more each time.
-    pub(crate) async fn told(&mut self) {
+    /// Waits for the next signal.
+    pub(crate) async fn received(&mut self) {
         #[cfg(unix)]
         {
             let [interrupt, terminate, hang_up] = &mut self.signals;

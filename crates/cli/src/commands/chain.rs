@@ -134,7 +134,7 @@ fn chain_as_json(report: &ChainReport<'_>) -> serde_json::Value {
     json!({ "logs": logs.collect::<Vec<_>>(), "problems": problems(&report.beside), "warnings": report.warnings_beside })
 }
 
-/// Sums over what a log has as changed.
+/// Sums over the extents of a log.
 fn changed(log: &Log) -> Result<Totals, ChainError> {
     let geometry = Geometry { block_size: Header::BLOCK_SIZE, virtual_size: Some(log.header.virtual_size) };
     let (mut totals, mut ranges) = (Totals::default(), Vec::new());

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use changed_blocks::cbtlog::{Store, Uuid};
-use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
+use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
 use crate::commands::extents::window;
@@ -18,6 +18,16 @@ use crate::pool;
 use crate::run::run;
 use crate::sanitize::sanitize;
 use crate::scan_options::{prepare_threads, scanner_of, tier};
+
+/// What is asked for, once the options make sense together.
+struct Request<'a> {
+    args: &'a ListArgs,
+    from: Uuid,
+    to: Uuid,
+    window: ByteRange,
+    /// Whether standard error is JSON.
+    json: bool,
+}
 
 pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Failure> {
     let Some((from, to)) = args.ends() else {
@@ -33,55 +43,93 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
     if let Some(url) = &args.pool.url {
         refuse_trust_without_tls(url, &args.pool)?;
     }
-    let window = window(&args.window)?;
-    let mut block_size = BlockSize::DEFAULT;
-    let mut warnings = Vec::new();
-    let (scanner, input, target) = match (&args.store, &args.pool.url) {
-        (Some(store), _) => {
-            let read = read(args, store, from, to, &mut warnings)?;
-            tell(&warnings, json);
-            read
-        }
-        (None, Some(url)) => {
-            // Found out before anyone is asked.
-            let tier = tier()?;
-            let target = Target::open(args.file.output_file.as_deref())?;
-            let mut changed = pool::ask(url, &args.pool, json, from, to)?;
-            if let Some(size) = args.virtual_size {
-                changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
-            }
-            let list = args.output != Answer::Base64;
-            warnings.extend(changed.warnings.iter().map(|warning| sanitize(&pool::warning(warning, list))));
-            tell(&warnings, json);
-            prepare_threads(args.threads);
-            let with = |block_size| {
-                let scanner = changed.scanner(block_size).map_err(Failure::Pool)?;
-                Ok(scanner.tier(tier).parallel(args.threads != Some(1)))
-            };
-            block_size = match args.pool.block_size {
-                BlockSizeArg::Size(block_size) => block_size,
-                BlockSizeArg::Auto => with(BlockSize::DEFAULT)?
-                    .detect_block_size(changed.answer.base64())
-                    .map_err(|error| Failure::Bitmap { input: url.clone(), error })?,
-            };
-            let scanner = with(block_size)?;
-            if args.output == Answer::Base64 {
-                return write_checked(&scanner, url, changed.answer.base64(), target);
-            }
-            (scanner, Input::memory(url.clone(), changed.answer), target)
-        }
+    let request = Request { args, from, to, window: window(&args.window)?, json };
+    match (&args.store, &args.pool.url) {
+        (Some(store), _) => request.answer_from_store(store),
+        (None, Some(url)) => request.answer_from_pool(url),
         (None, None) => unreachable!("one of the two has to be given"),
-    };
-    match args.output {
-        Answer::List(format) => {
-            let format = extent_format(format, block_size, &warnings);
-            run(&scanner, input, target, |totals| ListPrinter::new(&*format, window, totals))
-        }
-        Answer::Base64 => run(&scanner, input, target, |_| BitmapPrinter::whole(Encoding::Base64)),
     }
 }
 
-/// Refuses to be told what certificate to trust where there is none. Who says so believes to be safe.
+impl Request<'_> {
+    fn answer_from_store(&self, store: &Path) -> Result<(), Failure> {
+        let args = self.args;
+        let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
+        let name = store.display().to_string();
+        let store = Store::open(store).map_err(Failure::Chain)?;
+        let target = Target::open(args.file.output_file.as_deref())?;
+        prepare_threads(args.threads);
+        let answer = if args.allow_inconsistent {
+            store.list_changed_blocks_allow_inconsistent(self.from, self.to)
+        } else {
+            store.list_changed_blocks(self.from, self.to)
+        };
+        let answer = answer.map_err(Failure::Chain)?;
+        let refuse = |error| Failure::Bitmap { input: name.clone(), error };
+        let found = answer.virtual_size;
+        if let Some(given) = args.virtual_size.filter(|&given| given != found) {
+            return Err(refuse(Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() }));
+        }
+        let warnings: Vec<String> = answer.warnings.iter().map(|warning| sanitize(&warning.to_string())).collect();
+        let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0).map_err(refuse)?;
+        self.warn(&warnings);
+        self.print(&scanner.virtual_size(found), BlockSize::DEFAULT, Input::memory(name, bitmap), target, &warnings)
+    }
+
+    fn answer_from_pool(&self, url: &str) -> Result<(), Failure> {
+        let args = self.args;
+        // Found out before anyone is asked.
+        let tier = tier()?;
+        let target = Target::open(args.file.output_file.as_deref())?;
+        let mut changed = pool::ask(url, &args.pool, self.json, self.from, self.to)?;
+        if let Some(size) = args.virtual_size {
+            changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
+        }
+        let is_list = args.output != Answer::Base64;
+        let warnings: Vec<String> =
+            changed.warnings.iter().map(|warning| sanitize(&pool::warning(warning, is_list))).collect();
+        self.warn(&warnings);
+        prepare_threads(args.threads);
+        let scanner_with = |block_size| {
+            let scanner = changed.scanner(block_size).map_err(Failure::Pool)?;
+            Ok(scanner.tier(tier).parallel(args.threads != Some(1)))
+        };
+        let block_size = match args.pool.block_size {
+            BlockSizeArg::Size(block_size) => block_size,
+            BlockSizeArg::Auto => scanner_with(BlockSize::DEFAULT)?
+                .detect_block_size(changed.answer.base64())
+                .map_err(|error| Failure::Bitmap { input: url.to_owned(), error })?,
+        };
+        let scanner = scanner_with(block_size)?;
+        if !is_list {
+            return write_checked(&scanner, url, changed.answer.base64(), target);
+        }
+        self.print(&scanner, block_size, Input::memory(url.to_owned(), changed.answer), target, &warnings)
+    }
+
+    fn warn(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| warn(warning, self.json));
+    }
+
+    fn print(
+        &self,
+        scanner: &Scanner,
+        block_size: BlockSize,
+        input: Input,
+        target: Target,
+        warnings: &[String],
+    ) -> Result<(), Failure> {
+        match self.args.output {
+            Answer::List(format) => {
+                let format = extent_format(format, block_size, warnings);
+                run(scanner, input, target, |totals| ListPrinter::new(&*format, self.window, totals))
+            }
+            Answer::Base64 => run(scanner, input, target, |_| BitmapPrinter::whole(Encoding::Base64)),
+        }
+    }
+}
+
+/// Refuses options for trust over plain HTTP, where there is no certificate: they would give a false sense of safety.
 fn refuse_trust_without_tls(url: &str, pool: &PoolArgs) -> Result<(), Failure> {
     let plain = url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("http"));
     if !plain || pool.fingerprint.is_none() && pool.ca.is_none() && !pool.insecure {
@@ -93,44 +141,7 @@ fn refuse_trust_without_tls(url: &str, pool: &PoolArgs) -> Result<(), Failure> {
     })
 }
 
-fn tell(warnings: &[String], json: bool) {
-    warnings.iter().for_each(|warning| warn(warning, json));
-}
-
-/// The answer from a folder.
-fn read(
-    args: &ListArgs,
-    store: &Path,
-    from: Uuid,
-    to: Uuid,
-    warnings: &mut Vec<String>,
-) -> Result<(Scanner, Input, Target), Failure> {
-    let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
-    let name = store.display().to_string();
-    let store = Store::open(store).map_err(Failure::Chain)?;
-    let target = Target::open(args.file.output_file.as_deref())?;
-    prepare_threads(args.threads);
-    let answer = if args.allow_inconsistent {
-        store.list_changed_blocks_allow_inconsistent(from, to)
-    } else {
-        store.list_changed_blocks(from, to)
-    };
-    let answer = answer.map_err(Failure::Chain)?;
-    let found = answer.virtual_size;
-    if let Some(given) = args.virtual_size.filter(|&given| given != found) {
-        let error = Error::VirtualSizeMismatch { found: found.bytes(), expected: given.bytes() };
-        return Err(Failure::Bitmap { input: name, error });
-    }
-    warnings.extend(answer.warnings.iter().map(|warning| sanitize(&warning.to_string())));
-    let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0);
-    let input = match bitmap {
-        Ok(bitmap) => Input::memory(name, bitmap),
-        Err(error) => return Err(Failure::Bitmap { input: name, error }),
-    };
-    Ok((scanner.virtual_size(answer.virtual_size), input, target))
-}
-
-/// Writes a pool's answer just as it came, once it has been found to be the bitmap of that disk.
+/// Writes the answer of a pool just as it came, once it has been found to be the bitmap of that disk.
 fn write_checked(scanner: &Scanner, name: &str, base64: &[u8], mut target: Target) -> Result<(), Failure> {
     let nothing = |_: &[Extent]| ControlFlow::<Infallible>::Continue(());
     let checked = scanner.visit(base64, nothing);

@@ -68,16 +68,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         let mut running = pin!(server.run(async { drop(told.await) }));
         tokio::select! {
             () = running.as_mut() => return Ok(()),
-            () = stop.told() => drop(tell),
+            () = stop.received() => drop(tell),
         }
         // Told once more, it does not wait for what is under way.
         tokio::select! {
             () = running => {}
-            () = stop.told() => {}
+            () = stop.received() => {}
         }
         Ok(())
     });
-    // What a client has asked for and has gone meanwhile is not waited for. Files are replaced as a whole.
+    // A call whose client has gone meanwhile is not waited for. Files are replaced as a whole.
     runtime.shutdown_background();
     outcome
 }
@@ -95,7 +95,7 @@ fn raise_limit_of_files() {
 }
 
 /// Threads that wait for files and locks.
-const THREADS: usize = 10;
+const BLOCKING_THREADS: usize = 10;
 
 /// A runtime with all of its threads: where none can be had later, calls go on with these.
 fn runtime() -> io::Result<Runtime> {
@@ -107,19 +107,19 @@ fn runtime() -> io::Result<Runtime> {
         let gate = Arc::clone(&gate);
         thread::Builder::new().spawn(move || drop(gate.lock()))
     };
-    let all = (0..workers + THREADS).map(|_| wait()).collect::<io::Result<Vec<_>>>();
+    let all = (0..workers + BLOCKING_THREADS).map(|_| wait()).collect::<io::Result<Vec<_>>>();
     drop(closed);
     all?.into_iter().for_each(|thread| drop(thread.join()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(workers)
-        .max_blocking_threads(THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_keep_alive(Duration::from_secs(1 << 30))
         .build()?;
     // All begin before one of them ends, or else it would do the work of the others.
     let (tell, told) = mpsc::channel();
-    let begun = Arc::new(Barrier::new(THREADS));
-    for _ in 0..THREADS {
+    let begun = Arc::new(Barrier::new(BLOCKING_THREADS));
+    for _ in 0..BLOCKING_THREADS {
         let (tell, begun) = (tell.clone(), Arc::clone(&begun));
         runtime.spawn_blocking(move || {
             begun.wait();

@@ -13,12 +13,12 @@ use tempfile::{Builder, NamedTempFile, TempPath};
 
 use crate::remove_on_signal::{RemovedOnSignal, remove_on_signal};
 
-/// What temporary names begin with.
+/// The prefix of temporary names.
 const PREFIX: &str = ".cbt-";
 
 /// Where `-o` leads to.
 pub(crate) enum Destination {
-    /// Standard input, or what else was opened for reading only, under another name.
+    /// Standard input, or another file that was opened for reading only, under another name.
     Input,
     /// Standard output, likewise.
     StandardOutput,
@@ -42,11 +42,11 @@ impl Destination {
     /// Makes ready to write to a path. Nothing that can be seen is changed yet.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let target = match follow(path)? {
-            Followed::Path(target) => target,
-            Followed::Descriptor(number) if number == "0" || is_read_only(&number) => return Ok(Self::Input),
-            Followed::Descriptor(number) if number == "1" => return Ok(Self::StandardOutput),
-            // Another open file of this process. What it holds already is not ours to replace.
-            Followed::Descriptor(_) => return Ok(Self::Special(OpenOptions::new().append(true).open(path)?)),
+            LinkEnd::Path(target) => target,
+            LinkEnd::Descriptor(number) if number == "0" || is_read_only(&number) => return Ok(Self::Input),
+            LinkEnd::Descriptor(number) if number == "1" => return Ok(Self::StandardOutput),
+            // Another open file of this process. Its content is not ours to replace.
+            LinkEnd::Descriptor(_) => return Ok(Self::Special(OpenOptions::new().append(true).open(path)?)),
         };
         let existing = match fs::metadata(&target) {
             Ok(metadata) => metadata,
@@ -66,25 +66,25 @@ impl Destination {
     }
 }
 
-/// Where a path leads to.
-enum Followed {
+/// The end of a chain of links.
+enum LinkEnd {
     /// A name that is no link, and may not exist.
     Path(PathBuf),
     /// The number of an open file of this process: `/dev/stdout` and its like. Resolving such a link gives the path of
-    /// the file behind it, and replacing that would take it away from whoever opened it.
+    /// the file that is open, and replacing that would take it away from the program that opened it.
     Descriptor(OsString),
 }
 
-/// Follows links, also one that leads to nothing yet, so that a link stays a link and what it names is written.
-fn follow(path: &Path) -> io::Result<Followed> {
+/// Follows links, also one that leads to nothing yet, so that a link stays a link and the file that it names is written.
+fn follow(path: &Path) -> io::Result<LinkEnd> {
     // As many as the system itself follows.
-    const MOST_LINKS: usize = 40;
+    const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let Ok(to) = fs::read_link(&path) else { return Ok(Followed::Path(path)) };
+    for _ in 0..MAX_LINKS {
+        let Ok(to) = fs::read_link(&path) else { return Ok(LinkEnd::Path(path)) };
         let place = fs::canonicalize(directory(&path))?;
         if let (true, true, Some(number)) = (place.starts_with("/proc"), place.ends_with("fd"), path.file_name()) {
-            return Ok(Followed::Descriptor(number.to_owned()));
+            return Ok(LinkEnd::Descriptor(number.to_owned()));
         }
         path = place.join(to);
     }
@@ -101,14 +101,14 @@ fn is_read_only(number: &OsStr) -> bool {
 
 impl AtomicFile {
     fn new(target: PathBuf) -> io::Result<Self> {
-        // `Path` does not tell `name/` from `name`, but whoever writes a slash means a directory.
+        // `Path` does not tell `name/` from `name`, but a slash means a directory.
         if target.file_name().is_none() || target.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let content = match unnamed(directory(&target))? {
+        let content = match create_unnamed(directory(&target))? {
             Some(content) => content,
             None => {
-                let make = || permissive(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target));
+                let make = || with_usual_mode(&mut Builder::new()).prefix(PREFIX).tempfile_in(directory(&target));
                 let (file, removed) = remove_on_signal(make, NamedTempFile::path)?;
                 Content::Named(file, removed)
             }
@@ -130,7 +130,7 @@ impl AtomicFile {
         let (path, _removed) = match self.content {
             #[cfg(target_os = "linux")]
             Content::Unnamed(file) => {
-                remove_on_signal(|| name(&file, directory(&self.target)), |path: &TempPath| path)?
+                remove_on_signal(|| give_temporary_name(&file, directory(&self.target)), |path: &TempPath| path)?
             }
             Content::Named(file, removed) => (file.into_temp_path(), removed),
         };
@@ -147,20 +147,20 @@ fn directory(target: &Path) -> &Path {
 
 /// The permissions that any new file gets, instead of those of a secret.
 #[cfg(unix)]
-fn permissive<'a, 'b>(builder: &'a mut Builder<'b, 'b>) -> &'a mut Builder<'b, 'b> {
+fn with_usual_mode<'a, 'b>(builder: &'a mut Builder<'b, 'b>) -> &'a mut Builder<'b, 'b> {
     use std::os::unix::fs::PermissionsExt;
     builder.permissions(fs::Permissions::from_mode(0o666))
 }
 
 #[cfg(not(unix))]
-fn permissive<'a, 'b>(builder: &'a mut Builder<'b, 'b>) -> &'a mut Builder<'b, 'b> {
+fn with_usual_mode<'a, 'b>(builder: &'a mut Builder<'b, 'b>) -> &'a mut Builder<'b, 'b> {
     builder
 }
 
 #[cfg(unix)]
 fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    // Only root may give files away; for everybody else a replaced file becomes their own.
+    // Only root may give files away; a file that another user replaces becomes that user's own.
     let _ = std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()));
     // Without the bits that lend one's rights to others: the content is new.
     let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
@@ -174,7 +174,7 @@ fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
 
 /// A file without a name, if the file system has such and a name can be given to it later.
 #[cfg(target_os = "linux")]
-fn unnamed(directory: &Path) -> io::Result<Option<Content>> {
+fn create_unnamed(directory: &Path) -> io::Result<Option<Content>> {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::io::Errno;
     // As where there is no such thing, for tests.
@@ -185,20 +185,20 @@ fn unnamed(directory: &Path) -> io::Result<Option<Content>> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match open(directory, flags, Mode::from_raw_mode(0o666)) {
         Ok(file) => Ok(Some(Content::Unnamed(File::from(file)))),
-        // What file systems and systems say that do not know the flag.
+        // File systems and kernels that do not know the flag say one of these.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unnamed(_directory: &Path) -> io::Result<Option<Content>> {
+fn create_unnamed(_directory: &Path) -> io::Result<Option<Content>> {
     Ok(None)
 }
 
 /// Gives a temporary name to a file that has none.
 #[cfg(target_os = "linux")]
-fn name(file: &File, directory: &Path) -> io::Result<TempPath> {
+fn give_temporary_name(file: &File, directory: &Path) -> io::Result<TempPath> {
     use rustix::fs::{AtFlags, CWD, linkat};
     use std::os::fd::AsRawFd;
     let unnamed = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));

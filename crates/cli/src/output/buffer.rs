@@ -66,7 +66,7 @@ impl<'t> OutputBuffer<'t> {
         self.target.failure(error)
     }
 
-    /// Takes note that there is more than is held back, here or by a printer, and tells what is to be done with all of it.
+    /// Takes note that there is more than can be held back, here or by a printer. Returns the mode to go on in.
     pub(crate) fn overflow(&mut self) -> OutputMode {
         if self.mode == OutputMode::Buffering {
             self.mode = if self.is_rereadable { OutputMode::CountOnly } else { OutputMode::Streaming };

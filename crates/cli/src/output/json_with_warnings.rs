@@ -1,4 +1,4 @@
-//! A JSON object that has warnings, too.
+//! The JSON object of a list with warnings.
 
 use changed_blocks::format::{ExtentFormat, Json, Totals};
 use changed_blocks::{ByteRange, Geometry};

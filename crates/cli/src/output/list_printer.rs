@@ -41,7 +41,7 @@ pub(crate) struct ListPrinter<'f> {
     /// The totals, if they are known before the first extent is written.
     known_totals: Option<Totals>,
     totals: Totals,
-    /// Those of the window that were not written yet.
+    /// The extents of the window that are held back.
     buffered: Vec<Extent>,
     has_written_head: bool,
     has_written_extents: bool,
@@ -64,7 +64,7 @@ impl<'f> ListPrinter<'f> {
         }
     }
 
-    /// Holds extents back, or else says that there are too many of them, and does what is to be done then.
+    /// Holds extents back; once there are too many of them, writes them all, or leaves them to a second pass.
     fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         if self.buffered.len() + extents.len() <= MAX_BUFFERED_EXTENTS {
             self.buffered.try_reserve(extents.len()).map_err(std::io::Error::from)?;

@@ -1,4 +1,7 @@
-//! What becomes of output: printers write extents down, in order, and what they write appears whole or not at all.
+//! Output: printers write extents down in order, and it appears whole or not at all.
+//!
+//! A printer writes to a buffer, which holds output back, and the buffer to a target: standard output, a device, or a file
+//! that appears at the end.
 
 mod atomic_file;
 pub(crate) mod bitmap_printer;

@@ -11,7 +11,7 @@ pub(crate) trait Printer {
     /// Sums over the extents, on which two passes over the same input must agree.
     type Digest: Copy + PartialEq;
 
-    /// Is told, before the first extents, what turns blocks into bytes.
+    /// Takes the geometry, which turns blocks into bytes, before the first extents.
     fn begin(&mut self, _geometry: &Geometry) {}
 
     /// Takes the next extents.

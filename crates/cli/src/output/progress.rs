@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Work shorter than this shows nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Progress {
     started: Instant,
@@ -22,7 +22,7 @@ impl Progress {
 
     /// Shows how many bytes of the input were dealt with.
     pub(crate) fn update(&mut self, bytes: u64) {
-        if !self.wanted || self.started.elapsed() < PATIENCE {
+        if !self.wanted || self.started.elapsed() < SHOW_AFTER {
             return;
         }
         let (started, len) = (self.started, self.len);
