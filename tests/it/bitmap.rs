@@ -4,7 +4,7 @@ use changed_blocks::{BitOrder, Bitmap, Encoding, Error, Extent, Lengths, Scanner
 use proptest::prelude::*;
 
 use crate::common::bitmaps::{bitmap, small_bitmap};
-use crate::common::{Input, pairs, setup, setups};
+use crate::common::{Input, cases, pairs, setup, setups};
 use crate::naive::{self, Expect};
 
 fn made_of(bits: &[bool]) -> Bitmap {
@@ -39,7 +39,7 @@ const OPERATIONS: [(&str, Operation, OfOneBlock); 4] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(32, 256)) })]
 
     #[test]
     fn algebra_is_that_of_truth_values(a in small_bitmap(), b in small_bitmap(), same_length in any::<bool>()) {

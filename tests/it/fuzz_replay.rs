@@ -6,6 +6,8 @@ mod bodies;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::cases;
+
 type Body = fn(&[u8]);
 
 const TARGETS: [(&str, Body); 9] = [
@@ -52,7 +54,7 @@ fn seeds_cut_short_pass() {
         for path in files(&fuzz_folder().join("seeds").join(target)) {
             let data = fs::read(&path).expect("readable");
             // All of the short ones, some of the long ones.
-            for len in (0..data.len()).step_by(1 + data.len() / 100) {
+            for len in (0..data.len()).step_by(1 + data.len() / cases(20, 100)) {
                 let outcome = std::panic::catch_unwind(|| body(&data[..len]));
                 assert!(outcome.is_ok(), "{} cut to {len} bytes fails", path.display());
             }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::common::bitmaps::{bitmap, small_bitmap};
-use crate::common::{Copies, Input, Kind, Setup, UnevenReader, pairs, setup, setups, simplify, tiers};
+use crate::common::{Copies, Input, Kind, Setup, UnevenReader, cases, pairs, setup, setups, simplify, tiers};
 use crate::naive::{self, Expect, Found, Runs, Verdict};
 
 /// The bitmap in an encoding, and how many blocks it has there: whole bytes of them, but for a 0/1 text.
@@ -45,7 +45,7 @@ fn reversed(bytes: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(24, 192)) })]
 
     #[test]
     fn extents_are_the_oracle_s_in_every_encoding(bits in bitmap(), setups in some_setups()) {

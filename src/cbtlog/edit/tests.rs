@@ -1,5 +1,8 @@
 //! What kills leave: wherever they come, and whatever comes afterwards.
 
+#[path = "../../../tests/it/common/cases.rs"]
+mod cases;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,6 +12,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use self::cases::cases;
 use super::*;
 
 thread_local! {
@@ -42,6 +46,8 @@ fn event() -> impl Strategy<Value = Event> {
 const DISK: Uuid = Uuid::from_u128(1);
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(32, 256)))]
+
     /// Whatever happens to a disk, and wherever kills cut it short: each answer has all that was written.
     #[test]
     fn kills_anywhere_hide_no_change(events in vec(event(), 1..25), kills in vec(0..20usize, 0..4)) {

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::logs::*;
+use crate::common::cases;
 
 /// What happens to a disk.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::with_cases(cases(32, 256)) })]
 
     /// Whatever happens to a disk, the answer for each pair of its snapshots has every block that differs, is just what
     /// was written, and is the union of the answers in between.

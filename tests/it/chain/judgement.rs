@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::logs::*;
+use crate::common::cases;
 
 /// A log of a store of a few, which names any of them, or one that has none, as its neighbours.
 fn content() -> impl Strategy<Value = (u8, u8, bool, u64)> {
@@ -70,6 +71,8 @@ fn check(store: &Store, chain: &Chain, judgement: &Judgement) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(32, 256)))]
+
     #[test]
     fn a_chain_is_faulty_where_the_call_refuses_it(logs in prop_oneof![vec(content(), 1..6), chain_with_faults()]) {
         let folder = Folder::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::{
-    Bits, JsonFailure, LongList, Run, Scratch, cbt, data, program, run, run_piped, run_redirected, skip,
+    Bits, JsonFailure, LongList, Run, Scratch, cases, cbt, data, program, run, run_piped, run_redirected, skip,
 };
 
 const DISK: &str = "0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f";
@@ -409,7 +409,7 @@ fn memory_stays_bounded_however_long_the_list_is() {
         return skip("peak memory: an emulator's own would be counted with it");
     }
     let scratch = Scratch::new();
-    let long = LongList::HUGE;
+    let long = cases(LongList::MIDDLE, LongList::HUGE);
     let path = scratch.file("good.b64", long.base64());
     let mut peaks = Vec::new();
     for (what, args, input) in [

@@ -1,6 +1,8 @@
 //! Runs the command as its users do, and a bitmap written down by hand: bit by bit, without the library.
 
 mod bitmap;
+#[path = "../../../../../tests/it/common/cases.rs"]
+mod cases;
 mod long;
 pub(crate) mod served;
 
@@ -13,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use bitmap::{Bits, MIB, ranges_as_text};
+pub(crate) use cases::cases;
 pub(crate) use long::LongList;
 
 /// What a run came to.
