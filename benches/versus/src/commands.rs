@@ -19,7 +19,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--package", "changed-blocks-cli", "--message-format=json"]);
+    build.args(["build", "--quiet", "--profile", "dist", "--package", "changed-blocks-cli", "--message-format=json"]);
     let output = build.arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("cargo: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -3,7 +3,7 @@
 //! All of them and the server share the processors, so nothing else must run meanwhile, and not without optimisation:
 //!
 //! ```text
-//! cargo test --test it -- --ignored --nocapture crowd::
+//! cargo test --release --test it -- --ignored --nocapture crowd::
 //! ```
 
 use std::io::Write;
