@@ -112,10 +112,10 @@ impl Expect {
             let kind = if found < expected { "too-short" } else { "too-long" };
             return Err(Verdict::kind(kind).figures(found, expected));
         }
-        for (block, &bit) in (0u64..).zip(bits) {
-            if block >= blocks && bit {
-                return Err(Verdict::kind("block-beyond-end").figures(block, blocks));
-            }
+        // As many as there are blocks, or a few more, that fill up the bitmap.
+        let beyond = bits.iter().skip(usize::try_from(blocks).expect("fewer than bits"));
+        if let Some((block, _)) = (blocks..).zip(beyond).find(|&(_, &bit)| bit) {
+            return Err(Verdict::kind("block-beyond-end").figures(block, blocks));
         }
         Ok(Found { blocks, runs: extents(bits) })
     }

@@ -24,7 +24,14 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn value_of(symbol: u8) -> Option<u8> {
-    (0..64).find(|&value| SYMBOLS[usize::from(value)] == symbol)
+    match symbol {
+        b'A'..=b'Z' => Some(symbol - b'A'),
+        b'a'..=b'z' => Some(symbol - b'a' + 26),
+        b'0'..=b'9' => Some(symbol - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
 }
 
 /// The bits of a standard base64 text of an `Msb0` bitmap, whole bytes of them.
@@ -82,9 +89,7 @@ pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<bool>, Verdict> {
         }
         symbols += 1;
         last_symbol = (offset, byte);
-        for bit in (0..6).rev() {
-            bits.push(value >> bit & 1 == 1);
-        }
+        bits.extend([5, 4, 3, 2, 1, 0].map(|bit| value >> bit & 1 == 1));
     }
 
     let end = text.len() as u64;
@@ -143,11 +148,9 @@ fn decode_raw(bytes: &[u8], is_set: impl Fn(u8, u32) -> bool) -> Result<Vec<bool
     if bytes.is_empty() {
         return Err(Verdict::kind("empty"));
     }
-    let mut bits = Vec::new();
+    let mut bits = Vec::with_capacity(bytes.len() * 8);
     for &byte in bytes {
-        for bit in 0..8 {
-            bits.push(is_set(byte, bit));
-        }
+        bits.extend([0, 1, 2, 3, 4, 5, 6, 7].map(|bit| is_set(byte, bit)));
     }
     Ok(bits)
 }
@@ -155,21 +158,22 @@ fn decode_raw(bytes: &[u8], is_set: impl Fn(u8, u32) -> bool) -> Result<Vec<bool
 /// The runs of set bits.
 pub(crate) fn extents(bits: &[bool]) -> Runs {
     let mut runs = Runs::new();
-    let mut start = None;
-    for (block, &bit) in (0u64..).zip(bits) {
-        match (bit, start) {
-            (true, None) => start = Some(block),
-            (false, Some(first)) => {
-                runs.push((first, block));
-                start = None;
-            }
-            _ => {}
+    let mut block = 0;
+    while block < bits.len() {
+        let end = block + same_bits(&bits[block..]);
+        if bits[block] {
+            runs.push((block as u64, end as u64));
         }
-    }
-    if let Some(first) = start {
-        runs.push((first, bits.len() as u64));
+        block = end;
     }
     runs
+}
+
+/// How many bits at the start are like the first one.
+fn same_bits(bits: &[bool]) -> usize {
+    // Sixteen at a time as long as all of them are, or long runs would take most of a fuzzer's time.
+    let sixteens = bits.chunks_exact(16).take_while(|chunk| **chunk == [bits[0]; 16]).count() * 16;
+    sixteens + bits[sixteens..].iter().take_while(|&&bit| bit == bits[0]).count()
 }
 
 /// The bytes of a bitmap with the first block in the most significant bit, the last byte filled up with zeros.
@@ -196,22 +200,20 @@ pub(crate) fn encode_raw_lsb0(bits: &[bool]) -> Vec<u8> {
 
 /// The answer of the call for a bitmap: its `Msb0` bytes as padded base64.
 pub(crate) fn encode_base64(bits: &[bool]) -> String {
-    let mut text = String::new();
-    for group in encode_raw_msb0(bits).chunks(3) {
-        let mut group_bits = decode_raw_msb0(group).expect("not empty");
-        while !group_bits.len().is_multiple_of(6) {
-            group_bits.push(false);
+    let mut bits = bits.to_vec();
+    while !bits.len().is_multiple_of(8) {
+        bits.push(false);
+    }
+    let mut text = String::with_capacity(bits.len() / 6 + 4);
+    for symbol in bits.chunks(6) {
+        let mut value = 0;
+        for place in 0..6 {
+            value = value * 2 + usize::from(symbol.get(place) == Some(&true));
         }
-        for symbol in group_bits.chunks(6) {
-            let mut value = 0;
-            for &bit in symbol {
-                value = value * 2 + usize::from(bit);
-            }
-            text.push(char::from(SYMBOLS[value]));
-        }
-        for _ in group.len()..3 {
-            text.push('=');
-        }
+        text.push(char::from(SYMBOLS[value]));
+    }
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
     }
     text
 }
