@@ -5,4 +5,4 @@ mod bodies;
 #[path = "../../tests/naive/mod.rs"]
 mod naive;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::lines::lines(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::lines(data));

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::prober::is_block_device;
 
-/// How coarse the clock is, at the most, by which a system on this machine says when a file was written to.
-const GRAIN: Duration = Duration::from_millis(10);
+/// How coarse the clock is, at the most, by which a system on this machine says when a file was written to. A fuzzer does
+/// not wait for it: nobody else writes to its files.
+const GRAIN: Duration = Duration::from_millis(if cfg!(fuzzing) { 0 } else { 10 });
 
 /// Which file it is, how long, and when it was written to last. Equal stamps before and after mean that nobody has
 /// written to the file meanwhile, as far as its times tell.

@@ -17,9 +17,9 @@ const TARGETS: [(&str, Body); 9] = [
     ("roundtrip", bodies::roundtrip),
     ("cbtlog_header", bodies::cbtlog_header),
     ("algebra", bodies::algebra),
-    ("chain", bodies::chain::chain),
+    ("chain", bodies::chain),
     ("tiers", bodies::tiers),
-    ("lines", bodies::lines::lines),
+    ("lines", bodies::lines),
 ];
 
 /// The files of a folder; none if it is not there.
