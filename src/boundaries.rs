@@ -3,10 +3,18 @@
 //! A boundary is a position where a bit and the one before it differ. Nothing has to be known of the bits before a
 //! piece of a bitmap but the last of them, the carry. So the boundaries of two pieces, one list after the other, are
 //! the boundaries of the whole.
+//!
+//! ```text
+//! scan_text:  until the writer is full:
+//!                 taken = writer.scan_tiles(rest of the text)              a kernel, over whole tiles
+//!                 if nothing was taken:                                    a line break, the end, a bad byte
+//!                     writer.scan_segment(reader.next_segment(carry))      or stop if there is none
+//! ```
 
+use crate::BitOrder;
 use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES};
 use crate::arch::{scan_base64, scan_words};
-use crate::decode::Sink;
+use crate::decode::{Alphabet, RawReader, Segment, TextProgress, TextReader};
 use crate::tier::Verified;
 
 /// How many boundaries the last cache before memory may hold.
@@ -53,18 +61,20 @@ impl<'a> BoundaryWriter<'a> {
     pub(crate) const fn end(&self) -> (u64, bool, Density) {
         (self.position, self.carry, self.density)
     }
-}
 
-impl Sink for BoundaryWriter<'_> {
-    fn last_bit(&self) -> bool {
+    /// The last bit so far.
+    pub(crate) const fn carry(&self) -> bool {
         self.carry
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether the list is as long as it is to be for now.
+    pub(crate) fn is_full(&self) -> bool {
         self.list.len() >= self.limit
     }
 
-    fn base64(&mut self, text: &[u8]) -> usize {
+    /// Takes whole tiles of base64 symbols from the start of `text`, until one of them is not all symbols, or the list is
+    /// full. Returns the number of symbols taken.
+    pub(crate) fn scan_tiles(&mut self, text: &[u8]) -> usize {
         let (cache, until) = match (self.reused, self.list.len() < CACHED_BOUNDARIES) {
             (true, _) => (CacheHint::Cached, usize::MAX),
             (false, true) => (CacheHint::Unknown, CACHED_BOUNDARIES),
@@ -87,20 +97,50 @@ impl Sink for BoundaryWriter<'_> {
         progress.symbols
     }
 
-    fn uniform(&mut self, bits: u64) {
-        self.position += bits;
+    /// Takes a segment that follows the last bit.
+    pub(crate) fn scan_segment(&mut self, segment: Segment<'_>) {
+        self.position += match segment {
+            Segment::Uniform { bits } => bits,
+            Segment::Words { words, bits } => {
+                self.list.reserve(words.len() * 64);
+                let out = self.list.spare_capacity_mut();
+                let count = scan_words(self.tier, words, self.carry, self.position, &mut self.density, out);
+                // SAFETY: by the contract of `scan_words`, the first `count` places of the spare capacity were written.
+                #[expect(unsafe_code)]
+                unsafe {
+                    self.list.set_len(self.list.len() + count);
+                }
+                bits
+            }
+        };
+        self.carry = segment.last_bit(self.carry);
     }
+}
 
-    fn words(&mut self, words: &[u64], bits: u64) {
-        self.list.reserve(words.len() * 64);
-        let out = self.list.spare_capacity_mut();
-        let count = scan_words(self.tier, words, self.carry, self.position, &mut self.density, out);
-        // SAFETY: by the contract of `scan_words`, the first `count` places of the spare capacity were written.
-        #[expect(unsafe_code)]
-        unsafe {
-            self.list.set_len(self.list.len() + count);
+/// Scans a piece of text, up to its end or the first byte that is neither a symbol nor a line break, or until the writer
+/// is full.
+pub(crate) fn scan_text(alphabet: Alphabet, text: &[u8], writer: &mut BoundaryWriter<'_>) -> TextProgress {
+    let mut reader = TextReader::new(alphabet, writer.tier, text);
+    while !writer.is_full() {
+        let taken = if alphabet == Alphabet::Base64 { writer.scan_tiles(reader.rest()) } else { 0 };
+        if taken > 0 {
+            reader.skip(taken);
+        } else if let Some(segment) = reader.next_segment(writer.carry()) {
+            writer.scan_segment(segment);
+        } else {
+            break;
         }
-        self.carry = words.last().map_or(self.carry, |word| word >> 63 == 1);
-        self.position += bits;
     }
+    reader.progress()
+}
+
+/// Scans a piece of a raw bitmap, up to its end or until the writer is full. Returns how many bytes it took.
+pub(crate) fn scan_raw(order: BitOrder, bytes: &[u8], writer: &mut BoundaryWriter<'_>) -> usize {
+    let mut reader = RawReader::new(order, writer.tier, bytes);
+    while !writer.is_full()
+        && let Some(segment) = reader.next_segment(writer.carry())
+    {
+        writer.scan_segment(segment);
+    }
+    reader.read()
 }

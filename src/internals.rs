@@ -4,7 +4,7 @@
 use crate::arch::contract::TILE_WORDS;
 use crate::boundaries::BoundaryWriter;
 pub use crate::cbtlog::replace::{remove_leftovers, replace};
-use crate::decode::{Alphabet, Sink, text};
+use crate::decode::{Alphabet, Segment, TextReader};
 use crate::format::lines::push_lines_on;
 use crate::format::{Ndjson, Text};
 use crate::{ByteRange, Error, Result, Tier};
@@ -12,22 +12,19 @@ use crate::{ByteRange, Error, Result, Tier};
 /// Decodes base64 symbols (nothing else, a multiple of 32) into `Lsb0` words, after those that are
 /// there.
 pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
-    struct Collect<'a>(&'a mut Vec<u64>);
-    impl Sink for Collect<'_> {
-        fn last_bit(&self) -> bool {
-            self.0.last().is_some_and(|word| word >> 63 == 1)
+    let mut carry = words.last().is_some_and(|word| word >> 63 == 1);
+    let mut reader = TextReader::new(Alphabet::Base64, tier.verify()?, symbols);
+    while let Some(segment) = reader.next_segment(carry) {
+        match segment {
+            Segment::Uniform { bits } => {
+                let more = usize::try_from(bits / 64).unwrap_or(usize::MAX);
+                words.resize(words.len() + more, if carry { u64::MAX } else { 0 });
+            }
+            Segment::Words { words: more, .. } => words.extend_from_slice(more),
         }
-        fn uniform(&mut self, bits: u64) {
-            let fill = if self.last_bit() { u64::MAX } else { 0 };
-            let words = usize::try_from(bits / 64).unwrap_or(usize::MAX);
-            self.0.resize(self.0.len() + words, fill);
-        }
-        fn words(&mut self, words: &[u64], _bits: u64) {
-            self.0.extend_from_slice(words);
-        }
+        carry = segment.last_bit(carry);
     }
-    let end = text::decode(Alphabet::Base64, tier.verify()?, symbols, &mut Collect(words));
-    match end.stop {
+    match reader.progress().stop {
         Some(stop) => Err(Error::InvalidSymbol { offset: stop as u64, byte: symbols[stop] }),
         None => Ok(()),
     }
@@ -37,7 +34,7 @@ pub fn decode(tier: Tier, symbols: &[u8], words: &mut Vec<u64>) -> Result<()> {
 pub fn scan(tier: Tier, words: &[u64], boundaries: &mut Vec<u64>) -> Result<()> {
     let mut writer = BoundaryWriter::new(tier.verify()?, boundaries, 0, false);
     for tile in words.chunks(TILE_WORDS) {
-        writer.words(tile, tile.len() as u64 * 64);
+        writer.scan_segment(Segment::Words { words: tile, bits: tile.len() as u64 * 64 });
     }
     Ok(())
 }

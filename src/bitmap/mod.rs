@@ -10,7 +10,7 @@ pub use writer::BitmapWriter;
 use crate::arch::contract::TILE_WORDS;
 use crate::arch::count_ones;
 use crate::boundaries::BoundaryWriter;
-use crate::decode::Sink;
+use crate::decode::Segment;
 use crate::tier::Verified;
 use crate::{Error, Extent, Result, Tier};
 
@@ -107,7 +107,7 @@ impl Bitmap {
         let mut boundaries = Vec::new();
         let mut writer = BoundaryWriter::new(tier(), &mut boundaries, 0, false);
         for words in self.words.chunks(TILE_WORDS) {
-            writer.words(words, words.len() as u64 * 64);
+            writer.scan_segment(Segment::Words { words, bits: words.len() as u64 * 64 });
         }
         // Only a run up to the last bit of the last word is still open.
         if boundaries.len() % 2 == 1 {

@@ -1,6 +1,6 @@
-//! The driver over raw bitmaps: bytes in, tiles out.
+//! The reader of raw bitmaps: bytes in, segments out.
 
-use super::Sink;
+use super::segment::Segment;
 use crate::BitOrder;
 use crate::arch::contract::{Aligned, TILE_WORDS};
 use crate::arch::uniform::{ByteSegment, UniformSkipper};
@@ -9,34 +9,49 @@ use crate::tier::Verified;
 
 const TILE_BYTES: usize = TILE_WORDS * 8;
 
-/// Hands the bits of `bytes` to the sink, until it is full. Returns how many bytes it took.
-pub(crate) fn decode(order: BitOrder, tier: Verified, bytes: &[u8], sink: &mut impl Sink) -> usize {
-    let mut words = Aligned([0; TILE_WORDS]);
-    let words = &mut words.0;
-    let mut skipper = UniformSkipper::new([0, 0xff], TILE_BYTES);
-    let steps = |steps: &[_], uniform_bytes, uniform| count_steps(tier, steps, uniform_bytes, uniform);
-    let mut read = 0;
-    for tile in bytes.chunks(TILE_BYTES) {
-        let mut rest = tile;
-        while !rest.is_empty() {
-            let len = match skipper.next(rest, sink.last_bit(), steps) {
-                ByteSegment::Uniform(len) => {
-                    sink.uniform(len as u64 * 8);
-                    len
-                }
-                ByteSegment::Mixed(bytes) => {
-                    sink.words(load(order, tier, bytes, words), bytes.len() as u64 * 8);
-                    bytes.len()
-                }
-            };
-            rest = &rest[len..];
-            read += len;
-        }
-        if sink.is_full() {
-            break;
-        }
+/// Reads one contiguous piece of a raw bitmap.
+pub(crate) struct RawReader<'b> {
+    order: BitOrder,
+    tier: Verified,
+    bytes: &'b [u8],
+    /// How many bytes were read.
+    at: usize,
+    skipper: UniformSkipper,
+    /// The words of the last segment.
+    words: Aligned<[u64; TILE_WORDS]>,
+}
+
+impl<'b> RawReader<'b> {
+    #[inline]
+    pub(crate) const fn new(order: BitOrder, tier: Verified, bytes: &'b [u8]) -> Self {
+        let skipper = UniformSkipper::new([0, 0xff], TILE_BYTES);
+        Self { order, tier, bytes, at: 0, skipper, words: Aligned([0; TILE_WORDS]) }
     }
-    read
+
+    /// How many bytes were read.
+    pub(crate) const fn read(&self) -> usize {
+        self.at
+    }
+
+    /// The next segment, of a tile at the most, that follows the bit `carry`. Nothing at the end.
+    pub(crate) fn next_segment(&mut self, carry: bool) -> Option<Segment<'_>> {
+        // Tiles begin at multiples of their length, so a segment ends before the next of these.
+        let tile_end = (self.at + 1).next_multiple_of(TILE_BYTES).min(self.bytes.len());
+        let tile = self.bytes.get(self.at..tile_end).filter(|tile| !tile.is_empty())?;
+        let tier = self.tier;
+        let steps = |steps: &[_], uniform_bytes, uniform| count_steps(tier, steps, uniform_bytes, uniform);
+        Some(match self.skipper.next(tile, carry, steps) {
+            ByteSegment::Uniform(len) => {
+                self.at += len;
+                Segment::Uniform { bits: len as u64 * 8 }
+            }
+            ByteSegment::Mixed(bytes) => {
+                self.at += bytes.len();
+                let words = load(self.order, self.tier, bytes, &mut self.words.0);
+                Segment::Words { words, bits: bytes.len() as u64 * 8 }
+            }
+        })
+    }
 }
 
 /// Bytes to `Lsb0` words. The last word is filled up with the last bit, which adds no boundary.
@@ -57,7 +72,7 @@ fn load<'w>(order: BitOrder, tier: Verified, bytes: &[u8], words: &'w mut [u64; 
     &words[..used]
 }
 
-/// The same for as many whole words.
+/// As many whole words.
 fn load_words(order: BitOrder, tier: Verified, bytes: &[[u8; 8]], words: &mut [u64]) {
     match order {
         BitOrder::Lsb0 => {

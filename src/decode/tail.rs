@@ -1,16 +1,15 @@
 //! The end of a text: padding, white space, and what is wrong with everything else.
 //!
-//! The text driver stops at the first byte that is neither symbol nor line break. From there on the text may hold
+//! The text reader stops at the first byte that is neither symbol nor line break. From there on the text may hold
 //! only its padding and white space, so it is read here, byte by byte. Which offset an error names:
 //!
 //! * a byte that belongs into no text is named itself;
 //! * a space or a `=` is wrong only because of what follows it, and is named once that has been seen.
 
-use super::Alphabet;
-use super::alphabet::Class;
+use super::alphabet::{Alphabet, Class};
 use crate::{Error, Result};
 
-/// What is known of a text, from its start to where reading has come.
+/// The facts about a text that matter at its end, as far as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Tail {
     alphabet: Alphabet,

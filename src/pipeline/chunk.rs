@@ -6,8 +6,7 @@ use super::join::Seam;
 use super::{Codec, Plan};
 use crate::Result;
 use crate::arch::contract::Density;
-use crate::boundaries::BoundaryWriter;
-use crate::decode::{Sink, raw, text};
+use crate::boundaries::{BoundaryWriter, scan_raw, scan_text};
 use crate::source::{Input, Scratch};
 
 /// How far a chunk went. Places count from the start of the input.
@@ -75,8 +74,8 @@ impl Chunk<'_> {
         Ok(end)
     }
 
-    /// Decodes the chunk, until the sink is full. Says nothing of the seam, nor of boundaries.
-    fn decode(self, input: &impl Input, scratch: &mut Scratch, sink: &mut impl Sink) -> Result<ChunkEnd> {
+    /// Decodes the chunk, until the writer is full. Says nothing of the seam, nor of boundaries.
+    fn decode(self, input: &impl Input, scratch: &mut Scratch, writer: &mut BoundaryWriter<'_>) -> Result<ChunkEnd> {
         let Self { plan, range, .. } = self;
         let mut end = ChunkEnd { next: range.start, ..ChunkEnd::default() };
         while end.next < range.end && !end.stopped {
@@ -88,13 +87,13 @@ impl Chunk<'_> {
             let bytes = input.bytes(piece, scratch)?;
             let read = match plan.codec {
                 Codec::Text(alphabet) => {
-                    let text = text::decode(alphabet, plan.tier, bytes, sink);
+                    let text = scan_text(alphabet, bytes, writer);
                     end.symbols += text.symbols;
                     end.last_symbol = text.last.map(|(at, byte)| (start + at as u64, byte)).or(end.last_symbol);
                     end.stopped = text.stop.is_some();
                     text.read
                 }
-                Codec::Raw(order) => raw::decode(order, plan.tier, bytes, sink),
+                Codec::Raw(order) => scan_raw(order, bytes, writer),
             };
             end.next = start + read as u64;
             if (read as u64) < len {
