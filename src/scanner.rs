@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use crate::cbtlog::{HEADER_BYTES, Header};
+use crate::encoding::{HEADER_BYTES, Header};
 use crate::extent::{into_boundaries, into_extents};
 use crate::pipeline::{Call, Codec, Collect, Joiner, LISTS, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
 use crate::source::{Input, Opened, Source, Stamp};

@@ -5,7 +5,6 @@ mod chain;
 mod edit;
 mod error;
 mod forest;
-mod header;
 mod judgement;
 mod lock;
 mod mend;
@@ -17,12 +16,13 @@ pub use chain::{ChangedBlocks, Warning};
 pub use edit::LockedTracker;
 pub use error::{ChainError, End, Unrelated};
 pub use forest::{Chain, ChainEnd};
-pub use header::{HEADER_BYTES, Header};
 pub use judgement::Judgement;
 pub use lock::Holder;
 pub use store::{Log, Store};
 pub use tracker::Tracker;
 pub use uuid::Uuid;
+
+pub use crate::encoding::{HEADER_BYTES, Header};
 
 /// A disk that may be none, for messages.
 struct Named(Option<Uuid>);

@@ -38,12 +38,12 @@ impl Header {
     ///
     /// A log that was written a second time under another name, before the first one was emptied, has the same parent,
     /// and hides nothing.
-    pub(super) fn leads_to(&self, uuid: Uuid, child: &Self) -> bool {
+    pub(crate) fn leads_to(&self, uuid: Uuid, child: &Self) -> bool {
         self.leads_to_one_of(uuid, child.parent)
     }
 
     /// [`leads_to`](Self::leads_to) for a child of which only the parent is known.
-    pub(super) fn leads_to_one_of(&self, uuid: Uuid, parent: Option<Uuid>) -> bool {
+    pub(crate) fn leads_to_one_of(&self, uuid: Uuid, parent: Option<Uuid>) -> bool {
         parent.is_some() && (parent == Some(uuid) || parent == self.parent)
     }
 

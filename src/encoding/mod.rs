@@ -1,7 +1,11 @@
 //! The ways in which a bitmap is written down.
 
+mod header;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use header::{HEADER_BYTES, Header};
 
 use crate::BitOrder;
 
