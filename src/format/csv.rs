@@ -1,7 +1,8 @@
 //! Comma-separated values under a header line.
 
+use super::extent_format::ExtentFormat;
 use super::lines::push_lines;
-use super::{ExtentFormat, Totals};
+use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry};
 

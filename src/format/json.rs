@@ -1,7 +1,8 @@
 //! JSON: one object for all, or one a line.
 
+use super::extent_format::ExtentFormat;
 use super::lines::{push_decimal, push_lines};
-use super::{ExtentFormat, Totals};
+use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry, VirtualSize};
 

@@ -1,6 +1,6 @@
 //! One extent a line: `OFFSET LENGTH`, in decimal bytes.
 
-use super::ExtentFormat;
+use super::extent_format::ExtentFormat;
 use super::lines::push_lines;
 use crate::ByteRange;
 use crate::arch::contract::Line;

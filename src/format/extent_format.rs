@@ -1,0 +1,26 @@
+//! The interface of all formats.
+
+use super::totals::Totals;
+use crate::{ByteRange, Geometry};
+
+/// A way to write extents down. All numbers are bytes from the start of the disk, in decimal.
+pub trait ExtentFormat {
+    /// What comes before the first extent. The totals may not be known yet.
+    fn head(&self, _geometry: &Geometry, _totals: Option<&Totals>, _to: &mut Vec<u8>) {}
+
+    /// What stands between two extents.
+    fn separator(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// Several extents, with separators between them.
+    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>);
+
+    /// One extent.
+    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
+        self.ranges(&[range], to);
+    }
+
+    /// What comes after the last extent. `head_knew` tells whether the head was given the totals.
+    fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _to: &mut Vec<u8>) {}
+}
