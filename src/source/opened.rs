@@ -3,7 +3,8 @@
 use std::io::{Cursor, Read};
 
 use super::file::FileInput;
-use super::{Input, Scratch, Slice, Source};
+use super::input::{Input, Scratch, Slice};
+use super::kinds::Source;
 use crate::{Error, Result};
 
 /// An input of known length, or a stream.
