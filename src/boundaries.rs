@@ -15,7 +15,7 @@ use crate::BitOrder;
 use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES};
 use crate::arch::{scan_base64, scan_words};
 use crate::decode::{Alphabet, RawReader, Segment, TextProgress, TextReader};
-use crate::tier::Verified;
+use crate::verified::Verified;
 
 /// How many boundaries the last cache before memory may hold.
 const CACHED_BOUNDARIES: usize = 4 << 20;

@@ -59,6 +59,7 @@ mod scanner;
 mod source;
 mod threads;
 mod tier;
+mod verified;
 mod words;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
@@ -70,7 +71,8 @@ pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use pipeline::{ParallelVisitor, Prepare, Visitor};
 pub use scanner::{Scanner, Summary};
 pub use source::{Mapped, Source, Stamp};
-pub use tier::{TIER_VARIABLE, Tier};
+pub use tier::Tier;
+pub use verified::TIER_VARIABLE;
 
 /// The README's example is tested like those of the documentation.
 #[cfg(doctest)]

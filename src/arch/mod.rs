@@ -21,7 +21,8 @@ use std::mem::MaybeUninit;
 use contract::{CacheHint, Density, Line, STEP, ScanProgress, TILE_SYMBOLS};
 
 use crate::ByteRange;
-use crate::tier::{Tier, Verified};
+use crate::tier::Tier;
+use crate::verified::Verified;
 
 /// Decodes base64 symbols into `Lsb0` words: a multiple of 32 symbols and at most [`TILE_SYMBOLS`] of them, into
 /// exactly 3 words for every 32. Returns whether all bytes were symbols; if not, the words hold anything.

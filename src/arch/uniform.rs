@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::Tier;
     use crate::arch::count_steps;
-    use crate::tier::Verified;
+    use crate::verified::Verified;
 
     const TILE: usize = 4 * STEP;
 

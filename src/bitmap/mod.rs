@@ -11,7 +11,7 @@ use crate::arch::contract::TILE_WORDS;
 use crate::arch::count_ones;
 use crate::boundaries::BoundaryWriter;
 use crate::decode::Segment;
-use crate::tier::Verified;
+use crate::verified::Verified;
 use crate::{Error, Extent, Result, Tier};
 
 /// The words of the panic in functions that do not return errors.

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::arch::contract::{BASE64_SYMBOLS, BASE64_UNIFORM};
 use crate::arch::{decode_base64, decode_bits};
-use crate::tier::Verified;
+use crate::verified::Verified;
 
 /// A way to write a bitmap as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::BitOrder;
 use crate::arch::contract::{Aligned, TILE_WORDS};
 use crate::arch::uniform::{ByteSegment, UniformSkipper};
 use crate::arch::{count_steps, load_msb0};
-use crate::tier::Verified;
+use crate::verified::Verified;
 
 const TILE_BYTES: usize = TILE_WORDS * 8;
 

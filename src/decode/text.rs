@@ -13,7 +13,7 @@ use super::segment::Segment;
 use crate::arch::contract::{Aligned, TILE_SYMBOLS, TILE_WORDS};
 use crate::arch::count_steps;
 use crate::arch::uniform::{ByteSegment, UniformSkipper};
-use crate::tier::Verified;
+use crate::verified::Verified;
 
 /// How far a piece of text was read.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use super::decimal::Room;
 use crate::arch;
 use crate::arch::contract::Line;
-use crate::tier::Verified;
+use crate::verified::Verified;
 use crate::{ByteRange, Tier};
 
 /// Digits of the largest number.

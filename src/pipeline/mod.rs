@@ -32,7 +32,7 @@ use crate::arch::contract::TILE_SYMBOLS;
 use crate::decode::Alphabet;
 use crate::decode::tail::Tail;
 use crate::source::{Buffer, Input, Scratch, Slice};
-use crate::tier::Verified;
+use crate::verified::Verified;
 use crate::{BitOrder, Encoding, Error, Result, threads};
 
 /// How the bytes of an input hold bits.
