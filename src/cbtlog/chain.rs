@@ -48,7 +48,7 @@ pub enum Warning {
         uuid: Uuid,
     },
     /// A log names another parent than the one whose child it is.
-    #[error("the log of {uuid} names {} as its parent, but it is the child of {expected}", super::Named(*found))]
+    #[error("the log of {uuid} names {} as its parent, but it is the child of {expected}", super::error::Named(*found))]
     Parent {
         /// The disk.
         uuid: Uuid,

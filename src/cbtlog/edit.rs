@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::lock::{Sharing, lock};
 use super::replace::{remove_leftovers, replace, sync_folder};
-use super::{ChainError, End, Header, Store, Tracker};
+use super::{ChainError, End, Header, Store};
+use crate::encoding::LARGEST_DISK;
 use crate::{BitOrder, Bitmap, ByteRange, Error, Extent, VirtualSize};
 
 /// A folder of logs that this alone may change as long as it lives: other trackers and readers are kept out. Made by
-/// [`Tracker::lock`].
+/// [`Tracker::lock`](super::Tracker::lock).
 #[derive(Debug)]
 pub struct LockedTracker {
     folder: PathBuf,
@@ -44,7 +45,7 @@ impl LockedTracker {
         Store::open(&self.folder)
     }
 
-    /// As [`Tracker::create`].
+    /// As [`Tracker::create`](super::Tracker::create).
     ///
     /// # Errors
     ///
@@ -57,7 +58,7 @@ impl LockedTracker {
         self.write(uuid, &Content { header, bitmap })
     }
 
-    /// As [`Tracker::set`].
+    /// As [`Tracker::set`](super::Tracker::set).
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::mark`].
+    /// As [`Tracker::mark`](super::Tracker::mark).
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::snapshot`].
+    /// As [`Tracker::snapshot`](super::Tracker::snapshot).
     ///
     /// # Errors
     ///
@@ -122,7 +123,7 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::delete`].
+    /// As [`Tracker::delete`](super::Tracker::delete).
     ///
     /// # Errors
     ///
@@ -165,7 +166,7 @@ impl LockedTracker {
     /// Refuses what memory would not hold, before anything is allocated.
     fn refuse_too_large(uuid: Uuid, size: VirtualSize) -> Result<(), ChainError> {
         let virtual_size = size.bytes();
-        if virtual_size > Tracker::LARGEST { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
+        if virtual_size > LARGEST_DISK { Err(ChainError::TooLarge { uuid, virtual_size }) } else { Ok(()) }
     }
 
     /// The error for a log that memory does not hold.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::{Holder, Tracker};
+use super::holder::{HeldBy, Holder};
+use crate::encoding::LARGEST_DISK;
 use crate::{Consequence, Error};
 
 /// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
@@ -102,8 +103,8 @@ pub enum ChainError {
         to: Uuid,
     },
     /// Another program has the folder locked, and did not let go of it for as long as it was waited for: half a minute,
-    /// unless [`Tracker::patience`] or [`Store::patience`](super::Store::patience) says otherwise.
-    #[error("{}: locked by {}", path.display(), super::HeldBy(by.as_ref()))]
+    /// unless [`Tracker::patience`](super::Tracker::patience) or [`Store::patience`](super::Store::patience) says otherwise.
+    #[error("{}: locked by {}", path.display(), HeldBy(by.as_ref()))]
     Locked {
         /// The folder.
         path: PathBuf,
@@ -111,7 +112,7 @@ pub enum ChainError {
         by: Option<Holder>,
     },
     /// A log is to be made for a disk that is larger than any.
-    #[error("{uuid} would have {virtual_size} bytes, but a log is made for at most {}", Tracker::LARGEST)]
+    #[error("{uuid} would have {virtual_size} bytes, but a log is made for at most {}", LARGEST_DISK)]
     TooLarge {
         /// The disk.
         uuid: Uuid,
@@ -235,7 +236,7 @@ pub enum Unrelated {
     },
     /// A child names another parent than the disk whose child it is, or none: tracking was switched off in between, or
     /// there is another log that the chain passes by.
-    #[error("the child of {uuid} is {child}, but the parent of that is {}", super::Named(*parent))]
+    #[error("the child of {uuid} is {child}, but the parent of that is {}", Named(*parent))]
     OtherParent {
         /// The disk whose child it is.
         uuid: Uuid,
@@ -335,5 +336,17 @@ impl ChainError {
             Self::Shrunk { .. } | Self::Circle { .. } => "the log is damaged or another disk's; take a full backup",
             Self::Log { source, .. } => return source.hint(),
         }))
+    }
+}
+
+/// A disk that may be none, for messages.
+pub(super) struct Named(pub(super) Option<Uuid>);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(uuid) => uuid.fmt(f),
+            None => f.write_str("none"),
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The lock on a folder of logs, by which those who change it and those who read it keep out of each other's way.
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::ChainError;
+use super::error::ChainError;
+use super::holder::Holder;
 
 /// How long others may have the folder, unless the caller says otherwise.
 pub(super) const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(30) };
@@ -20,22 +20,6 @@ pub(super) enum Sharing {
     /// Others who read.
     Readers,
     Nobody,
-}
-
-/// One who has a folder locked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The process that took the lock.
-    pub process: u32,
-    /// What it is called, as the system tells it.
-    pub name: String,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Anyone can call a program by control characters.
-        write!(f, "process {} ({})", self.process, self.name.escape_debug())
-    }
 }
 
 /// Locks a folder for as long as the result lives. Nothing where there are no such locks, or none for who only reads: it

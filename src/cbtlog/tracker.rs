@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::lock::PATIENCE;
 use super::{ChainError, Header, LockedTracker, Store};
+use crate::encoding::LARGEST_DISK;
 use crate::{ByteRange, VirtualSize};
 
 /// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
@@ -41,7 +42,7 @@ pub struct Tracker {
 
 impl Tracker {
     /// The largest disk that a log is made for, in bytes: 1 PiB. Its bitmap has 2 GiB.
-    pub const LARGEST: u64 = 1 << 50;
+    pub const LARGEST: u64 = LARGEST_DISK;
 
     /// The logs of a folder, which is there.
     ///

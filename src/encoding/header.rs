@@ -7,6 +7,9 @@ use crate::{BlockSize, Error, Result, VirtualSize};
 /// The number of bytes before the bitmap.
 pub const HEADER_BYTES: usize = 48;
 
+/// The bytes of the largest disk that a log is made for.
+pub(crate) const LARGEST_DISK: u64 = 1 << 50;
+
 const CONSISTENT_OFFSET: usize = 32;
 const SIZE_OFFSET: usize = 40;
 

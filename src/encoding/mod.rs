@@ -5,6 +5,7 @@ mod header;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use header::LARGEST_DISK;
 pub use header::{HEADER_BYTES, Header};
 
 use crate::BitOrder;

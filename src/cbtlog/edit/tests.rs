@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use self::cases::cases;
 use super::*;
+use crate::cbtlog::Tracker;
 
 thread_local! {
     /// How many files may still be replaced or removed before everything stops, as at a kill.
