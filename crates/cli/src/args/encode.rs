@@ -39,7 +39,7 @@ pub(crate) enum To {
     Bits,
 }
 
-impl std::convert::From<To> for Encoding {
+impl From<To> for Encoding {
     fn from(to: To) -> Self {
         match to {
             To::Base64 => Self::Base64,
