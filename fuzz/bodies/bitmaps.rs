@@ -1,6 +1,6 @@
 //! Owned bitmaps: what they are written as is read back, and their set algebra is that of truth values.
 
-use changed_blocks::{BitOrder, Bitmap, Encoding, Error, Extent, Lengths, Result, Tier};
+use changed_blocks::{BitOrder, Bitmap, Encoding, Error, Extent, Lengths, Result};
 
 use super::cursor::Cursor;
 use super::setup::{Setup, pairs};
@@ -29,10 +29,6 @@ pub(crate) fn roundtrip(data: &[u8]) {
     ];
     for (encoding, bytes) in &forms {
         let expect = Expect::new(*encoding).blocks(blocks);
-        for tier in Tier::available() {
-            let scanner = expect.scanner().tier(tier).parallel(false);
-            assert_eq!(scanner.bitmap(bytes).expect("a good bitmap"), bitmap, "{tier} {encoding}");
-        }
         for setup in &setups {
             let scanner = setup.apply(expect.scanner(), bytes.len());
             assert_eq!(scanner.bitmap(bytes).expect("a good bitmap"), bitmap, "{setup:?} {encoding}");

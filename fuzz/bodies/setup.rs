@@ -6,6 +6,7 @@
 //! each replay of a seed:       all ways
 //! ```
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use changed_blocks::{Extent, Result, Scanner, Source, Summary, Tier, is_canonical};
@@ -16,7 +17,7 @@ use crate::naive::{self, Expect, Found, Verdict};
 /// How to ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
-    tier: Tier,
+    pub(crate) tier: Tier,
     chunk_bytes: usize,
     parallel: bool,
     visit: bool,
@@ -42,11 +43,6 @@ impl Setup {
         vec![all[first + choice % serial]]
     }
 
-    /// A list, on the caller's thread.
-    pub(crate) const fn serial(tier: Tier, chunk_bytes: usize) -> Self {
-        Self { tier, chunk_bytes, parallel: false, visit: false }
-    }
-
     /// The scanner, asked in this way for an input of that length.
     pub(crate) fn apply(&self, scanner: Scanner, len: usize) -> Scanner {
         // More pieces than that take long and show nothing new.
@@ -63,13 +59,18 @@ impl Setup {
     /// The answer for a source that has that many bytes.
     pub(crate) fn scan_source(&self, expect: &Expect, source: Source<'_>, len: usize) -> Result<Found, Verdict> {
         let scanner = self.apply(expect.scanner(), len);
-        simplify(if self.visit { visit(&scanner, source) } else { collect(&scanner, source) })
+        if self.visit { visit(&scanner, source) } else { collect(&scanner, source) }
     }
 }
 
 /// The answer on one thread in chunks of the usual size.
 pub(crate) fn scan_plainly(tier: Tier, expect: &Expect, input: &[u8]) -> Result<Found, Verdict> {
-    simplify(collect(&expect.scanner().tier(tier).parallel(false), Source::from(input)))
+    collect(&expect.scanner().tier(tier).parallel(false), Source::from(input))
+}
+
+/// The answer on as many threads, in chunks of such sizes as the library chooses.
+pub(crate) fn scan_freely(tier: Tier, expect: &Expect, input: &[u8]) -> Result<Found, Verdict> {
+    collect(&expect.scanner().tier(tier), Source::from(input))
 }
 
 /// Holds the plain way on every tier, and the chosen ways, against the answer of the oracle.
@@ -82,27 +83,34 @@ pub(crate) fn check(expect: &Expect, setups: &[Setup], input: &[u8], expected: &
     }
 }
 
-pub(crate) fn collect(scanner: &Scanner, source: Source<'_>) -> Result<(Summary, Vec<Extent>)> {
-    let mut extents = Vec::new();
-    let summary = scanner.extents_into(source, &mut extents).inspect_err(|_| assert!(extents.is_empty()))?;
-    Ok((summary, extents))
+thread_local! {
+    /// Kept, since an address sanitizer takes longer to give room for a list than the library to fill it.
+    static LIST: RefCell<Vec<Extent>> = const { RefCell::new(Vec::new()) };
 }
 
-fn visit(scanner: &Scanner, source: Source<'_>) -> Result<(Summary, Vec<Extent>)> {
-    let mut extents = Vec::new();
-    let outcome = scanner.visit(source, |batch: &[Extent]| {
-        extents.extend_from_slice(batch);
-        ControlFlow::<std::convert::Infallible>::Continue(())
-    })?;
-    let ControlFlow::Continue(summary) = outcome;
-    Ok((summary, extents))
+fn collect(scanner: &Scanner, source: Source<'_>) -> Result<Found, Verdict> {
+    LIST.with_borrow_mut(|list| {
+        let outcome = scanner.extents_into(source, list).inspect_err(|_| assert!(list.is_empty()));
+        simplify(outcome, list)
+    })
+}
+
+fn visit(scanner: &Scanner, source: Source<'_>) -> Result<Found, Verdict> {
+    LIST.with_borrow_mut(|list| {
+        list.clear();
+        let outcome = scanner.visit(source, |batch: &[Extent]| {
+            list.extend_from_slice(batch);
+            ControlFlow::<std::convert::Infallible>::Continue(())
+        });
+        simplify(outcome.map(|ControlFlow::Continue(summary)| summary), list)
+    })
 }
 
 /// An answer in the words of the oracle.
-pub(crate) fn simplify(answer: Result<(Summary, Vec<Extent>)>) -> Result<Found, Verdict> {
-    let (summary, extents) = answer.map_err(|error| Verdict::of(&error))?;
-    assert!(is_canonical(&extents));
-    Ok(Found { blocks: summary.blocks, runs: pairs(&extents) })
+fn simplify(outcome: Result<Summary>, extents: &[Extent]) -> Result<Found, Verdict> {
+    let summary = outcome.map_err(|error| Verdict::of(&error))?;
+    assert!(is_canonical(extents));
+    Ok(Found { blocks: summary.blocks, runs: pairs(extents) })
 }
 
 pub(crate) fn pairs(extents: &[Extent]) -> naive::Runs {
