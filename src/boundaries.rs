@@ -104,7 +104,8 @@ impl<'a> BoundaryWriter<'a> {
             Segment::Words { words, bits } => {
                 self.list.reserve(words.len() * 64);
                 let out = self.list.spare_capacity_mut();
-                let count = scan_words(self.tier, words, self.carry, self.position, &mut self.density, out);
+                let count =
+                    scan_words(self.tier, words, self.carry, self.position, CacheHint::Unknown, &mut self.density, out);
                 // SAFETY: by the contract of `scan_words`, the first `count` places of the spare capacity were written.
                 #[expect(unsafe_code)]
                 unsafe {

@@ -53,13 +53,17 @@ pub mod format;
 mod geometry;
 #[doc(hidden)]
 pub mod internals;
+mod iter;
 mod length;
+pub mod parallel;
 mod pipeline;
+mod scan;
 mod scanner;
 mod source;
 mod threads;
 mod tier;
 mod verified;
+mod word_list;
 mod words;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
@@ -68,7 +72,8 @@ pub use encoding::{Encoding, UnknownEncoding};
 pub use error::{Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
-pub use pipeline::{ParallelVisitor, Prepare, Visitor};
+pub use iter::{ByteRanges, Extents};
+pub use pipeline::{Visitor, release_buffers};
 pub use scanner::{Scanner, Summary};
 pub use source::{Mapped, Source, Stamp};
 pub use tier::Tier;

@@ -3,13 +3,16 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use crate::bitmap::MergeOutput;
 use crate::encoding::{HEADER_BYTES, Header};
 use crate::extent::{into_boundaries, into_extents};
-use crate::pipeline::{Call, Codec, Collect, Joiner, LISTS, Outlet, ParallelVisitor, Pipeline, Plan, Prepared};
-use crate::source::{Input, Opened, Source, Stamp};
+use crate::iter::{ByteRanges, Extents};
+use crate::parallel::{InWaves, ParallelVisitor};
+use crate::pipeline::{Codec, ExtentOutput, Output, Plan};
+use crate::scan::{Expected, Scan, Watch};
+use crate::source::{Opened, Source};
 use crate::{
-    Bitmap, BlockSize, Consequence, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor, length,
-    words,
+    Bitmap, BlockSize, ByteRange, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor, length, words,
 };
 
 /// Turns bitmaps into extents.
@@ -17,8 +20,9 @@ use crate::{
 /// A scanner holds what is expected of the input and how to work; it can be used any number of times, from several
 /// threads. All ways give the same extents: sorted, disjoint, never adjacent, in blocks; see [`Geometry`] for bytes.
 ///
-/// Working memory is bounded, but for the lists and bitmaps that are returned: some MiB for each of up to six threads.
-/// At most 14 MiB of it, in all, are kept from one call for the next; usually it is less than one.
+/// Working memory is bounded, but for the lists and bitmaps that are returned: at most some 1.5 MiB for each thread, and
+/// 64 MiB in all. A part of it, usually less than 1 MiB and at most 16, is kept for the next call, until
+/// [`release_buffers`](crate::release_buffers).
 ///
 /// Give the virtual size wherever it is known. A base64 text that was cut short at a multiple of four characters is
 /// still good base64; only the virtual size tells that changes are missing.
@@ -116,7 +120,7 @@ impl Scanner {
     }
 
     /// Whether to work on the threads of the present rayon pool (the global one, or the one that `install` was called
-    /// on), six of them at the most, or on the caller's thread alone. What is too short to be shared out is not.
+    /// on), or on the caller's thread alone. An input that is too short to be worth several threads is scanned by one.
     #[must_use]
     pub const fn parallel(mut self, parallel: bool) -> Self {
         self.parallel = parallel;
@@ -157,12 +161,60 @@ impl Scanner {
     pub fn extents_into<'a>(&self, source: impl Into<Source<'a>>, extents: &mut Vec<Extent>) -> Result<Summary> {
         let mut boundaries = into_boundaries(std::mem::take(extents));
         boundaries.clear();
-        let (summary, joiner) = match self.run(source.into(), boundaries, |_| Collect)? {
-            ControlFlow::Continue(done) => done,
-            ControlFlow::Break(never) => match never {},
-        };
-        *extents = into_extents(joiner.into_boundaries());
+        let on_list = |plan: &Plan, geometry: &Geometry| ExtentOutput::list(plan, geometry.blocks(), boundaries);
+        let (summary, output) = self.start(source.into(), on_list)?.run()?;
+        *extents = into_extents(output.into_boundaries());
         Ok(summary)
+    }
+
+    /// The byte ranges that a backup has to read.
+    ///
+    /// ```
+    /// use changed_blocks::{Encoding, Scanner, VirtualSize};
+    /// let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(2_000_000)?);
+    /// let ranges = scanner.byte_ranges("YAAAAA==")?;
+    /// assert_eq!((ranges[0].offset_bytes, ranges[0].len_bytes), (65_536, 131_072));
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. There is never a partial list.
+    pub fn byte_ranges<'a>(&self, source: impl Into<Source<'a>>) -> Result<Vec<ByteRange>> {
+        let mut extents = Vec::new();
+        let summary = self.extents_into(source, &mut extents)?;
+        let mut ranges = Vec::new();
+        summary.geometry.byte_ranges(&extents, &mut ranges)?;
+        Ok(ranges)
+    }
+
+    /// An iterator over the extents, which scans as it is asked, in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]: here of the source's beginning, later as the iterator's last item. The extents before an error must
+    /// not be used.
+    ///
+    /// ```
+    /// use changed_blocks::{Encoding, Scanner};
+    /// let mut changed_blocks = 0;
+    /// for extent in Scanner::new(Encoding::Base64).iter_extents("YAAAAA==")? {
+    ///     changed_blocks += extent?.len_blocks();
+    /// }
+    /// assert_eq!(changed_blocks, 2);
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    pub fn iter_extents<'a>(&self, source: impl Into<Source<'a>>) -> Result<Extents<'a>> {
+        self.start_batches(source.into()).map(Extents::new)
+    }
+
+    /// An iterator over the byte ranges, which scans as it is asked, in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`iter_extents`](Self::iter_extents).
+    pub fn iter_byte_ranges<'a>(&self, source: impl Into<Source<'a>>) -> Result<ByteRanges<'a>> {
+        self.iter_extents(source).map(ByteRanges::new)
     }
 
     /// Hands the extents to a visitor in batches, as they are found. Nothing is collected, so memory stays bounded
@@ -191,62 +243,38 @@ impl Scanner {
         source: impl Into<Source<'a>>,
         visitor: V,
     ) -> Result<ControlFlow<V::Break, Summary>> {
-        let outcome = self.run(source.into(), LISTS.take(), |geometry| Call::new(visitor, geometry))?;
-        Ok(outcome.map_continue(kept))
+        let mut visitor = visitor;
+        let mut scan = self.start_batches(source.into())?;
+        visitor.begin(scan.geometry());
+        loop {
+            let summary = scan.step()?;
+            let batch = scan.output().ready();
+            if !batch.is_empty()
+                && let ControlFlow::Break(value) = visitor.extents(batch)
+            {
+                return Ok(ControlFlow::Break(value));
+            }
+            scan.output().discard_ready();
+            visitor.progress(scan.done_bytes());
+            if let Some(summary) = summary {
+                scan.into_output().recycle();
+                return Ok(ControlFlow::Continue(summary));
+            }
+        }
     }
 
-    /// The same for a visitor that does part of its work on all threads. It is called by any of them, but never by two
-    /// at a time.
+    /// As [`visit`](Self::visit), for a visitor that has a part of its work done by all threads: see
+    /// [`parallel`](crate::parallel) for an example.
     ///
     /// # Errors
     ///
     /// As for [`visit`](Self::visit).
-    ///
-    /// ```
-    /// use std::ops::ControlFlow;
-    /// use changed_blocks::{Encoding, Extent, Geometry, ParallelVisitor, Prepare, Scanner};
-    ///
-    /// /// Writes extents down, on all threads.
-    /// struct Write;
-    ///
-    /// impl Prepare for Write {
-    ///     type Part = String;
-    ///
-    ///     fn prepare(&self, extents: &[Extent]) -> String {
-    ///         extents.iter().map(|extent| format!("{}+{} ", extent.start_block, extent.len_blocks())).collect()
-    ///     }
-    /// }
-    ///
-    /// /// Puts together what was written.
-    /// struct Collect<'a>(&'a mut String);
-    ///
-    /// impl ParallelVisitor for Collect<'_> {
-    ///     type Prepare = Write;
-    ///     type Break = ();
-    ///
-    ///     fn begin(&mut self, _geometry: &Geometry) -> Write {
-    ///         Write
-    ///     }
-    ///
-    ///     fn extents(&mut self, _extents: &[Extent], part: String) -> ControlFlow<()> {
-    ///         self.0.push_str(&part);
-    ///         ControlFlow::Continue(())
-    ///     }
-    /// }
-    ///
-    /// let mut all = String::new();
-    /// let outcome = Scanner::new(Encoding::Base64).visit_prepared("YAAAAQ==", Collect(&mut all))?;
-    /// assert!(outcome.is_continue());
-    /// assert_eq!(all, "1+2 31+1 ");
-    /// # Ok::<(), changed_blocks::Error>(())
-    /// ```
-    pub fn visit_prepared<'a, V: ParallelVisitor>(
+    pub fn visit_parallel<'a, V: ParallelVisitor>(
         &self,
         source: impl Into<Source<'a>>,
         visitor: V,
     ) -> Result<ControlFlow<V::Break, Summary>> {
-        let outcome = self.run(source.into(), LISTS.take(), |geometry| Prepared::new(visitor, geometry))?;
-        Ok(outcome.map_continue(kept))
+        self.visit(source, InWaves::new(visitor, self.parallel))
     }
 
     /// The bitmap itself, in memory.
@@ -256,16 +284,17 @@ impl Scanner {
     /// See [`Error`]: among them is [`Error::OutOfMemory`], since a sparse file may hold a bitmap that is longer than all
     /// memory.
     pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
-        // It grows as far as the input goes, whatever virtual size was claimed.
         let mut bitmap = Bitmap::default();
-        let outcome = self.visit(source, |batch: &[Extent]| match bitmap.grow_and_set(batch) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        })?;
-        match outcome {
-            ControlFlow::Continue(summary) => bitmap.try_resize(summary.blocks).map(|()| bitmap),
-            ControlFlow::Break(error) => Err(error),
-        }
+        let summary = self.merge_into(source, &mut bitmap)?;
+        bitmap.try_resize(summary.blocks)?;
+        Ok(bitmap)
+    }
+
+    /// Marks the blocks in a bitmap as changed that the source has marked. The bitmap grows as far as there are changed
+    /// blocks. After an error it holds a part of them.
+    pub(crate) fn merge_into<'a>(&self, source: impl Into<Source<'a>>, bitmap: &mut Bitmap) -> Result<Summary> {
+        let scan = self.start(source.into(), |_, geometry| MergeOutput::new(bitmap, geometry.blocks()))?;
+        scan.run().map(|(summary, _)| summary)
     }
 
     /// Finds the block size from the length of the bitmap and the virtual size, for storage whose block size is not
@@ -301,95 +330,41 @@ impl Scanner {
         length::only_block_size(blocks, self.encoding, size)
     }
 
-    /// Runs the pipeline over a source and judges the whole, and whether it was the same all the time.
-    fn run<O: Outlet>(
-        &self,
-        source: Source<'_>,
-        boundaries: Vec<u64>,
-        outlet: impl FnOnce(&Geometry) -> O,
-    ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
-        let failed = |source| Error::Read { offset: 0, source };
-        let watched = match source.file() {
-            Some(file) if self.locked => Some((file, Stamp::of(file).map_err(failed)?)),
-            Some(file) => Stamp::before_reading(file).map_err(failed)?.map(|stamp| (file, stamp)),
-            None => None,
-        };
-        let outcome = self.run_opened(source.into(), boundaries, outlet);
-        let Some((file, before)) = watched else { return outcome };
-        let judged = match &outcome {
-            Ok(outcome) => outcome.is_continue(),
-            // A bitmap that is half another one is no reason to take a full backup.
-            Err(error) => error.consequence() == Consequence::FullBackup,
-        };
-        if judged && Stamp::of(file).map_err(failed)? != before {
-            return Err(Error::Changed);
-        }
-        outcome
+    /// Starts a scan whose extents are taken from it in batches.
+    fn start_batches<'a>(&self, source: Source<'a>) -> Result<Scan<'a, ExtentOutput>> {
+        self.start(source, |plan, geometry| ExtentOutput::batches(plan, geometry.blocks()))
     }
 
-    /// Runs the pipeline over an open source and judges the whole.
-    fn run_opened<O: Outlet>(
+    /// Starts a scan into an output that is made once the geometry is known.
+    fn start<'a, O: Output>(
         &self,
-        mut opened: Opened<'_>,
-        boundaries: Vec<u64>,
-        outlet: impl FnOnce(&Geometry) -> O,
-    ) -> Result<ControlFlow<O::Break, (Summary, Joiner)>> {
+        source: Source<'a>,
+        output: impl FnOnce(&Plan, &Geometry) -> O,
+    ) -> Result<Scan<'a, O>> {
+        let watch = Watch::begin(&source, self.locked)?;
+        let (opened, done, plan, geometry) = watch.judge(self.open(source))?;
+        let output = output(&plan, &geometry);
+        let expected =
+            Expected { encoding: self.encoding, limited_by: self.limited_by, largest_disk: self.largest_disk };
+        Scan::new(opened, done, plan, output, geometry, expected, watch)
+    }
+
+    /// Opens a source up to the start of the bitmap. Returns also how many bytes come before that.
+    fn open<'a>(&self, source: Source<'a>) -> Result<(Opened<'a>, u64, Plan, Geometry)> {
         let tier = self.tier.map_or_else(Tier::detect, Ok)?.verify()?;
         let codec = Codec::from(self.encoding);
         let plan = Plan { codec, tier, parallel: self.parallel, chunk_bytes: self.chunk_bytes };
-
-        if self.encoding == Encoding::Base64 {
-            opened = words::refuse(opened)?;
-        }
-        let mut geometry = self.geometry;
-        let mut done = 0;
-        if self.encoding == Encoding::CbtLog {
-            let (head, rest) = opened.split(HEADER_BYTES)?;
-            let header = Header::parse(&head)?;
-            geometry = self.geometry_of(header)?;
-            opened = rest.limit(header.bitmap_bytes());
-            done = HEADER_BYTES as u64;
-        }
-        let mut pipeline = Pipeline::new(plan, Joiner::new(boundaries, geometry.blocks()), done);
-        let outlet = &mut outlet(&geometry);
-        let outcome = match opened {
-            Opened::Slice(input) => {
-                check_addressable(codec, input.len())?;
-                pipeline.run(&input, outlet)?
+        let opened = Opened::from(source);
+        match self.encoding {
+            Encoding::Base64 => Ok((words::refuse(opened)?, 0, plan, self.geometry)),
+            Encoding::CbtLog => {
+                let (head, rest) = opened.split(HEADER_BYTES)?;
+                let header = Header::parse(&head)?;
+                let geometry = self.geometry_of(header)?;
+                Ok((rest.limit(header.bitmap_bytes()), HEADER_BYTES as u64, plan, geometry))
             }
-            Opened::File(input) => {
-                check_addressable(codec, input.len())?;
-                let outcome = pipeline.run(&input, outlet)?;
-                if outcome.is_continue() {
-                    input.check_end()?;
-                }
-                outcome
-            }
-            Opened::Stream(mut reader) => {
-                let known = geometry.virtual_size.or(self.limited_by).map(length::most_bits);
-                let largest = || self.largest_disk.map(|size| length::most_bits_of(size, geometry.block_size));
-                pipeline.run_stream(&mut *reader, outlet, known.or_else(largest))?
-            }
-        };
-        if let ControlFlow::Break(value) = outcome {
-            return Ok(ControlFlow::Break(value));
+            Encoding::Raw(_) | Encoding::Bits => Ok((opened, 0, plan, self.geometry)),
         }
-        let cut_short = pipeline.is_cut_short();
-        let (bits, mut joiner) = pipeline.finish()?;
-        // The header of a `.cbtlog` tells how much is missing.
-        if bits == 0 && self.encoding != Encoding::CbtLog {
-            return Err(Error::Empty);
-        }
-        length::check(bits, self.encoding, &geometry)?;
-        if let (true, None, Some(size)) = (cut_short, geometry.virtual_size.or(self.limited_by), self.largest_disk) {
-            return Err(length::beyond(bits, self.encoding, size, geometry.block_size));
-        }
-        joiner.finish(bits)?;
-        if let ControlFlow::Break(value) = outlet.flush(&mut joiner) {
-            return Ok(ControlFlow::Break(value));
-        }
-        let blocks = geometry.blocks().unwrap_or(bits);
-        Ok(ControlFlow::Continue((Summary { blocks, geometry }, joiner)))
     }
 
     /// The geometry that the header of a `.cbtlog` says, if that is what was asked for.
@@ -409,19 +384,4 @@ impl Scanner {
             _ => Ok(Geometry { virtual_size: Some(header.virtual_size), ..self.geometry }),
         }
     }
-}
-
-/// Whether the blocks of a raw bitmap of that many bytes can be numbered at all. A text would have to be longer than
-/// any file for that to matter.
-fn check_addressable(codec: Codec, len: u64) -> Result<()> {
-    match codec {
-        Codec::Raw(_) if len > u64::MAX / 8 => Err(Error::OffsetOverflow { block: u64::MAX, block_size: 1 }),
-        _ => Ok(()),
-    }
-}
-
-/// The summary of a visit, of which the list that nobody got is kept for the next.
-fn kept((summary, joiner): (Summary, Joiner)) -> Summary {
-    LISTS.give(joiner.into_boundaries());
-    summary
 }

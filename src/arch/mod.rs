@@ -90,12 +90,13 @@ pub(crate) fn count_steps(tier: Verified, steps: &[[u8; STEP]], uniform_bytes: [
 /// # Panics
 ///
 /// If `out` has not 64 places for each word.
-#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only tiers of x86-64 take the hint"))]
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only tiers of x86-64 take the hints"))]
 pub(crate) fn scan_words(
     tier: Verified,
     words: &[u64],
     carry: bool,
     position: u64,
+    cache: CacheHint,
     density: &mut Density,
     out: &mut [MaybeUninit<u64>],
 ) -> usize {
@@ -104,7 +105,7 @@ pub(crate) fn scan_words(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there; by the assertion, `out` has the places that are needed.
         #[expect(unsafe_code)]
-        Tier::Avx512 => unsafe { avx512::boundaries::scan_words(words, carry, position, density, out) },
+        Tier::Avx512 => unsafe { avx512::boundaries::scan_words(words, carry, position, cache, density, out) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a verified tier's instructions are there.
         #[expect(unsafe_code)]
@@ -158,6 +159,21 @@ pub(crate) fn count_ones(tier: Verified, words: &[u64]) -> u64 {
         #[expect(unsafe_code)]
         Tier::Avx2 | Tier::Avx512 => unsafe { avx2::boundaries::count_ones(words) },
         _ => portable::boundaries::count_ones(words),
+    }
+}
+
+/// The number of boundaries of `words`, of which `carry` is the bit before.
+pub(crate) fn count_boundaries(tier: Verified, words: &[u64], carry: bool) -> usize {
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx512 => unsafe { avx512::boundaries::count_boundaries(words, carry) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => unsafe { avx2::boundaries::count_boundaries(words, carry) },
+        _ => portable::boundaries::count_boundaries(words, carry),
     }
 }
 

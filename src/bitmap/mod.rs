@@ -2,9 +2,11 @@
 
 mod algebra;
 mod encode;
+mod merge;
 mod writer;
 
 pub use algebra::Lengths;
+pub(crate) use merge::MergeOutput;
 pub use writer::BitmapWriter;
 
 use crate::arch::contract::TILE_WORDS;
@@ -12,6 +14,7 @@ use crate::arch::count_ones;
 use crate::boundaries::BoundaryWriter;
 use crate::decode::Segment;
 use crate::verified::Verified;
+use crate::word_list::set_bits;
 use crate::{Error, Extent, Result, Tier};
 
 /// The words of the panic in functions that do not return errors.
@@ -124,19 +127,7 @@ impl Bitmap {
     pub fn set(&mut self, extent: Extent) {
         let (start, end) = (extent.start_block, extent.end_block);
         assert!(end <= self.blocks, "block {} of a bitmap of {} blocks", end.saturating_sub(1), self.blocks);
-        if extent.is_empty() {
-            return;
-        }
-        let (first, last) = (index(start), index(end - 1));
-        let head = u64::MAX << (start % 64);
-        let tail = u64::MAX >> (63 - (end - 1) % 64);
-        if first == last {
-            self.words[first] |= head & tail;
-        } else {
-            self.words[first] |= head;
-            self.words[first + 1..last].fill(u64::MAX);
-            self.words[last] |= tail;
-        }
+        set_bits(&mut self.words, start, end);
     }
 
     /// Changes the number of blocks: new ones are unchanged ones, and what lies beyond is dropped.
@@ -174,18 +165,6 @@ impl Bitmap {
         self.words.fill(0);
     }
 
-    /// Marks extents as changed, of a disk whose number of blocks is not known yet.
-    pub(crate) fn grow_and_set(&mut self, extents: &[Extent]) -> Result<()> {
-        let Some(last) = extents.last() else { return Ok(()) };
-        if last.end_block > self.blocks {
-            self.try_resize(last.end_block)?;
-        }
-        for &extent in extents {
-            self.set(extent);
-        }
-        Ok(())
-    }
-
     /// Marks what another bitmap has marked, unless that has a changed block which this one does not have. Returns whether
     /// it did.
     pub(crate) fn unite(&mut self, other: &Self) -> bool {
@@ -209,11 +188,6 @@ impl Bitmap {
 /// The tier for what has no error to return: if the one that was asked for cannot be had, scans say so.
 fn tier() -> Verified {
     Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE)
-}
-
-/// The place of a block's word. The bitmap is in memory, so it fits.
-fn index(block: u64) -> usize {
-    usize::try_from(block / 64).expect("a block of a bitmap in memory")
 }
 
 /// Nothing if the address space has no room for so many.

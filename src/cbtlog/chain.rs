@@ -5,14 +5,13 @@
 //! of the blocks that came later.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 use uuid::Uuid;
 
 use super::store::{Linked, Links};
 use super::{ChainError, End, Header, Log, Store, Unrelated};
-use crate::{Bitmap, Extent, Lengths, VirtualSize, threads};
+use crate::{Bitmap, Lengths, VirtualSize, threads};
 
 /// How often a chain may turn out to have been changed while it was read.
 const ATTEMPTS: u32 = 5;
@@ -279,15 +278,8 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
 
 /// Adds what a log says to a bitmap.
 fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
-    let visitor = |extents: &[Extent]| match bitmap.grow_and_set(extents) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => ControlFlow::Break(error),
-    };
     // Threads are shared out by logs.
-    log.scan(|scanner, file| match scanner.parallel(false).visit(file, visitor)? {
-        ControlFlow::Continue(_) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    })
+    log.scan(|scanner, file| scanner.merge_into(file, bitmap).map(|_| ()))
 }
 
 #[cfg(test)]

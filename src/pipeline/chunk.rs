@@ -1,128 +1,156 @@
-//! One chunk: decoded and scanned by one thread.
+//! A chunk: the piece of an input that one thread reads and decodes at a time; and the layout of chunks over an input.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-use super::join::Seam;
-use super::{Codec, Plan};
+use super::plan::{Codec, Plan};
+use super::stitch::StitchState;
 use crate::Result;
 use crate::arch::contract::Density;
 use crate::boundaries::{BoundaryWriter, scan_raw, scan_text};
+use crate::decode::{RawReader, Segment, TextProgress, TextReader};
 use crate::source::{Input, Scratch};
 
-/// How far a chunk went. Places count from the start of the input.
+/// How far a chunk went. Offsets count from the start of the input.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ChunkEnd {
-    /// What is behind its last bit, counted from where its first bit was thought to be.
-    pub(super) seam: Seam,
-    /// How many boundaries were found in it.
-    pub(super) boundaries: usize,
-    /// How dense its last bits are.
-    pub(super) density: Density,
-    /// How many symbols it has, if it is text.
-    pub(super) symbols: u64,
-    /// The place and value of the last of them.
-    pub(super) last_symbol: Option<(u64, u8)>,
-    /// The place of the first byte that was not dealt with: the end of the chunk, or before that if there were too
-    /// many boundaries to go on, or if the text stopped.
-    pub(super) next: u64,
+pub(crate) struct ChunkResult {
+    /// The number of boundaries, if it was scanned.
+    pub(crate) boundaries: usize,
+    /// The density of its last bits, if it was scanned.
+    pub(crate) density: Density,
+    /// The number of symbols, if it is text.
+    pub(crate) symbols: u64,
+    /// The offset and value of the last of them.
+    pub(crate) last_symbol: Option<(u64, u8)>,
+    /// The offset of the first byte that was not dealt with: the end of the chunk, or before that if there were too many
+    /// boundaries to go on, or if the text stopped.
+    pub(crate) next: u64,
     /// Whether the text stopped there, at a byte that is neither symbol nor line break.
-    pub(super) stopped: bool,
+    pub(crate) stopped: bool,
 }
 
-impl ChunkEnd {
-    /// Takes the chunk behind this one as part of it.
-    pub(super) fn add(&mut self, behind: &Self) {
-        let boundaries = self.boundaries + behind.boundaries;
-        let symbols = self.symbols + behind.symbols;
-        let last_symbol = behind.last_symbol.or(self.last_symbol);
-        *self = Self { boundaries, symbols, last_symbol, ..*behind };
+impl ChunkResult {
+    /// Adds the chunk that comes after this one.
+    pub(crate) fn add(&mut self, next: &Self) {
+        let boundaries = self.boundaries + next.boundaries;
+        let symbols = self.symbols + next.symbols;
+        let last_symbol = next.last_symbol.or(self.last_symbol);
+        *self = Self { boundaries, symbols, last_symbol, ..*next };
     }
 }
 
-/// A range of the input to be decoded and scanned, as far as there is room for its boundaries.
-pub(super) struct Chunk<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) range: Range<u64>,
+/// How a chunk is scanned. Hints change nothing but the speed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScanOptions {
     /// How many boundaries there may be, those of one tile aside.
-    pub(super) limit: usize,
-    /// Whether boundaries go where others were not long ago.
-    pub(super) reused: bool,
-    /// How dense it is expected to be.
-    pub(super) density: Density,
+    pub(crate) limit: usize,
+    /// Whether the list's memory was written to not long ago, so that a cache holds it.
+    pub(crate) reused: bool,
+    /// The density that is expected.
+    pub(crate) density: Density,
 }
 
-impl Chunk<'_> {
-    /// Decodes and scans the chunk, which begins at `seam`.
-    pub(super) fn scan(
-        self,
-        input: &impl Input,
-        scratch: &mut Scratch,
-        seam: Seam,
-        to: &mut Vec<u64>,
-    ) -> Result<ChunkEnd> {
-        let before = to.len();
-        let mut writer = BoundaryWriter::new(self.plan.tier, to, seam.position, seam.open)
-            .limit(self.limit)
-            .reused(self.reused)
-            .density(self.density);
-        let mut end = self.decode(input, scratch, &mut writer)?;
-        let (position, open, density) = writer.end();
-        end.density = density;
-        end.boundaries = to.len() - before;
-        let since = to.last().copied().filter(|_| end.boundaries > 0).unwrap_or(seam.since);
-        end.seam = Seam { position, open, since };
-        Ok(end)
-    }
+/// Decodes and scans a range of the input from `state` on, appends its boundaries to `list`, and moves `state`.
+pub(super) fn scan(
+    plan: &Plan,
+    input: &impl Input,
+    range: Range<u64>,
+    scratch: &mut Scratch,
+    options: ScanOptions,
+    state: &mut StitchState,
+    list: &mut Vec<u64>,
+) -> Result<ChunkResult> {
+    let before = list.len();
+    let mut writer = BoundaryWriter::new(plan.tier, list, state.position, state.carry)
+        .limit(options.limit)
+        .reused(options.reused)
+        .density(options.density);
+    let mut result = read(input, range, scratch, |bytes| match plan.codec {
+        Codec::Text(alphabet) => scan_text(alphabet, bytes, &mut writer),
+        Codec::Raw(order) => TextProgress { read: scan_raw(order, bytes, &mut writer), ..TextProgress::default() },
+    })?;
+    (state.position, state.carry, result.density) = writer.end();
+    result.boundaries = list.len() - before;
+    Ok(result)
+}
 
-    /// Decodes the chunk, until the writer is full. Says nothing of the seam, nor of boundaries.
-    fn decode(self, input: &impl Input, scratch: &mut Scratch, writer: &mut BoundaryWriter<'_>) -> Result<ChunkEnd> {
-        let Self { plan, range, .. } = self;
-        let mut end = ChunkEnd { next: range.start, ..ChunkEnd::default() };
-        while end.next < range.end && !end.stopped {
-            let start = end.next;
-            // Up to a place that does not depend on where this began, so that a piece that was not dealt with whole
-            // is not read again.
-            let piece = start..range.end.min((start / input.piece() + 1) * input.piece());
-            let len = piece.end - start;
-            let bytes = input.bytes(piece, scratch)?;
-            let read = match plan.codec {
-                Codec::Text(alphabet) => {
-                    let text = scan_text(alphabet, bytes, writer);
-                    end.symbols += text.symbols;
-                    end.last_symbol = text.last.map(|(at, byte)| (start + at as u64, byte)).or(end.last_symbol);
-                    end.stopped = text.stop.is_some();
-                    text.read
+/// Decodes a range of the input, of which `carry` is the bit before, and hands on its segments until `take` breaks.
+pub(crate) fn decode(
+    plan: &Plan,
+    input: &impl Input,
+    range: Range<u64>,
+    scratch: &mut Scratch,
+    carry: bool,
+    mut take: impl FnMut(Segment<'_>) -> ControlFlow<()>,
+) -> Result<ChunkResult> {
+    let mut carry = carry;
+    read(input, range, scratch, |bytes| match plan.codec {
+        Codec::Text(alphabet) => {
+            let mut reader = TextReader::new(alphabet, plan.tier, bytes);
+            while let Some(segment) = reader.next_segment(carry) {
+                carry = segment.last_bit(carry);
+                if take(segment).is_break() {
+                    break;
                 }
-                Codec::Raw(order) => scan_raw(order, bytes, writer),
-            };
-            end.next = start + read as u64;
-            if (read as u64) < len {
-                break;
             }
+            reader.progress()
         }
-        Ok(end)
+        Codec::Raw(order) => {
+            let mut reader = RawReader::new(order, plan.tier, bytes);
+            while let Some(segment) = reader.next_segment(carry) {
+                carry = segment.last_bit(carry);
+                if take(segment).is_break() {
+                    break;
+                }
+            }
+            TextProgress { read: reader.read(), ..TextProgress::default() }
+        }
+    })
+}
+
+/// Reads a range of the input piece by piece, until `take` does not take a piece whole.
+fn read(
+    input: &impl Input,
+    range: Range<u64>,
+    scratch: &mut Scratch,
+    mut take: impl FnMut(&[u8]) -> TextProgress,
+) -> Result<ChunkResult> {
+    let mut result = ChunkResult { next: range.start, ..ChunkResult::default() };
+    while result.next < range.end && !result.stopped {
+        let start = result.next;
+        // Up to an offset that does not depend on where this began, so that bytes that were read, but not taken, are not
+        // read again.
+        let piece_end = range.end.min((start / input.piece() + 1) * input.piece());
+        let progress = take(input.bytes(start..piece_end, scratch)?);
+        result.symbols += progress.symbols;
+        result.last_symbol = progress.last.map(|(at, byte)| (start + at as u64, byte)).or(result.last_symbol);
+        result.stopped = progress.stop.is_some();
+        result.next = start + progress.read as u64;
+        if result.next < piece_end {
+            break;
+        }
     }
+    Ok(result)
 }
 
-/// Where a chunk lies.
+/// The place of a chunk in the input.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct ChunkSpan {
     /// Bytes of zeros before the chunk that need not be read.
-    pub(super) hole: u64,
-    pub(super) range: Range<u64>,
+    pub(crate) hole: u64,
+    pub(crate) range: Range<u64>,
 }
 
-/// Lays out chunks one behind the other, stepping over holes.
-pub(super) struct Layout {
+/// Lays out chunks one after the other, stepping over holes.
+pub(crate) struct ChunkLayout {
     at: u64,
     end: u64,
-    /// Where there is data next. All of it for a text: only a raw bitmap may have holes.
+    /// The next range of data. All of a text: only a raw bitmap may have holes.
     data: Range<u64>,
 }
 
-impl Layout {
-    /// The chunks of a range of an input of that kind.
-    pub(super) const fn new(codec: Codec, range: Range<u64>) -> Self {
+impl ChunkLayout {
+    /// The chunks of a range of an input.
+    pub(crate) const fn new(codec: Codec, range: Range<u64>) -> Self {
         let data = match codec {
             Codec::Text(_) => range.start..range.end,
             Codec::Raw(_) => range.start..range.start,
@@ -131,12 +159,12 @@ impl Layout {
     }
 
     /// How many bytes are left.
-    pub(super) const fn left(&self) -> u64 {
+    pub(crate) const fn left(&self) -> u64 {
         self.end - self.at
     }
 
-    /// The next chunk, of so many bytes at the most. A hole at the end comes with a chunk of none.
-    pub(super) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<Place> {
+    /// The next chunk, of at most `bytes` bytes. A hole at the end comes with a chunk of no bytes.
+    pub(crate) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<ChunkSpan> {
         if self.at == self.end {
             return None;
         }
@@ -144,11 +172,11 @@ impl Layout {
             self.data = input.data(self.at);
         }
         let start = self.data.start.max(self.at).min(self.end);
-        // Up to a place where the input begins a piece, lest every chunk takes two of them.
+        // Up to an offset where the input begins a read, lest every chunk takes two of them.
         let end = start + bytes;
         let end = Some(end - end % input.piece()).filter(|&end| end > start).unwrap_or(end);
-        let place = Place { hole: start - self.at, range: start..self.data.end.min(end).min(self.end).max(start) };
-        self.at = place.range.end;
-        Some(place)
+        let span = ChunkSpan { hole: start - self.at, range: start..self.data.end.min(end).min(self.end).max(start) };
+        self.at = span.range.end;
+        Some(span)
     }
 }

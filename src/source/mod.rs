@@ -10,6 +10,7 @@ mod prober;
 mod stamp;
 
 pub(crate) use buffer::Buffer;
+pub(crate) use file::FileInput;
 pub(crate) use input::{Input, Scratch, Slice};
 pub use kinds::Source;
 pub use mmap::Mapped;

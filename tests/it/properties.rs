@@ -157,7 +157,7 @@ proptest! {
             let mut copies = Copies { stop_after: Some(after), ..Copies::default() };
             let scanner = setup.apply(&scanner, input.bytes().len());
             let outcome = setup.on_threads(|| {
-                input.with_source(setup.kind, |source| scanner.visit_prepared(source, &mut copies))
+                input.with_source(setup.kind, |source| scanner.visit_parallel(source, &mut copies))
             });
             let stopped = outcome.expect("a good text").is_break();
             prop_assert_eq!(stopped, copies.batches == after);

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use changed_blocks::{Encoding, Extent, Geometry, ParallelVisitor, Prepare, Scanner};
+use changed_blocks::parallel::ParallelVisitor;
+use changed_blocks::{Encoding, Extent, Geometry, Scanner};
 
 /// A run of one block in every eight symbols: 8,192 runs.
 fn text() -> String {
@@ -24,10 +25,8 @@ struct Uneven {
     panics_at: Option<u64>,
 }
 
-impl Prepare for Uneven {
-    type Part = Vec<Extent>;
-
-    fn prepare(&self, extents: &[Extent]) -> Vec<Extent> {
+impl Uneven {
+    fn map(&self, extents: &[Extent]) -> Vec<Extent> {
         if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(7) {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -41,23 +40,28 @@ impl Prepare for Uneven {
 struct Collects {
     extents: Vec<Extent>,
     input_bytes: u64,
-    prepare_panics_at: Option<u64>,
+    map_panics_at: Option<u64>,
+    map: Uneven,
     /// How many extents it takes before it stops, or panics.
     stops_after: Option<usize>,
     panics_after: Option<usize>,
 }
 
 impl ParallelVisitor for &mut Collects {
-    type Prepare = Uneven;
+    type Mapped = Vec<Extent>;
     type Break = usize;
 
-    fn begin(&mut self, _geometry: &Geometry) -> Uneven {
-        Uneven { panics_at: self.prepare_panics_at, ..Uneven::default() }
+    fn begin(&mut self, _geometry: &Geometry) {
+        self.map = Uneven { panics_at: self.map_panics_at, ..Uneven::default() };
     }
 
-    fn extents(&mut self, extents: &[Extent], part: Vec<Extent>) -> ControlFlow<usize> {
-        assert_eq!(extents, part, "made of just these");
-        self.extents.extend(part);
+    fn map(&self, extents: &[Extent]) -> Vec<Extent> {
+        self.map.map(extents)
+    }
+
+    fn extents(&mut self, extents: &[Extent], mapped: Vec<Extent>) -> ControlFlow<usize> {
+        assert_eq!(extents, mapped, "made of just these");
+        self.extents.extend(mapped);
         let len = self.extents.len();
         assert!(self.panics_after.is_none_or(|after| len < after), "on purpose");
         if self.stops_after.is_some_and(|after| len >= after) {
@@ -76,7 +80,7 @@ impl ParallelVisitor for &mut Collects {
 fn visit(visitor: &mut Collects, chunk_bytes: usize) -> ControlFlow<usize> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("threads are to be had");
     let scanner = Scanner::new(Encoding::Base64).chunk_bytes(chunk_bytes);
-    pool.install(|| scanner.visit_prepared(&text(), visitor).expect("good text").map_continue(|_| ()))
+    pool.install(|| scanner.visit_parallel(&text(), visitor).expect("good text").map_continue(|_| ()))
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn a_panic_ends_the_scan_for_all_threads() {
         let start = Some(extents()[after].start_block);
         for mut visitor in [
             Collects { panics_after: Some(after), ..Collects::default() },
-            Collects { prepare_panics_at: start, ..Collects::default() },
+            Collects { map_panics_at: start, ..Collects::default() },
         ] {
             assert!(catch_unwind(AssertUnwindSafe(|| visit(&mut visitor, 40))).is_err());
             let len = visitor.extents.len();

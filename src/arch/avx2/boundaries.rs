@@ -38,6 +38,12 @@ pub(in crate::arch) fn count_ones(words: &[u64]) -> u64 {
     portable::boundaries::count_ones(words)
 }
 
+/// The number of boundaries: the portable code, for which the compiler finds shuffles here.
+#[target_feature(enable = "avx2")]
+pub(in crate::arch) fn count_boundaries(words: &[u64], carry: bool) -> usize {
+    portable::boundaries::count_boundaries(words, carry)
+}
+
 /// See [`scan_words`](crate::arch::scan_words) for the contract.
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 pub(in crate::arch) fn scan_words(

@@ -15,7 +15,8 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::base64::load;
-use crate::arch::contract::{Aligned, Density, TILE_WORDS};
+use crate::arch::contract::{Aligned, CacheHint, Density, TILE_WORDS};
+use crate::arch::portable;
 
 /// Boundaries that a line of a cache holds.
 const LINE: usize = 8;
@@ -62,6 +63,12 @@ pub(super) fn before(carry: bool) -> __m512i {
     _mm512_set1_epi64(if carry { -1 } else { 0 })
 }
 
+/// The number of boundaries: the portable code, for which the compiler finds an instruction here.
+#[target_feature(enable = "avx512f,avx512vl,avx512vpopcntdq")]
+pub(in crate::arch) fn count_boundaries(words: &[u64], carry: bool) -> usize {
+    portable::boundaries::count_boundaries(words, carry)
+}
+
 /// See [`scan_words`](crate::arch::scan_words) for the contract.
 ///
 /// # Safety
@@ -72,6 +79,7 @@ pub(in crate::arch) unsafe fn scan_words(
     words: &[u64],
     carry: bool,
     position: u64,
+    cache: CacheHint,
     density: &mut Density,
     out: &mut [MaybeUninit<u64>],
 ) -> usize {
@@ -84,8 +92,12 @@ pub(in crate::arch) unsafe fn scan_words(
         before = masks.find_all(words, before);
         // SAFETY: the caller's promise; there are still 64 places for each word that is left, since a word has taken at
         // most 64 so far.
-        end = unsafe { masks.write::<1>(position, false, end) };
+        end = unsafe { masks.write::<1>(position, cache == CacheHint::Uncached, end) };
         position += words.len() as u64 * 64;
+    }
+    if cache == CacheHint::Uncached {
+        // Nothing else orders non-temporal stores.
+        _mm_sfence();
     }
     *density = masks.density();
     // SAFETY: both point into `out`.

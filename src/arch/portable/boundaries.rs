@@ -122,6 +122,14 @@ pub(in crate::arch) fn count_ones(words: &[u64]) -> u64 {
     words.iter().map(|word| u64::from(word.count_ones())).sum()
 }
 
+/// The number of boundaries. Inlined where the compiler may use more instructions than everywhere.
+#[inline(always)]
+pub(in crate::arch) fn count_boundaries(words: &[u64], carry: bool) -> usize {
+    let count = |word: u64, before: u64| (word ^ (word << 1 | before >> 63)).count_ones() as usize;
+    let first = words.first().map_or(0, |&word| count(word, if carry { u64::MAX } else { 0 }));
+    first + words.windows(2).map(|pair| count(pair[1], pair[0])).sum::<usize>()
+}
+
 /// Writes the positions of the ones of a word, of which there are some, and returns how many there are.
 #[inline]
 fn write(ones: u64, position: u64, out: &mut [MaybeUninit<u64>]) -> usize {

@@ -11,9 +11,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::sync::{Once, OnceLock};
 
-use changed_blocks::{
-    Error, Extent, Geometry, Mapped, ParallelVisitor, Prepare, Scanner, Source, Summary, Tier, is_canonical,
-};
+use changed_blocks::parallel::ParallelVisitor;
+use changed_blocks::{Error, Extent, Geometry, Mapped, Scanner, Source, Summary, Tier, is_canonical};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub(crate) use cases::cases;
@@ -151,7 +150,7 @@ impl Setup {
         let scanner = self.apply(scanner, input.bytes.len());
         self.on_threads(|| {
             let mut copies = Copies::default();
-            let outcome = input.with_source(self.kind, |source| scanner.visit_prepared(source, &mut copies))?;
+            let outcome = input.with_source(self.kind, |source| scanner.visit_parallel(source, &mut copies))?;
             assert!(is_canonical(&copies.extents), "batches that overlap or touch");
             match outcome {
                 ControlFlow::Continue(summary) => Ok((summary, copies.extents)),
@@ -196,29 +195,22 @@ pub(crate) struct Copies {
     pub(crate) input_bytes: u64,
 }
 
-pub(crate) struct Copy;
-
-impl Prepare for Copy {
-    type Part = Vec<Extent>;
-
-    fn prepare(&self, extents: &[Extent]) -> Vec<Extent> {
-        extents.to_vec()
-    }
-}
-
 impl ParallelVisitor for &mut Copies {
-    type Prepare = Copy;
+    type Mapped = Vec<Extent>;
     type Break = ();
 
-    fn begin(&mut self, _geometry: &Geometry) -> Copy {
+    fn begin(&mut self, _geometry: &Geometry) {
         assert_eq!(self.batches, 0, "before the first extents");
-        Copy
     }
 
-    fn extents(&mut self, extents: &[Extent], part: Vec<Extent>) -> ControlFlow<()> {
+    fn map(&self, extents: &[Extent]) -> Vec<Extent> {
+        extents.to_vec()
+    }
+
+    fn extents(&mut self, extents: &[Extent], mapped: Vec<Extent>) -> ControlFlow<()> {
         assert!(!extents.is_empty(), "no batch of nothing");
-        assert_eq!(part, extents, "prepared from other extents");
-        self.extents.extend(part);
+        assert_eq!(mapped, extents, "mapped from other extents");
+        self.extents.extend(mapped);
         self.batches += 1;
         if Some(self.batches) == self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

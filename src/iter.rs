@@ -1,0 +1,115 @@
+//! Iterators over extents and byte ranges, which scan as they are asked.
+//!
+//! Invariant: an iterator ends with the first error, and gives `None` without an error only after the whole bitmap was read
+//! and judged.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use crate::pipeline::ExtentOutput;
+use crate::scan::Scan;
+use crate::{ByteRange, Extent, Geometry, Result, Summary};
+
+/// The extents of a bitmap, found as they are asked for, in bounded memory.
+///
+/// Made by [`Scanner::iter_extents`](crate::Scanner::iter_extents). The extents before an error must not be used: the error
+/// may mean that all of them are another disk's.
+pub struct Extents<'a> {
+    scan: Scan<'a, ExtentOutput>,
+    /// How many of the extents that are ready were given.
+    given: usize,
+    /// Whether nothing more is to come, and the summary, if that is no error.
+    ended: bool,
+    summary: Option<Summary>,
+}
+
+impl<'a> Extents<'a> {
+    pub(crate) const fn new(scan: Scan<'a, ExtentOutput>) -> Self {
+        Self { scan, given: 0, ended: false, summary: None }
+    }
+
+    /// The units of the extents: the block size, and the virtual size if it was given or found in the header of a
+    /// `.cbtlog`.
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        self.scan.geometry()
+    }
+
+    /// The summary of the whole bitmap, once it was read and judged.
+    #[must_use]
+    pub const fn summary(&self) -> Option<Summary> {
+        self.summary
+    }
+}
+
+impl Iterator for Extents<'_> {
+    type Item = Result<Extent>;
+
+    fn next(&mut self) -> Option<Result<Extent>> {
+        loop {
+            if let Some(&extent) = self.scan.output().ready().get(self.given) {
+                self.given += 1;
+                return Some(Ok(extent));
+            }
+            if self.ended {
+                return None;
+            }
+            self.scan.output().discard_ready();
+            self.given = 0;
+            match self.scan.step() {
+                Ok(None) => {}
+                Ok(summary) => (self.ended, self.summary) = (true, summary),
+                Err(error) => {
+                    self.scan.output().discard_ready();
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl FusedIterator for Extents<'_> {}
+
+impl fmt::Debug for Extents<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extents").field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
+
+/// The byte ranges of a bitmap, found as they are asked for, in bounded memory.
+///
+/// Made by [`Scanner::iter_byte_ranges`](crate::Scanner::iter_byte_ranges). The ranges before an error must not be used: the
+/// error may mean that all of them are another disk's.
+#[derive(Debug)]
+pub struct ByteRanges<'a>(Extents<'a>);
+
+impl<'a> ByteRanges<'a> {
+    pub(crate) const fn new(extents: Extents<'a>) -> Self {
+        Self(extents)
+    }
+
+    /// As [`Extents::geometry`].
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        self.0.geometry()
+    }
+
+    /// As [`Extents::summary`].
+    #[must_use]
+    pub const fn summary(&self) -> Option<Summary> {
+        self.0.summary()
+    }
+}
+
+impl Iterator for ByteRanges<'_> {
+    type Item = Result<ByteRange>;
+
+    fn next(&mut self) -> Option<Result<ByteRange>> {
+        let range = self.0.next()?.and_then(|extent| self.0.geometry().byte_range(extent));
+        self.0.ended |= range.is_err();
+        Some(range)
+    }
+}
+
+impl FusedIterator for ByteRanges<'_> {}

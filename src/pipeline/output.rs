@@ -1,0 +1,166 @@
+//! The list of extents, as a whole or in batches; and what a scan asks of any output.
+
+use super::buffers::BOUNDARY_LISTS;
+use super::chunk::{self, ChunkLayout, ChunkResult, ScanOptions};
+use super::parallel::{self, ChunkSizer, Worker};
+use super::plan::Plan;
+use super::stitch::Stitcher;
+use super::tuning::{
+    BATCH_BOUNDARIES, BOUNDARY_NS, FIRST_LOOK_BYTES, MAX_SHARED_VISIT_DENSITY, MAX_WORKERS_BYTES, MIN_CHUNK_BYTES,
+    RECHECK_AFTER_BOUNDARIES, SERIAL_CHUNK_BYTES, SHARED_BATCH_BOUNDARIES, SHARED_BATCH_BYTES, SMALL_INPUT_BYTES,
+    WORTH_SHARING_NS,
+};
+use crate::arch::contract::Density;
+use crate::source::{Input, Scratch};
+use crate::{Extent, Result, threads};
+
+/// Takes the bits of an input, in order.
+pub(crate) trait Output {
+    /// The position of the next bit.
+    fn position(&self) -> u64;
+
+    /// Takes as much of the input from `at` on as it sees fit, and returns how far it came.
+    fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult>;
+
+    /// Makes room, if the bitmap is already too long for the disk, which is an error for certain.
+    fn drop_if_too_long(&mut self);
+
+    /// Ends the bitmap after so many bits, the length of which was judged.
+    fn finish(&mut self, bits: u64) -> Result<()>;
+}
+
+/// Finds extents.
+pub(crate) struct ExtentOutput {
+    stitcher: Stitcher,
+    /// Whether extents are taken off the list in batches.
+    in_batches: bool,
+    workers: Vec<Worker>,
+    sizer: ChunkSizer,
+    /// Boundaries to a byte of input, in the last part.
+    boundaries_per_byte: Option<f64>,
+    density: Density,
+}
+
+impl ExtentOutput {
+    /// An output that leaves all extents of a disk of so many blocks on a list, which is empty.
+    pub(crate) fn list(plan: &Plan, blocks: Option<u64>, list: Vec<u64>) -> Self {
+        Self {
+            stitcher: Stitcher::new(list, blocks),
+            in_batches: false,
+            workers: Vec::new(),
+            sizer: ChunkSizer::new(plan.chunk_bytes),
+            boundaries_per_byte: None,
+            density: Density::default(),
+        }
+    }
+
+    /// An output whose extents are taken from it after each step.
+    pub(crate) fn batches(plan: &Plan, blocks: Option<u64>) -> Self {
+        Self { in_batches: true, ..Self::list(plan, blocks, BOUNDARY_LISTS.take()) }
+    }
+
+    /// The extents that have ended, unless one of them or of those before lies beyond the disk.
+    pub(crate) fn ready(&mut self) -> &[Extent] {
+        self.stitcher.ready()
+    }
+
+    /// Takes the extents that have ended off the list.
+    pub(crate) fn discard_ready(&mut self) {
+        self.stitcher.discard_ready();
+    }
+
+    pub(crate) fn into_boundaries(self) -> Vec<u64> {
+        self.stitcher.into_boundaries()
+    }
+
+    /// Keeps the list of batches for the next scan.
+    pub(crate) fn recycle(self) {
+        BOUNDARY_LISTS.give(self.into_boundaries());
+    }
+
+    /// How many threads are to scan the rest of an input, as far as its density is known.
+    fn threads(&self, plan: &Plan, input: &impl Input, at: u64) -> usize {
+        let worth_sharing = match (plan.chunk_bytes, self.boundaries_per_byte) {
+            (Some(bytes), _) => input.len() > bytes as u64,
+            (None, None) => false,
+            (None, Some(density)) => {
+                let ns = (input.len() - at) as f64 * (input.ns_per_byte() + density * BOUNDARY_NS);
+                ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
+            }
+        };
+        if plan.parallel && worth_sharing { threads::count().min(MAX_WORKERS_BYTES / Worker::MAX_BYTES) } else { 1 }
+    }
+
+    /// Scans a chunk straight onto the list, or as much of it as has boundaries for a batch.
+    fn scan_chunk(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
+        let may_share = plan.parallel && input.len() - at > SMALL_INPUT_BYTES;
+        let bytes = match plan.chunk_bytes {
+            Some(bytes) => bytes as u64,
+            None if may_share && self.boundaries_per_byte.is_none() => FIRST_LOOK_BYTES,
+            None => SERIAL_CHUNK_BYTES,
+        };
+        let limit = if self.in_batches {
+            BATCH_BOUNDARIES
+        } else if may_share {
+            // Other threads may be worth it once the input gets denser.
+            RECHECK_AFTER_BOUNDARIES
+        } else {
+            usize::MAX
+        };
+        let Some(span) = ChunkLayout::new(plan.codec, at..input.len()).next(input, bytes) else {
+            return Ok(ChunkResult { next: at, ..ChunkResult::default() });
+        };
+        self.stitcher.skip_zeros(span.hole * 8);
+        let options = ScanOptions { limit, reused: self.in_batches, density: self.density };
+        let (list, state) = self.stitcher.end();
+        let result = chunk::scan(plan, input, span.range, scratch, options, state, list)?;
+        self.sizer.note(result.next - at, result.boundaries);
+        Ok(result)
+    }
+
+    /// Scans with several threads: all of the rest, or enough for a batch.
+    fn scan_shared(&mut self, plan: &Plan, input: &impl Input, at: u64, threads: usize) -> Result<ChunkResult> {
+        self.workers.resize_with(threads, Worker::new);
+        let (most_bytes, wanted) = match self.boundaries_per_byte {
+            // As many as will fit into a batch, most likely: a chunk that does not is scanned in vain.
+            Some(density) if self.in_batches && density > 0.0 => {
+                let bytes = (SHARED_BATCH_BOUNDARIES * 3 / 4) as f64 / density;
+                ((bytes as u64).clamp(MIN_CHUNK_BYTES, SHARED_BATCH_BYTES), SHARED_BATCH_BOUNDARIES)
+            }
+            _ if self.in_batches => (SHARED_BATCH_BYTES, SHARED_BATCH_BOUNDARIES),
+            _ => (input.len(), 0),
+        };
+        let end = input.len().min(at.saturating_add(most_bytes));
+        parallel::scan(plan, input, at..end, &mut self.workers, &self.sizer, wanted, self.stitcher.end())
+    }
+}
+
+impl Output for ExtentOutput {
+    fn position(&self) -> u64 {
+        self.stitcher.position()
+    }
+
+    fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
+        let result = match self.threads(plan, input, at) {
+            1 => self.scan_chunk(plan, input, at, scratch)?,
+            threads => match self.scan_shared(plan, input, at, threads)? {
+                // A chunk that is denser than all before may not fit into the list's capacity.
+                result if result.next == at => self.scan_chunk(plan, input, at, scratch)?,
+                result => result,
+            },
+        };
+        self.density = result.density;
+        if result.next > at {
+            self.boundaries_per_byte = Some(result.boundaries as f64 / (result.next - at) as f64);
+        }
+        Ok(result)
+    }
+
+    fn drop_if_too_long(&mut self) {
+        self.stitcher.drop_if_too_long();
+    }
+
+    fn finish(&mut self, bits: u64) -> Result<()> {
+        self.stitcher.finish(bits)
+    }
+}
