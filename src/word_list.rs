@@ -130,7 +130,8 @@ mod tests {
             for bits in lengths {
                 let piece = bits_of(&words, bits);
                 // What follows the last bit repeats it, as decoders give it.
-                let mut given = words[..bits.div_ceil(64) as usize].to_vec();
+                let mut given: Vec<u64> =
+                    words.iter().copied().take(bits_of(&words, bits).len().div_ceil(64)).collect();
                 if let (Some(last), 1..) = (given.last_mut(), bits % 64) {
                     let fill = u64::MAX << (bits % 64);
                     *last = if *piece.last().expect("some bits") { *last | fill } else { *last & !fill };

@@ -29,6 +29,19 @@ pub(crate) trait Output {
     fn finish(&mut self, bits: u64) -> Result<()>;
 }
 
+/// A part of the input that was scanned, for what comes next: it will be about as dense.
+#[derive(Clone, Copy)]
+struct Part {
+    bytes: u64,
+    boundaries: usize,
+}
+
+impl Part {
+    fn boundaries_per_byte(self) -> f64 {
+        self.boundaries as f64 / self.bytes as f64
+    }
+}
+
 /// Finds extents.
 pub(crate) struct ExtentOutput {
     stitcher: Stitcher,
@@ -36,8 +49,7 @@ pub(crate) struct ExtentOutput {
     in_batches: bool,
     workers: Vec<Worker>,
     sizer: ChunkSizer,
-    /// Boundaries to a byte of input, in the last part.
-    boundaries_per_byte: Option<f64>,
+    last_part: Option<Part>,
     density: Density,
 }
 
@@ -49,7 +61,7 @@ impl ExtentOutput {
             in_batches: false,
             workers: Vec::new(),
             sizer: ChunkSizer::new(plan.chunk_bytes),
-            boundaries_per_byte: None,
+            last_part: None,
             density: Density::default(),
         }
     }
@@ -80,10 +92,11 @@ impl ExtentOutput {
 
     /// How many threads are to scan the rest of an input, as far as its density is known.
     fn threads(&self, plan: &Plan, input: &impl Input, at: u64) -> usize {
-        let worth_sharing = match (plan.chunk_bytes, self.boundaries_per_byte) {
+        let worth_sharing = match (plan.chunk_bytes, self.last_part) {
             (Some(bytes), _) => input.len() > bytes as u64,
             (None, None) => false,
-            (None, Some(density)) => {
+            (None, Some(part)) => {
+                let density = part.boundaries_per_byte();
                 let ns = (input.len() - at) as f64 * (input.ns_per_byte() + density * BOUNDARY_NS);
                 ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
             }
@@ -96,7 +109,7 @@ impl ExtentOutput {
         let may_share = plan.parallel && input.len() - at > SMALL_INPUT_BYTES;
         let bytes = match plan.chunk_bytes {
             Some(bytes) => bytes as u64,
-            None if may_share && self.boundaries_per_byte.is_none() => FIRST_LOOK_BYTES,
+            None if may_share && self.last_part.is_none() => FIRST_LOOK_BYTES,
             None => SERIAL_CHUNK_BYTES,
         };
         let limit = if self.in_batches {
@@ -121,11 +134,11 @@ impl ExtentOutput {
     /// Scans with several threads: all of the rest, or enough for a batch.
     fn scan_shared(&mut self, plan: &Plan, input: &impl Input, at: u64, threads: usize) -> Result<ChunkResult> {
         self.workers.resize_with(threads, Worker::new);
-        let (most_bytes, wanted) = match self.boundaries_per_byte {
+        let (most_bytes, wanted) = match self.last_part {
             // As many as will fit into a batch, most likely: a chunk that does not is scanned in vain.
-            Some(density) if self.in_batches && density > 0.0 => {
-                let bytes = (SHARED_BATCH_BOUNDARIES * 3 / 4) as f64 / density;
-                ((bytes as u64).clamp(MIN_CHUNK_BYTES, SHARED_BATCH_BYTES), SHARED_BATCH_BOUNDARIES)
+            Some(Part { bytes, boundaries }) if self.in_batches && boundaries > 0 => {
+                let bytes = bytes.saturating_mul(SHARED_BATCH_BOUNDARIES as u64 * 3 / 4) / boundaries as u64;
+                (bytes.clamp(MIN_CHUNK_BYTES, SHARED_BATCH_BYTES), SHARED_BATCH_BOUNDARIES)
             }
             _ if self.in_batches => (SHARED_BATCH_BYTES, SHARED_BATCH_BOUNDARIES),
             _ => (input.len(), 0),
@@ -151,7 +164,7 @@ impl Output for ExtentOutput {
         };
         self.density = result.density;
         if result.next > at {
-            self.boundaries_per_byte = Some(result.boundaries as f64 / (result.next - at) as f64);
+            self.last_part = Some(Part { bytes: result.next - at, boundaries: result.boundaries });
         }
         Ok(result)
     }

@@ -51,9 +51,9 @@ impl Worker {
         }
     }
 
-    /// The most memory that a chunk takes.
+    /// The most memory that a chunk takes: its boundaries, or the words of 256 tiles.
     pub(super) const MAX_BYTES: usize =
-        (MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES) * size_of::<u64>() + MAX_CHUNK_BYTES as usize;
+        (MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES) * size_of::<u64>() + 256 * TILE_WORDS * size_of::<u64>();
 }
 
 impl Worker {
