@@ -14,6 +14,15 @@ pub(crate) struct WordList {
 }
 
 impl WordList {
+    /// An empty list in the memory of `words`, which is empty.
+    pub(crate) const fn within(words: Vec<u64>) -> Self {
+        Self { words, bits: 0, last_bit: false }
+    }
+
+    pub(crate) fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
     pub(crate) fn as_words(&self) -> &[u64] {
         &self.words
     }

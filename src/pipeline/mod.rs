@@ -46,6 +46,8 @@ pub(crate) struct Pipeline {
     tail: Tail,
     /// For reading on the caller's thread.
     scratch: Scratch,
+    /// Whether the symbols of a text are at an end.
+    stopped: bool,
     /// Bytes of input dealt with before this part, and in it.
     done: u64,
     at: u64,
@@ -58,7 +60,7 @@ impl Pipeline {
             Codec::Text(alphabet) => alphabet,
             Codec::Raw(_) => Alphabet::Bits,
         };
-        Self { plan, tail: Tail::new(alphabet), scratch: Scratch::default(), done, at: 0 }
+        Self { plan, tail: Tail::new(alphabet), scratch: Scratch::default(), stopped: false, done, at: 0 }
     }
 
     /// How many bytes have been dealt with.
@@ -72,16 +74,14 @@ impl Pipeline {
         if self.at == 0 {
             self.at = self.skip_leading_space(input)?;
         }
-        if self.tail.is_reached() {
+        if self.stopped {
             self.read_tail(input)?;
-        }
-        if self.at < input.len() {
+        } else if self.at < input.len() {
             let chunk = output.take(&self.plan, input, self.at, &mut self.scratch)?;
             self.tail.count(chunk.symbols, chunk.last_symbol.map(|(at, symbol)| (self.done + at, symbol)));
             self.at = chunk.next;
-            if chunk.stopped {
-                self.read_tail(input)?;
-            }
+            // The rest is for the next step, after the caller has dealt with the extents so far.
+            self.stopped = chunk.stopped;
         }
         let ended = self.at == input.len();
         if ended {

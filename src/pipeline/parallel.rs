@@ -24,14 +24,18 @@ use super::sequencer::Sequencer;
 use super::stitch::{BoundarySummary, Placement, StitchState};
 use super::tuning::{
     CACHED_BOUNDARIES, DENSE_BYTES_PER_BOUNDARY, MAX_CHUNK_BOUNDARIES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES,
-    MIN_LAST_CHUNK_BYTES, TARGET_CHUNK_BOUNDARIES,
+    MIN_LAST_CHUNK_BYTES, TARGET_CHUNK_BOUNDARIES, TARGET_DENSE_BOUNDARIES,
 };
 use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES, TILE_SYMBOLS, TILE_WORDS};
 use crate::arch::{count_boundaries, scan_words};
+use crate::decode::Segment;
 use crate::source::{Input, Scratch};
 use crate::verified::Verified;
 use crate::word_list::WordList;
 use crate::{Error, Result};
+
+/// The fewest words for which it is worth calling a kernel once more.
+const MIN_WORDS: usize = 32;
 
 /// The memory of one thread, used again and again.
 pub(super) struct Worker {
@@ -46,7 +50,7 @@ impl Worker {
         Self {
             scratch: Scratch::default(),
             boundaries: BOUNDARY_LISTS.take(),
-            words: WordList::default(),
+            words: WordList::within(BOUNDARY_LISTS.take()),
             density: Density::default(),
         }
     }
@@ -77,20 +81,25 @@ impl Worker {
         self.boundaries.clear();
         self.boundaries.reserve(MAX_TILE_BOUNDARIES);
         let scratch = self.boundaries.spare_capacity_mut();
-        for tile in self.words.as_words().chunks(TILE_WORDS) {
-            let most = tile.len() * 64;
-            let count = if out.len() >= most {
-                scan_words(tier, tile, carry, position, cache, &mut self.density, out)
-            } else {
-                // Near the end of a slot: a kernel needs more places than there are.
-                let count = scan_words(tier, tile, carry, position, CacheHint::Cached, &mut self.density, scratch);
+        let mut words = self.words.as_words();
+        while !words.is_empty() {
+            // A kernel needs 64 places a word. A slot has only those of its boundaries, so its end is written elsewhere first.
+            let fitting = out.len() / 64;
+            let is_at_end = fitting < MIN_WORDS.min(words.len());
+            let (these, rest) =
+                words.split_at(if is_at_end { TILE_WORDS } else { fitting.min(TILE_WORDS) }.min(words.len()));
+            let count = if is_at_end {
+                let count = scan_words(tier, these, carry, position, CacheHint::Cached, &mut self.density, scratch);
                 out[..count].copy_from_slice(&scratch[..count]);
                 count
+            } else {
+                scan_words(tier, these, carry, position, cache, &mut self.density, out)
             };
             written += count;
             out = &mut out[count..];
-            carry = tile.last().is_some_and(|word| word >> 63 == 1);
-            position = position.wrapping_add(most as u64);
+            carry = these.last().is_some_and(|word| word >> 63 == 1);
+            position = position.wrapping_add(these.len() as u64 * 64);
+            words = rest;
         }
         assert!(out.is_empty(), "as many boundaries were written as were counted");
         written
@@ -100,6 +109,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         BOUNDARY_LISTS.give(mem::take(&mut self.boundaries));
+        BOUNDARY_LISTS.give(mem::take(&mut self.words).into_words());
     }
 }
 
@@ -129,9 +139,11 @@ impl ChunkSizer {
     /// Takes note of how many boundaries a chunk had.
     pub(super) fn note(&self, bytes: u64, boundaries: usize) {
         if bytes > 0 {
-            let wanted = bytes.saturating_mul(TARGET_CHUNK_BOUNDARIES as u64) / (boundaries as u64).max(1);
+            let dense = boundaries as u64 * DENSE_BYTES_PER_BOUNDARY > bytes;
+            let target = if dense { TARGET_DENSE_BOUNDARIES } else { TARGET_CHUNK_BOUNDARIES };
+            let wanted = bytes.saturating_mul(target as u64) / (boundaries as u64).max(1);
             self.bytes.store(wanted.clamp(self.bounds.start, self.bounds.end), Ordering::Relaxed);
-            self.dense.store(boundaries as u64 * DENSE_BYTES_PER_BOUNDARY > bytes, Ordering::Relaxed);
+            self.dense.store(dense, Ordering::Relaxed);
         }
     }
 }
@@ -334,12 +346,17 @@ impl<I: Input> ParallelScan<'_, '_, I> {
     fn count(&self, job: &ChunkJob, worker: &mut Worker) -> Result<Scanned> {
         let Worker { scratch, words, density, .. } = worker;
         words.clear();
+        let mut boundaries = 0;
         let mut result = chunk::decode(self.plan, self.input, job.span.range.clone(), scratch, false, |segment| {
+            // While they are in the L1 cache.
+            if let Segment::Words { words: these, .. } = segment {
+                boundaries += count_boundaries(self.plan.tier, these, words.last_bit());
+            }
             words.push(segment);
             ControlFlow::Continue(())
         })?;
         words.fill_up();
-        result.boundaries = count_boundaries(self.plan.tier, words.as_words(), false);
+        result.boundaries = boundaries;
         result.density = *density;
         let assumed = self.assumed(job);
         let end = StitchState { position: assumed + words.bits(), carry: words.last_bit() };

@@ -16,6 +16,8 @@ pub(super) const MAX_CHUNK_BYTES: u64 = 256 * TILE_BYTES;
 
 /// How many boundaries a chunk of several threads is to have: as many as stay in a core's own cache.
 pub(super) const TARGET_CHUNK_BOUNDARIES: usize = 64 << 10;
+/// How many a dense chunk is to have, which is kept as words until its boundaries are written to their place.
+pub(super) const TARGET_DENSE_BOUNDARIES: usize = 128 << 10;
 /// How many it may have, those of one tile aside. A chunk with more stops early. Bounds the memory of a worker.
 pub(super) const MAX_CHUNK_BOUNDARIES: usize = 128 << 10;
 
