@@ -36,11 +36,6 @@ impl Tail {
         self.symbols
     }
 
-    /// Whether the symbols are at an end, so that every further byte goes through [`take`](Self::take).
-    pub(crate) const fn is_reached(&self) -> bool {
-        self.reached
-    }
-
     /// Counts symbols that were decoded; the last of them is needed to judge the padding.
     pub(crate) fn count(&mut self, symbols: u64, last_symbol: Option<(u64, u8)>) {
         self.symbols += symbols;
