@@ -4,6 +4,7 @@
 //! that a kernel needs. A tier that has no kernel for an operation uses the portable one. [`contract`] says what
 //! kernels are given and give back.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod bit_positions;
 pub(crate) mod contract;
 mod portable;
@@ -21,6 +22,7 @@ use std::mem::MaybeUninit;
 use contract::{CacheHint, Density, Line, STEP, ScanProgress, TILE_SYMBOLS};
 
 use crate::ByteRange;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::tier::Tier;
 use crate::verified::Verified;
 
