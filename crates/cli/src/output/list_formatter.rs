@@ -5,7 +5,7 @@ use changed_blocks::{ByteRange, Error, Extent, Geometry};
 use rayon::prelude::*;
 
 /// How many extents one thread formats at a time: few enough for their ranges and their text to stay in a cache.
-const CHUNK_EXTENTS: usize = 1024;
+const CHUNK_EXTENTS: usize = 2048;
 
 /// How extents are written.
 #[derive(Clone, Copy)]
@@ -39,16 +39,15 @@ impl ListFormatter<'_> {
 
     /// Sums over extents of the window.
     pub(super) fn totals(&self, extents: &[Extent]) -> Result<Totals, Error> {
-        let merge = |mut totals: Totals, other: Totals| {
-            totals.merge(&other);
-            Ok(totals)
-        };
-        let of_chunk = |chunk| {
-            let mut totals = Totals::default();
-            totals.add_all(&self.ranges(chunk)?, &self.geometry);
-            Ok(totals)
-        };
-        extents.par_chunks(CHUNK_EXTENTS).map(of_chunk).try_reduce(Totals::default, merge)
+        let mut totals = Totals::default();
+        // Only the first and the last may be clipped: the others need no ranges.
+        if let [first, whole @ .., last] = extents {
+            totals.add_whole(whole, self.geometry.block_size);
+            totals.add_all(&self.ranges(&[*first, *last])?, &self.geometry);
+        } else {
+            totals.add_all(&self.ranges(extents)?, &self.geometry);
+        }
+        Ok(totals)
     }
 
     /// The text of extents of the window, in pieces, made on all threads. Each piece starts with a separator, except the
