@@ -8,17 +8,16 @@ use std::io::Write;
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
 use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Summary, VirtualSize};
 
-use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
+use super::buffer::{OutputBuffer, OutputMode};
+use super::extent_buffer::ExtentBuffer;
 use super::human::Human;
 use super::json_with_warnings::JsonWithWarnings;
 use super::list_formatter::ListFormatter;
 use super::printer::{PrintError, Printer};
 use crate::args::Format;
 
-/// How many extents are held back at the most.
-const MAX_BUFFERED_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
-/// How many extents are formatted before their text is written: a few MiB of it.
-const WAVE_EXTENTS: usize = 64 << 10;
+/// How many extents are formatted before their text is written: less than 1 MiB of it, which stays in a cache.
+const WAVE_EXTENTS: usize = 32 << 10;
 
 /// The format that was asked for. Only the JSON object has a place for warnings.
 pub(crate) fn extent_format(
@@ -42,7 +41,7 @@ pub(crate) struct ListPrinter<'f> {
     known_totals: Option<Totals>,
     totals: Totals,
     /// The extents of the window that are held back.
-    buffered: Vec<Extent>,
+    buffered: ExtentBuffer,
     has_written_head: bool,
     has_written_extents: bool,
 }
@@ -58,7 +57,7 @@ impl<'f> ListPrinter<'f> {
             formatter: ListFormatter { format, geometry: Geometry::default(), window },
             known_totals,
             totals: Totals::default(),
-            buffered: Vec::new(),
+            buffered: ExtentBuffer::default(),
             has_written_head: false,
             has_written_extents: false,
         }
@@ -66,14 +65,12 @@ impl<'f> ListPrinter<'f> {
 
     /// Holds extents back; once there are too many of them, writes them all, or leaves them to a second pass.
     fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        if self.buffered.len() + extents.len() <= MAX_BUFFERED_EXTENTS {
-            self.buffered.try_reserve(extents.len()).map_err(std::io::Error::from)?;
-            self.buffered.extend_from_slice(extents);
+        if self.buffered.push(extents)? {
             return Ok(());
         }
         let buffered = std::mem::take(&mut self.buffered);
         if output.overflow() == OutputMode::Streaming {
-            self.write(&buffered, output)?;
+            self.write(buffered.extents(), output)?;
             self.write(extents, output)?;
         }
         Ok(())
@@ -140,7 +137,7 @@ impl Printer for ListPrinter<'_> {
             self.known_totals = Some(self.totals);
             output.release();
             let buffered = std::mem::take(&mut self.buffered);
-            self.write(&buffered, output)?;
+            self.write(buffered.extents(), output)?;
         }
         // Of an empty list, this is all.
         self.write_head(output)?;
