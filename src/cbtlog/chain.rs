@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use uuid::Uuid;
 
 use super::store::{Linked, Links};
-use super::{ChainError, End, Header, Log, Store, Unrelated};
+use super::{ChainError, DiskRole, Header, LogEntry, Store, UnrelatedReason};
 use crate::{Bitmap, Lengths, VirtualSize, threads};
 
 /// How often a chain may turn out to have been changed while it was read.
@@ -58,11 +58,11 @@ pub enum Warning {
     },
 }
 
-impl Log {
+impl LogEntry {
     /// The error for a log of a smaller disk than the one before it.
     pub(super) fn shrunk(&self, before: &Self) -> ChainError {
         let (found, before) = (self.header.virtual_size.bytes(), before.header.virtual_size.bytes());
-        ChainError::Shrunk { uuid: self.uuid, path: self.path.clone(), found, before }
+        ChainError::DiskShrunk { uuid: self.uuid, path: self.path.clone(), found, before }
     }
 
     /// What is odd about the log, as the child of that disk, if it is one's.
@@ -106,7 +106,7 @@ impl Store {
     /// Walks the chain and merges its logs, unless `refuse` has something against them.
     ///
     /// A snapshot moves what a disk's log says into another log. Whoever reads one before and the other after would miss
-    /// it. Trackers are kept out by a lock; others, such as the storage manager of a host, are found out by walking the
+    /// it. A [`WritableStore`](super::WritableStore) is kept out by a lock; others, such as the storage manager of a host, are found out by walking the
     /// chain once more.
     fn answer(
         &self,
@@ -114,7 +114,7 @@ impl Store {
         to: Uuid,
         refuse: impl Fn(&Walk) -> Result<(), ChainError>,
     ) -> Result<ChangedBlocks, ChainError> {
-        let _lock = self.keep_trackers_out()?;
+        let _lock = self.keep_writers_out()?;
         let walk_now = || self.now()?.walk(from, to);
         let mut walk = walk_now();
         for _ in 0..ATTEMPTS {
@@ -139,14 +139,14 @@ impl Store {
         if from == to {
             return Err(ChainError::Same { uuid: from });
         }
-        let first = self.log(from)?.ok_or(ChainError::Missing { uuid: from, end: End::From })?;
-        let last = self.log(to)?.ok_or(ChainError::Missing { uuid: to, end: End::To })?;
+        let first = self.log(from)?.ok_or(ChainError::Missing { uuid: from, role: DiskRole::From })?;
+        let last = self.log(to)?.ok_or(ChainError::Missing { uuid: to, role: DiskRole::To })?;
         match self.follow(first, to)? {
             Ok(logs) => Ok(Walk { strays: self.strays(from, to, &logs)?, logs }),
             Err(reason) => {
                 // Whatever is wrong with that chain, it is not the one that was asked for.
                 let swapped = matches!(self.follow(last, from), Ok(Ok(_)));
-                let reason = if swapped { Unrelated::Swapped { newer: to, older: from } } else { reason };
+                let reason = if swapped { UnrelatedReason::Swapped { newer: to, older: from } } else { reason };
                 Err(ChainError::Unrelated { from, to, reason })
             }
         }
@@ -155,7 +155,7 @@ impl Store {
     /// Logs that say themselves that they stand next to one of a chain, and to which their parent does not lead. A host
     /// leaves one that fails in the middle of a deletion, after the neighbours were linked and before what the log says
     /// was given to the newer one. Later on, either neighbour may go in good order; so one is enough.
-    fn strays(&self, from: Uuid, to: Uuid, chain: &[Log]) -> Result<Vec<Log>, ChainError> {
+    fn strays(&self, from: Uuid, to: Uuid, chain: &[LogEntry]) -> Result<Vec<LogEntry>, ChainError> {
         let all = self.links()?;
         let newer = chain.iter().map(|log| log.uuid).collect();
         let strays = Self::stray(&all, from, to, &newer);
@@ -183,18 +183,20 @@ impl Store {
     }
 
     /// The logs after `first` up to and including that of `to`, or where the chain ends.
-    fn follow(&self, first: Log, to: Uuid) -> Result<Result<Vec<Log>, Unrelated>, ChainError> {
+    fn follow(&self, first: LogEntry, to: Uuid) -> Result<Result<Vec<LogEntry>, UnrelatedReason>, ChainError> {
         let mut passed = HashSet::from([first.uuid]);
         let mut logs = Vec::new();
         let mut log = first;
         while log.uuid != to {
-            let Some(child) = log.header.child else { return Ok(Err(Unrelated::Ends { last: log.uuid })) };
+            let Some(child) = log.header.child else { return Ok(Err(UnrelatedReason::Ends { last: log.uuid })) };
             if !passed.insert(child) {
                 return Err(ChainError::Circle { uuid: log.uuid, path: log.path, child });
             }
-            let Some(next) = self.log(child)? else { return Ok(Err(Unrelated::Broken { uuid: log.uuid, child })) };
+            let Some(next) = self.log(child)? else {
+                return Ok(Err(UnrelatedReason::Broken { uuid: log.uuid, child }));
+            };
             if !log.header.leads_to(log.uuid, &next.header) {
-                return Ok(Err(Unrelated::OtherParent { uuid: log.uuid, child, parent: next.header.parent }));
+                return Ok(Err(UnrelatedReason::OtherParent { uuid: log.uuid, child, parent: next.header.parent }));
             }
             logs.push(next.clone());
             log = next;
@@ -207,14 +209,14 @@ impl Store {
 #[derive(PartialEq)]
 struct Walk {
     /// The logs after that of the older disk, up to and including that of the newer one.
-    logs: Vec<Log>,
-    strays: Vec<Log>,
+    logs: Vec<LogEntry>,
+    strays: Vec<LogEntry>,
 }
 
 impl Walk {
     /// Refuses a disk that is smaller than the one before it. The oldest is not part of the answer.
     fn require_growth(&self) -> Result<(), ChainError> {
-        let shrunk = |pair: &&[Log]| pair[1].header.virtual_size < pair[0].header.virtual_size;
+        let shrunk = |pair: &&[LogEntry]| pair[1].header.virtual_size < pair[0].header.virtual_size;
         match self.logs.windows(2).find(shrunk) {
             Some([before, log]) => Err(log.shrunk(before)),
             _ => Ok(()),
@@ -240,7 +242,7 @@ impl Walk {
 }
 
 /// The union of the logs that follow that of `from`.
-fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, ChainError> {
+fn merge(from: Uuid, logs: &[LogEntry], strays: &[LogEntry]) -> Result<ChangedBlocks, ChainError> {
     let mut warnings = Vec::new();
     let mut before = from;
     for log in logs {
@@ -277,7 +279,7 @@ fn merge(from: Uuid, logs: &[Log], strays: &[Log]) -> Result<ChangedBlocks, Chai
 }
 
 /// Adds what a log says to a bitmap.
-fn add(bitmap: &mut Bitmap, log: &Log) -> Result<(), ChainError> {
+fn add(bitmap: &mut Bitmap, log: &LogEntry) -> Result<(), ChainError> {
     // Threads are shared out by logs.
     log.scan(|scanner, file| scanner.merge_into(file, bitmap).map(|_| ()))
 }
@@ -288,7 +290,7 @@ mod tests {
 
     use super::*;
     use crate::ByteRange;
-    use crate::cbtlog::Tracker;
+    use crate::cbtlog::WritableStore;
 
     type Step = Box<dyn FnMut()>;
 
@@ -310,19 +312,19 @@ mod tests {
     /// Another program, which knows nothing of locks, takes snapshots of a disk while its changes are listed.
     fn list_while(times: u128) -> Result<ChangedBlocks, ChainError> {
         let folder = tempfile::tempdir().expect("room");
-        let tracker = Tracker::open(folder.path()).expect("there");
-        tracker.create(DISK, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
-        tracker.snapshot(DISK, OLDER).expect("possible");
+        let writable = WritableStore::open(folder.path()).expect("there");
+        writable.create(DISK, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+        writable.snapshot(DISK, OLDER).expect("possible");
         let newest = Uuid::from_u128(u128::MAX);
-        tracker.snapshot(DISK, newest).expect("possible");
-        tracker.mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
+        writable.snapshot(DISK, newest).expect("possible");
+        writable.mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
         let mut store = Store::open(folder.path()).expect("there");
         // Or else the lock would keep the snapshots out.
         store.unlocked = true;
         let mut taken = 0;
         AFTER_MERGE.set(Some(Box::new(move || {
             if taken < times {
-                tracker.snapshot(DISK, Uuid::from_u128(100 + taken)).expect("possible");
+                writable.snapshot(DISK, Uuid::from_u128(100 + taken)).expect("possible");
                 taken += 1;
             }
         })));

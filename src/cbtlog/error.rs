@@ -1,4 +1,4 @@
-//! Why there is no answer, or no change.
+//! The error of a store: why it has no answer, or makes no change.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::holder::{HeldBy, Holder};
 use crate::encoding::LARGEST_DISK;
 use crate::{Consequence, Error};
 
-/// Why a [`Store`](super::Store) has no answer, or a [`Tracker`](super::Tracker) makes no change.
+/// Why a [`Store`](super::Store) has no answer, or a [`WritableStore`](super::WritableStore) makes no change.
 ///
 #[doc = include_str!("error_table.md")]
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +21,13 @@ pub enum ChainError {
         /// The disk.
         uuid: Uuid,
     },
-    /// One of the two has no log: it is not there, or its changes are not tracked.
-    #[error("there is no log of {uuid}{end}")]
+    /// A disk has no log: its changes are not tracked, or the log is not in this store.
+    #[error("there is no log of {uuid}{role}")]
     Missing {
         /// The disk.
         uuid: Uuid,
-        /// Which of the two it is.
-        end: End,
+        /// The role of that disk in the question.
+        role: DiskRole,
     },
     /// The newer disk is attached for writing, or was when its host failed: what was written since it was attached may
     /// be missing from its log.
@@ -58,13 +58,13 @@ pub enum ChainError {
         /// The newer disk.
         to: Uuid,
         /// What was found instead.
-        reason: Unrelated,
+        reason: UnrelatedReason,
     },
     /// A disk is smaller than the one that it was made from, which no disk ever is.
     #[error(
         "{}: the log is for a disk of {found} bytes, but the log before it is for one of {before}", path.display()
     )]
-    Shrunk {
+    DiskShrunk {
         /// The disk.
         uuid: Uuid,
         /// Where its log is.
@@ -103,7 +103,7 @@ pub enum ChainError {
         to: Uuid,
     },
     /// Another program has the folder locked, and did not let go of it for as long as it was waited for: half a minute,
-    /// unless [`Tracker::patience`](super::Tracker::patience) or [`Store::patience`](super::Store::patience) says otherwise.
+    /// unless [`WritableStore::patience`](super::WritableStore::patience) or [`Store::patience`](super::Store::patience) says otherwise.
     #[error("{}: locked by {}", path.display(), HeldBy(by.as_ref()))]
     Locked {
         /// The folder.
@@ -193,18 +193,19 @@ pub enum ChainError {
     },
 }
 
-/// One end of a chain. Written so that it can follow the name of the disk.
+/// The role of a disk in a question: the older one, the newer one, or the only one. Displayed so that it can follow the
+/// name of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum DiskRole {
     /// The disk from which changes are counted.
     From,
     /// The disk up to which they are.
     To,
-    /// There is only one.
+    /// The only disk that was asked for.
     Only,
 }
 
-impl std::fmt::Display for End {
+impl std::fmt::Display for DiskRole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::From => ", the older disk",
@@ -214,10 +215,10 @@ impl std::fmt::Display for End {
     }
 }
 
-/// Why two disks are unrelated.
+/// The reason why no chain leads from one disk to another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unrelated {
+pub enum UnrelatedReason {
     /// The chain leads the other way.
     #[error("the chain leads from {to} to {from}, so the two are in the wrong order", to = .newer, from = .older)]
     Swapped {
@@ -263,7 +264,7 @@ impl ChainError {
             Self::InUse { .. } => "in-use",
             Self::NotConsistent { .. } => "not-consistent",
             Self::Unrelated { .. } => "unrelated",
-            Self::Shrunk { .. } => "chain-shrunk",
+            Self::DiskShrunk { .. } => "chain-shrunk",
             Self::WouldShrink { .. } => "would-shrink",
             Self::Circle { .. } => "circle",
             Self::Changing { .. } => "changing",
@@ -291,12 +292,12 @@ impl ChainError {
             | Self::NameTaken { .. }
             | Self::TooLarge { .. }
             | Self::WouldShrink { .. }
-            | Self::Missing { end: End::Only, .. } => Consequence::WrongUsage,
+            | Self::Missing { role: DiskRole::Only, .. } => Consequence::WrongUsage,
             // Two that were swapped too: a pool cannot tell them from unrelated ones.
             Self::Missing { .. }
             | Self::NotConsistent { .. }
             | Self::Unrelated { .. }
-            | Self::Shrunk { .. }
+            | Self::DiskShrunk { .. }
             | Self::Circle { .. } => Consequence::FullBackup,
             Self::Open { source, .. } | Self::Write { source, .. } => Consequence::of_io(source),
             Self::TwoLogs { .. } | Self::LogName { .. } => Consequence::Operator,
@@ -309,7 +310,7 @@ impl ChainError {
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
             Self::Same { .. } => "give two snapshots of the same disk, the older one first",
-            Self::Missing { end: End::Only, .. } => "is it the right folder?",
+            Self::Missing { role: DiskRole::Only, .. } => "is it the right folder?",
             Self::NotOnDisk { .. } => "is it the right disk? if it has grown, set its size first",
             Self::Exists { .. } => "choose another UUID, or delete that log first",
             Self::Locked { .. } => "try again once that is done; is a cbt store stopped?",
@@ -327,13 +328,13 @@ impl ChainError {
                  backup"
             }
             Self::NotConsistent { .. } => "its host failed while the disk was written; take a full backup",
-            Self::Unrelated { reason: Unrelated::Swapped { .. }, .. } => {
+            Self::Unrelated { reason: UnrelatedReason::Swapped { .. }, .. } => {
                 "give the older one first, or take a full backup of the one that is newer"
             }
             Self::Unrelated { .. } => {
                 "tracking was switched off in between, or they are not of the same disk; take a full backup"
             }
-            Self::Shrunk { .. } | Self::Circle { .. } => "the log is damaged or another disk's; take a full backup",
+            Self::DiskShrunk { .. } | Self::Circle { .. } => "the log is damaged or another disk's; take a full backup",
             Self::Log { source, .. } => return source.hint(),
         }))
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 use super::store::Linked;
-use super::{Chain, ChainEnd, ChainError, Log, Store, Unrelated, Warning};
+use super::{Chain, ChainEnd, ChainError, LogEntry, Store, UnrelatedReason, Warning};
 use crate::Error;
 
 /// The faults for which [`Store::list_changed_blocks`] refuses answers over a chain, and its warnings. Logs that cannot be
@@ -44,7 +44,7 @@ impl Store {
 
 fn judge(chain: &Chain, all: &BTreeMap<Uuid, Linked>) -> Judgement {
     let mut judgement = Judgement::default();
-    let logs: Vec<&Log> = chain.logs.iter().flatten().collect();
+    let logs: Vec<&LogEntry> = chain.logs.iter().flatten().collect();
     let Some(last) = logs.last() else { return judgement };
     // Beside each link. What stands beside a longer part of the chain stands beside one of its links.
     let mut strays = BTreeSet::new();
@@ -81,16 +81,16 @@ fn judge(chain: &Chain, all: &BTreeMap<Uuid, Linked>) -> Judgement {
 }
 
 impl Judgement {
-    fn refuse(&mut self, log: &Log, error: ChainError) {
+    fn refuse(&mut self, log: &LogEntry, error: ChainError) {
         self.refusals.push((log.uuid, error));
     }
 
-    fn refuse_flag(&mut self, log: &Log) {
+    fn refuse_flag(&mut self, log: &LogEntry) {
         self.refuse(log, ChainError::NotConsistent { uuid: log.uuid, path: log.path.clone() });
     }
 
-    fn refuse_link(&mut self, log: &Log, child: Uuid, parent: Option<Uuid>) {
-        let reason = Unrelated::OtherParent { uuid: log.uuid, child, parent };
+    fn refuse_link(&mut self, log: &LogEntry, child: Uuid, parent: Option<Uuid>) {
+        let reason = UnrelatedReason::OtherParent { uuid: log.uuid, child, parent };
         self.refusals.push((child, ChainError::Unrelated { from: log.uuid, to: child, reason }));
     }
 
@@ -108,7 +108,7 @@ impl Judgement {
     }
 
     /// A last log that is an inner one of the chain that it joins.
-    fn add_joined(&mut self, last: &Log, child: Option<&Log>) {
+    fn add_joined(&mut self, last: &LogEntry, child: Option<&LogEntry>) {
         if !last.header.consistent {
             self.refuse_flag(last);
         }
@@ -117,12 +117,12 @@ impl Judgement {
         }
     }
 
-    fn add_end(&mut self, end: ChainEnd, last: &Log, all: &BTreeMap<Uuid, Linked>) {
+    fn add_end(&mut self, end: ChainEnd, last: &LogEntry, all: &BTreeMap<Uuid, Linked>) {
         let uuid = last.uuid;
         match end {
             ChainEnd::Complete | ChainEnd::Unreadable => {}
             ChainEnd::Broken { child } => {
-                let reason = Unrelated::Broken { uuid, child };
+                let reason = UnrelatedReason::Broken { uuid, child };
                 self.refuse(last, ChainError::Unrelated { from: uuid, to: child, reason });
             }
             ChainEnd::Circle { child } => {
@@ -131,7 +131,7 @@ impl Judgement {
             ChainEnd::Joins { child } => {
                 let parent = all.get(&child).and_then(|(links, _)| links.parent);
                 if !last.header.leads_to_one_of(uuid, parent) {
-                    let reason = Unrelated::OtherParent { uuid, child, parent };
+                    let reason = UnrelatedReason::OtherParent { uuid, child, parent };
                     self.refuse(last, ChainError::Unrelated { from: uuid, to: child, reason });
                 }
             }

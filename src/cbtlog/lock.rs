@@ -88,15 +88,15 @@ fn holders(locks: &str, device: u64, file: u64) -> impl Iterator<Item = u32> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::cbtlog::{Store, Tracker, Uuid};
+    use crate::cbtlog::{Store, Uuid, WritableStore};
     use crate::{Consequence, VirtualSize};
 
     #[test]
     fn a_folder_that_is_locked_for_long_is_busy() {
         let folder = tempfile::tempdir().expect("room");
         let [disk, snapshot] = [1, 2].map(Uuid::from_u128);
-        let tracker = Tracker::open(folder.path()).expect("there");
-        tracker.create(disk, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+        let writable = WritableStore::open(folder.path()).expect("there");
+        writable.create(disk, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
         let store = || Store::open(folder.path()).expect("there");
         let held = File::open(folder.path()).expect("there");
         // Readers do not keep each other out.
@@ -107,12 +107,12 @@ mod tests {
             assert!(matches!(error, ChainError::Locked { .. }), "{error}");
             assert_eq!(error.consequence(), Consequence::Busy);
         };
-        busy(tracker.snapshot(disk, snapshot).expect_err("someone reads"));
+        busy(writable.snapshot(disk, snapshot).expect_err("someone reads"));
         held.lock().expect("possible");
-        busy(tracker.snapshot(disk, snapshot).expect_err("someone changes it"));
+        busy(writable.snapshot(disk, snapshot).expect_err("someone changes it"));
         busy(store().list_changed_blocks(disk, snapshot).expect_err("someone changes it"));
         drop(held);
-        tracker.snapshot(disk, snapshot).expect("it is free");
+        writable.snapshot(disk, snapshot).expect("it is free");
         store().list_changed_blocks(snapshot, disk).expect("a chain");
     }
 
@@ -123,20 +123,20 @@ mod tests {
         let held = File::open(folder.path()).expect("there");
         held.lock().expect("possible");
         let start = Instant::now();
-        let tracker = Tracker::open(folder.path()).expect("there").patience(Duration::ZERO);
-        assert!(matches!(tracker.lock(), Err(ChainError::Locked { .. })));
+        let writable = WritableStore::open(folder.path()).expect("there").patience(Duration::ZERO);
+        assert!(matches!(writable.lock(), Err(ChainError::Locked { .. })));
         let store = Store::open(folder.path()).expect("there").patience(Duration::ZERO);
         assert!(matches!(store.list_changed_blocks(disk, disk), Err(ChainError::Locked { .. })));
         assert!(start.elapsed() < PATIENCE * 2);
         drop(held);
         // Several changes under one lock, which nobody else gets meanwhile.
-        let locked = tracker.lock().expect("it is free");
+        let locked = writable.lock().expect("it is free");
         locked.create(disk, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
         locked.snapshot(disk, Uuid::from_u128(2)).expect("there");
-        assert!(matches!(tracker.delete(disk), Err(ChainError::Locked { .. })));
+        assert!(matches!(writable.delete(disk), Err(ChainError::Locked { .. })));
         locked.delete(Uuid::from_u128(2)).expect("there");
         drop(locked);
-        tracker.delete(disk).expect("there");
+        writable.delete(disk).expect("there");
     }
 
     #[test]

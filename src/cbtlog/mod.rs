@@ -2,25 +2,25 @@
 //! `VDI.list_changed_blocks` computed from them.
 
 mod chain;
-mod edit;
+mod chains;
 mod error;
-mod forest;
 mod holder;
 mod judgement;
 mod lock;
-mod mend;
+mod locked_store;
+mod repair;
 pub(crate) mod replace;
 mod store;
-mod tracker;
+mod writable_store;
 
 pub use chain::{ChangedBlocks, Warning};
-pub use edit::LockedTracker;
-pub use error::{ChainError, End, Unrelated};
-pub use forest::{Chain, ChainEnd};
+pub use chains::{Chain, ChainEnd};
+pub use error::{ChainError, DiskRole, UnrelatedReason};
 pub use holder::Holder;
 pub use judgement::Judgement;
-pub use store::{Log, Store};
-pub use tracker::Tracker;
+pub use locked_store::LockedStore;
+pub use store::{LogEntry, Store};
 pub use uuid::Uuid;
+pub use writable_store::WritableStore;
 
 pub use crate::encoding::{HEADER_BYTES, Header};

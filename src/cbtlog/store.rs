@@ -34,15 +34,16 @@ pub struct Store {
     folder: Option<PathBuf>,
     /// Those that were added by name.
     named: BTreeSet<Uuid>,
-    /// How long trackers are waited for, if not as long as usual.
+    /// How long writers are waited for, if not as long as usual.
     patience: Option<Duration>,
     #[cfg(test)]
     pub(super) unlocked: bool,
 }
 
-/// The header of a log in a store.
+/// The log of one disk in a store: its header, and the path of its file. The bitmap stays in the file until
+/// [`scan`](Self::scan) reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct LogEntry {
     /// The disk whose log it is.
     pub uuid: Uuid,
     /// Where the log is.
@@ -61,9 +62,9 @@ pub(super) struct Links {
 }
 
 /// What a log says of its neighbours, and the log, or why that cannot be used.
-pub(super) type Linked = (Links, Result<Log, ChainError>);
+pub(super) type Linked = (Links, Result<LogEntry, ChainError>);
 
-impl Log {
+impl LogEntry {
     /// Whether the log is a file that can hold what its header says.
     pub(super) fn is_long_enough(&self) -> bool {
         let bytes = self.header.blocks().div_ceil(8).saturating_add(HEADER_BYTES as u64);
@@ -130,7 +131,7 @@ impl Store {
         Ok(store)
     }
 
-    /// How long answers wait for a [`Tracker`](super::Tracker) that changes the folder; half a minute unless this says
+    /// How long answers wait for a [`WritableStore`](super::WritableStore) that changes the folder; half a minute unless this says
     /// otherwise.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
@@ -195,8 +196,8 @@ impl Store {
         Ok(now)
     }
 
-    /// Waits until no [`Tracker`](super::Tracker) changes the folder, and holds them up as long as the result lives.
-    pub(super) fn keep_trackers_out(&self) -> Result<Option<File>, ChainError> {
+    /// Waits until no [`WritableStore`](super::WritableStore) changes the folder, and holds them up as long as the result lives.
+    pub(super) fn keep_writers_out(&self) -> Result<Option<File>, ChainError> {
         #[cfg(test)]
         if self.unlocked {
             return Ok(None);
@@ -216,10 +217,10 @@ impl Store {
     /// # Errors
     ///
     /// [`ChainError::Log`] if it cannot be read or is damaged.
-    pub fn log(&self, uuid: Uuid) -> Result<Option<Log>, ChainError> {
+    pub fn log(&self, uuid: Uuid) -> Result<Option<LogEntry>, ChainError> {
         let Some(path) = self.logs.get(&uuid) else { return Ok(None) };
         match read_header(path) {
-            Ok((header, stamp)) => Ok(Some(Log { uuid, path: path.clone(), header, stamp })),
+            Ok((header, stamp)) => Ok(Some(LogEntry { uuid, path: path.clone(), header, stamp })),
             Err(source) => Err(ChainError::Log { uuid, path: path.clone(), source }),
         }
     }

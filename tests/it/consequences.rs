@@ -3,7 +3,7 @@
 use std::io::{Error as IoError, ErrorKind};
 use std::path::PathBuf;
 
-use changed_blocks::cbtlog::{ChainError, End, Unrelated, Uuid};
+use changed_blocks::cbtlog::{ChainError, DiskRole, UnrelatedReason, Uuid};
 use changed_blocks::{Consequence, Error, Tier, Unit};
 
 /// The rows of a table: variant, kind, consequence.
@@ -87,13 +87,13 @@ fn the_table_of_chain_errors_is_right() {
     let refused = || IoError::from(ErrorKind::StorageFull);
     let examples = [
         ChainError::Same { uuid },
-        ChainError::Missing { uuid, end: End::From },
-        ChainError::Missing { uuid, end: End::Only },
+        ChainError::Missing { uuid, role: DiskRole::From },
+        ChainError::Missing { uuid, role: DiskRole::Only },
         ChainError::InUse { uuid, path: path() },
         ChainError::NotConsistent { uuid, path: path() },
-        ChainError::Unrelated { from, to, reason: Unrelated::Swapped { newer: to, older: from } },
-        ChainError::Unrelated { from, to, reason: Unrelated::Ends { last: from } },
-        ChainError::Shrunk { uuid, path: path(), found: 1, before: 2 },
+        ChainError::Unrelated { from, to, reason: UnrelatedReason::Swapped { newer: to, older: from } },
+        ChainError::Unrelated { from, to, reason: UnrelatedReason::Ends { last: from } },
+        ChainError::DiskShrunk { uuid, path: path(), found: 1, before: 2 },
         ChainError::WouldShrink { uuid, virtual_size: 2, asked_for: 1 },
         ChainError::Circle { uuid, path: path(), child },
         ChainError::Changing { from, to },

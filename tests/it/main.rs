@@ -18,5 +18,5 @@ mod real_bitmaps;
 mod seams;
 mod store_files;
 mod streams;
-mod tracker;
 mod visitors;
+mod writable_store;

@@ -10,22 +10,22 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use changed_blocks::cbtlog::{ChainError, Tracker, Uuid};
+use changed_blocks::cbtlog::{ChainError, Uuid, WritableStore};
 use changed_blocks::{ByteRange, Consequence, VirtualSize};
 
 const DISK: Uuid = Uuid::from_u128(1);
 const OLDER: Uuid = Uuid::from_u128(2);
 const DIGITS: &str = "0123456789abcdef0123456789abcdef";
 
-fn tracker() -> (tempfile::TempDir, Tracker) {
+fn writable() -> (tempfile::TempDir, WritableStore) {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = Tracker::open(folder.path()).expect("there");
-    tracker.create(DISK, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
-    (folder, tracker)
+    let writable = WritableStore::open(folder.path()).expect("there");
+    writable.create(DISK, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+    (folder, writable)
 }
 
-fn mark(tracker: &Tracker) -> Result<(), ChainError> {
-    tracker.mark(DISK, ByteRange::between(0, 1))
+fn mark(writable: &WritableStore) -> Result<(), ChainError> {
+    writable.mark(DISK, ByteRange::between(0, 1))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -37,14 +37,14 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_link_that_someone_has_planted_is_not_followed() {
-    let (folder, tracker) = tracker();
+    let (folder, writable) = writable();
     let elsewhere = tempfile::tempdir().expect("room");
     let victim = elsewhere.path().join("victim");
     fs::write(&victim, "precious").expect("room");
     let planted = folder.path().join(format!("{DISK}.cbtlog.new"));
     symlink(&victim, &planted).expect("links");
-    mark(&tracker).expect("nothing is in its way");
-    tracker.snapshot(DISK, OLDER).expect("there");
+    mark(&writable).expect("nothing is in its way");
+    writable.snapshot(DISK, OLDER).expect("there");
     assert_eq!(fs::read(&victim).expect("there"), b"precious");
     assert!(planted.symlink_metadata().expect("left alone").is_symlink());
     // Nor is one in the place of a log.
@@ -53,7 +53,7 @@ fn a_link_that_someone_has_planted_is_not_followed() {
     fs::rename(&log, &moved).expect("one file system");
     symlink(&moved, &log).expect("links");
     let before = fs::read(&moved).expect("there");
-    let error = mark(&tracker).expect_err("it is no file");
+    let error = mark(&writable).expect_err("it is no file");
     assert!(matches!(error, ChainError::Write { .. }), "{error}");
     assert_eq!(fs::read(&moved).expect("there"), before);
     assert_eq!(names(elsewhere.path()), ["log", "victim"]);
@@ -62,17 +62,17 @@ fn a_link_that_someone_has_planted_is_not_followed() {
 /// A link whose target is away may stand for changes.
 #[test]
 fn a_log_that_is_away_is_not_taken_for_none() {
-    let (folder, tracker) = tracker();
+    let (folder, writable) = writable();
     let newest = Uuid::from_u128(3);
-    tracker.snapshot(DISK, OLDER).expect("there");
-    mark(&tracker).expect("on the disk");
-    tracker.snapshot(DISK, newest).expect("there");
+    writable.snapshot(DISK, OLDER).expect("there");
+    mark(&writable).expect("on the disk");
+    writable.snapshot(DISK, newest).expect("there");
     let log = folder.path().join(format!("{DISK}.cbtlog"));
     let away = folder.path().join("away");
     fs::create_dir(&away).expect("room");
     fs::rename(&log, away.join("log")).expect("one file system");
     symlink(away.join("log"), &log).expect("links");
-    let list = || tracker.store().expect("there").list_changed_blocks(OLDER, newest);
+    let list = || writable.store().expect("there").list_changed_blocks(OLDER, newest);
     assert_eq!(list().expect("a chain").bitmap.count(), 1);
     fs::rename(&away, folder.path().join("further")).expect("one file system");
     let error = list().expect_err("it is not known whether that log has changes");
@@ -82,7 +82,7 @@ fn a_log_that_is_away_is_not_taken_for_none() {
 
 #[test]
 fn what_kills_have_left_is_removed_and_nothing_else() {
-    let (folder, tracker) = tracker();
+    let (folder, writable) = writable();
     let path = |name: &str| folder.path().join(name);
     let log = format!("{DISK}.cbtlog");
     let left = [
@@ -118,9 +118,9 @@ fn what_kills_have_left_is_removed_and_nothing_else() {
     fs::write(path(&directory).join(format!("{log}.{third}.new")), "deeper").expect("room");
     // Whoever only reads removes nothing.
     let before = names(folder.path());
-    tracker.store().expect("there").list_changed_blocks(OLDER, DISK).expect_err("no such log");
+    writable.store().expect("there").list_changed_blocks(OLDER, DISK).expect_err("no such log");
     assert_eq!(names(folder.path()), before);
-    mark(&tracker).expect("on the disk");
+    mark(&writable).expect("on the disk");
     let mut expected: Vec<String> = others.iter().cloned().chain([log, link, directory.clone()]).collect();
     expected.sort();
     assert_eq!(names(folder.path()), expected);
@@ -130,7 +130,7 @@ fn what_kills_have_left_is_removed_and_nothing_else() {
 
 #[test]
 fn a_log_keeps_its_owner_and_mode_and_a_new_one_has_those_of_any_file() {
-    let (folder, tracker) = tracker();
+    let (folder, writable) = writable();
     let log = folder.path().join(format!("{DISK}.cbtlog"));
     let metadata = || fs::metadata(&log).expect("there");
     let any = folder.path().join("any");
@@ -138,22 +138,22 @@ fn a_log_keeps_its_owner_and_mode_and_a_new_one_has_those_of_any_file() {
     assert_eq!(metadata().mode(), fs::metadata(&any).expect("there").mode());
     for mode in [0o600, 0o640, 0o444, 0o666] {
         fs::set_permissions(&log, Permissions::from_mode(mode)).expect("its owner may");
-        mark(&tracker).expect("on the disk");
+        mark(&writable).expect("on the disk");
         assert_eq!(metadata().mode() & 0o7777, mode);
     }
     if std::os::unix::fs::chown(&log, Some(1234), Some(4321)).is_err() {
         writeln!(io::stderr(), "skipped: owners: only root can give files away").expect("standard error");
         return;
     }
-    mark(&tracker).expect("on the disk");
+    mark(&writable).expect("on the disk");
     assert_eq!((metadata().uid(), metadata().gid()), (1234, 4321));
 }
 
 /// Another program, by its name, which waits for nothing.
 #[test]
 fn whoever_has_the_folder_is_named() {
-    let (folder, tracker) = tracker();
-    let tracker = tracker.patience(Duration::ZERO);
+    let (folder, writable) = writable();
+    let writable = writable.patience(Duration::ZERO);
     let mut command = Command::new("flock");
     command.args(["--shared", "--no-fork"]).arg(folder.path()).args(["sleep", "600"]).stdout(Stdio::null());
     let Ok(mut holder) = command.spawn() else {
@@ -162,7 +162,7 @@ fn whoever_has_the_folder_is_named() {
     };
     let start = Instant::now();
     let error = loop {
-        match mark(&tracker) {
+        match mark(&writable) {
             Ok(()) if start.elapsed() < Duration::from_secs(60) => std::thread::sleep(Duration::from_millis(10)),
             // It may not be called by its last name yet.
             Err(ChainError::Locked { by: Some(by), .. })
@@ -190,5 +190,5 @@ fn whoever_has_the_folder_is_named() {
         return;
     }
     assert_eq!(error.to_string(), format!("{}: locked by process {process} (sleep)", folder.path().display()));
-    mark(&tracker).expect("it is free");
+    mark(&writable).expect("it is free");
 }

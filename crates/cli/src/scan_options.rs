@@ -1,6 +1,6 @@
 //! The plan of a run: from the options to the scanner, the threads and the input.
 
-use changed_blocks::cbtlog::Tracker;
+use changed_blocks::cbtlog::WritableStore;
 use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};
 
 use crate::args::{BlockSizeArg, From, InputArgs};
@@ -14,7 +14,7 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
         return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
     }
     let mut scanner = scanner_of(args.from.into(), args.threads)?.allow_inconsistent(args.allow_inconsistent);
-    scanner = scanner.largest_disk(VirtualSize::new(Tracker::LARGEST).expect("not 0"));
+    scanner = scanner.largest_disk(VirtualSize::new(WritableStore::LARGEST).expect("not 0"));
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
     }

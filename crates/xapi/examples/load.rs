@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use changed_blocks::cbtlog::{Header, Tracker, Uuid};
+use changed_blocks::cbtlog::{Header, Uuid, WritableStore};
 use changed_blocks::{Bitmap, ByteRange, Extent, VirtualSize};
 use changed_blocks_xapi::client::{Client, Options, Secret, Trust};
 use serde_json::json;
@@ -36,16 +36,16 @@ fn main() -> Result<()> {
 
     let folder = tempfile::tempdir()?;
     let size = VirtualSize::new(16 << 40)?;
-    let tracker = Tracker::open(folder.path())?;
-    tracker.create(DISK, size)?;
-    tracker.snapshot(DISK, OLDER)?;
+    let writable = WritableStore::open(folder.path())?;
+    writable.create(DISK, size)?;
+    writable.snapshot(DISK, OLDER)?;
     let blocks = size.blocks(Header::BLOCK_SIZE);
     let mut changed = Vec::new();
     for part in 0..16 {
         let start = part * (blocks / 16) + part * 17;
         changed.push(Extent::new(start, start + 1000 * (part + 1)));
         let range = ByteRange::between(start << 16, (start + 1000 * (part + 1)) << 16);
-        tracker.mark(DISK, range)?;
+        writable.mark(DISK, range)?;
     }
     let expected: Arc<[u8]> = Bitmap::from_extents(blocks, &changed).to_base64().into_bytes().into();
 

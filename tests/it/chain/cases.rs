@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use changed_blocks::cbtlog::{ChainError, End, Unrelated, Warning};
+use changed_blocks::cbtlog::{ChainError, DiskRole, UnrelatedReason, Warning};
 use changed_blocks::{Consequence, Error, Unit};
 
 use super::logs::*;
@@ -41,17 +41,17 @@ fn the_cases_of_the_reference() {
 
     // The order is swapped.
     let error = ask(&folder, 4, 2).expect_err("swapped");
-    let swapped = Unrelated::Swapped { newer: id(2), older: id(4) };
+    let swapped = UnrelatedReason::Swapped { newer: id(2), older: id(4) };
     assert!(matches!(&error, ChainError::Unrelated { reason, .. } if *reason == swapped), "{error}");
     assert_eq!((error.kind(), error.consequence()), ("unrelated", Consequence::FullBackup));
 
     // A log is missing: either end's, or one between.
-    for (gone, from, to, end) in [(1, 1, 3, End::From), (3, 1, 3, End::To)] {
+    for (gone, from, to, end) in [(1, 1, 3, DiskRole::From), (3, 1, 3, DiskRole::To)] {
         let folder = folder_of(&good);
         fs::remove_file(folder.path(gone)).expect("it was there");
         let error = ask(&folder, from, to).expect_err("missing");
         assert!(
-            matches!(error, ChainError::Missing { uuid, end: found } if uuid == id(gone) && found == end),
+            matches!(error, ChainError::Missing { uuid, role: found } if uuid == id(gone) && found == end),
             "{error}"
         );
         assert_eq!(error.consequence(), Consequence::FullBackup);
@@ -59,7 +59,7 @@ fn the_cases_of_the_reference() {
     let folder = folder_of(&good);
     fs::remove_file(folder.path(3)).expect("it was there");
     let error = ask(&folder, 1, 4).expect_err("broken");
-    let broken = Unrelated::Broken { uuid: id(2), child: id(3) };
+    let broken = UnrelatedReason::Broken { uuid: id(2), child: id(3) };
     assert!(matches!(&error, ChainError::Unrelated { reason, .. } if *reason == broken), "{error}");
 
     // The chain ends before the newer disk: another set of incrementals.
@@ -67,7 +67,7 @@ fn the_cases_of_the_reference() {
     folder.write(9, other.bytes());
     let error = ask(&folder, 2, 9).expect_err("unrelated");
     assert!(
-        matches!(&error, ChainError::Unrelated { reason: Unrelated::Ends { last }, .. } if *last == id(4)),
+        matches!(&error, ChainError::Unrelated { reason: UnrelatedReason::Ends { last }, .. } if *last == id(4)),
         "{error}"
     );
     assert!(error.to_string().contains(&id(2).to_string()) && error.hint().is_some());
@@ -87,7 +87,7 @@ fn the_cases_of_the_reference() {
     let error = ask(&folder_of(&smaller), 1, 4).expect_err("smaller");
     let (found, before) = (20 * BLOCK - 1, 20 * BLOCK);
     assert!(
-        matches!(error, ChainError::Shrunk { uuid, found: f, before: b, .. } if (uuid, f, b) == (id(3), found, before)),
+        matches!(error, ChainError::DiskShrunk { uuid, found: f, before: b, .. } if (uuid, f, b) == (id(3), found, before)),
         "{error}"
     );
 

@@ -1,7 +1,7 @@
 //! Links that go one way only, and logs that nobody leads to: what failures leave.
 
 use changed_blocks::Consequence;
-use changed_blocks::cbtlog::{ChainError, Unrelated, Warning};
+use changed_blocks::cbtlog::{ChainError, UnrelatedReason, Warning};
 
 use super::logs::*;
 
@@ -13,7 +13,7 @@ fn a_link_that_goes_one_way_only_is_not_followed() {
         let error = ask(&folder_of(contents), from, to).expect_err("a change would be missing");
         assert_eq!(error.consequence(), Consequence::FullBackup);
         match error {
-            ChainError::Unrelated { reason: Unrelated::OtherParent { uuid, child, parent }, .. } => {
+            ChainError::Unrelated { reason: UnrelatedReason::OtherParent { uuid, child, parent }, .. } => {
                 (uuid, child, parent)
             }
             other => panic!("{other}"),

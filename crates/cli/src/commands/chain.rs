@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use changed_blocks::cbtlog::{ChainError, Header, Log, Store, Uuid};
+use changed_blocks::cbtlog::{ChainError, Header, LogEntry, Store, Uuid};
 use changed_blocks::format::Totals;
 use changed_blocks::{Consequence, Extent, Geometry};
 use indicatif::{BinaryBytes, HumanCount};
@@ -135,7 +135,7 @@ fn chain_as_json(report: &ChainReport<'_>) -> serde_json::Value {
 }
 
 /// Sums over the extents of a log.
-fn changed(log: &Log) -> Result<Totals, ChainError> {
+fn changed(log: &LogEntry) -> Result<Totals, ChainError> {
     let geometry = Geometry { block_size: Header::BLOCK_SIZE, virtual_size: Some(log.header.virtual_size) };
     let (mut totals, mut ranges) = (Totals::default(), Vec::new());
     let visitor = |extents: &[Extent]| {

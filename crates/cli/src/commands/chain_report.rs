@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use changed_blocks::Consequence;
-use changed_blocks::cbtlog::{Chain, ChainError, Header, Judgement, Log, Unrelated, Uuid};
+use changed_blocks::cbtlog::{Chain, ChainError, Header, Judgement, LogEntry, UnrelatedReason, Uuid};
 use changed_blocks::format::Totals;
 
 use crate::sanitize::sanitize;
@@ -37,7 +37,7 @@ pub(crate) struct Problem {
 }
 
 /// The disk of a log, which is known even if the log cannot be read.
-pub(crate) fn uuid_of(log: &Result<Log, ChainError>) -> Uuid {
+pub(crate) fn uuid_of(log: &Result<LogEntry, ChainError>) -> Uuid {
     match log {
         Ok(log) => log.uuid,
         Err(ChainError::Log { uuid, .. }) => *uuid,
@@ -106,7 +106,7 @@ impl<'c> ChainReport<'c> {
 }
 
 impl<'c> LogReport<'c> {
-    fn new(log: &'c Result<Log, ChainError>) -> Self {
+    fn new(log: &'c Result<LogEntry, ChainError>) -> Self {
         let (path, header, problems) = match log {
             Ok(log) => (Some(log.path.as_path()), Some(&log.header), Vec::new()),
             Err(error) => {
@@ -128,19 +128,17 @@ impl Problem {
             ChainError::NotConsistent { uuid, .. } => {
                 (format!("{uuid} is not marked as consistent: changes may be missing from it"), full_backup)
             }
-            ChainError::Shrunk { uuid, .. } => {
+            ChainError::DiskShrunk { uuid, .. } => {
                 (format!("{uuid} is smaller than the one before it, which no disk ever is"), full_backup)
             }
             ChainError::Circle { child: next, .. } => (child(next, "is in this chain already"), later),
-            ChainError::Unrelated { reason: Unrelated::Broken { child: next, .. }, .. } => {
+            ChainError::Unrelated { reason: UnrelatedReason::Broken { child: next, .. }, .. } => {
                 (child(next, "has no log"), later)
             }
-            ChainError::Unrelated { reason: Unrelated::OtherParent { uuid: before, child: next, .. }, .. }
-                if *before == uuid =>
-            {
-                (child(next, "is another one's child, too"), later)
-            }
-            ChainError::Unrelated { reason: Unrelated::OtherParent { uuid: before, child, parent }, .. } => {
+            ChainError::Unrelated {
+                reason: UnrelatedReason::OtherParent { uuid: before, child: next, .. }, ..
+            } if *before == uuid => (child(next, "is another one's child, too"), later),
+            ChainError::Unrelated { reason: UnrelatedReason::OtherParent { uuid: before, child, parent }, .. } => {
                 let parent = parent.map_or("none".to_owned(), |parent| parent.to_string());
                 (format!("{child} names {parent} as its parent, not {before}"), full_backup)
             }

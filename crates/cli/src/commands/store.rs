@@ -1,9 +1,9 @@
-//! `cbt store`: logs made and changed as the tracker does it.
+//! `cbt store`: logs made and changed as the storage manager does it.
 
 use std::fs;
 
 use changed_blocks::ByteRange;
-use changed_blocks::cbtlog::Tracker;
+use changed_blocks::cbtlog::WritableStore;
 
 use crate::args::{Change, LogArgs, StoreArgs};
 use crate::failure::Failure;
@@ -24,15 +24,15 @@ pub(crate) fn store(args: &StoreArgs) -> Result<(), Failure> {
     if matches!(args.change, Change::Create { .. }) {
         fs::create_dir_all(store).map_err(failed)?;
     }
-    let tracker = Tracker::open(store).map_err(failed)?;
+    let writable = WritableStore::open(store).map_err(failed)?;
     match &args.change {
-        Change::Create { virtual_size, .. } => tracker.create(*uuid, *virtual_size),
+        Change::Create { virtual_size, .. } => writable.create(*uuid, *virtual_size),
         Change::Mark { offset, length, .. } => {
-            tracker.mark(*uuid, ByteRange { offset_bytes: *offset, len_bytes: *length })
+            writable.mark(*uuid, ByteRange { offset_bytes: *offset, len_bytes: *length })
         }
-        Change::Snapshot { snapshot, .. } => tracker.snapshot(*uuid, *snapshot),
-        Change::Delete { .. } => tracker.delete(*uuid),
-        Change::Set { parent, child, consistent, virtual_size, .. } => tracker.set(*uuid, |header| {
+        Change::Snapshot { snapshot, .. } => writable.snapshot(*uuid, *snapshot),
+        Change::Delete { .. } => writable.delete(*uuid),
+        Change::Set { parent, child, consistent, virtual_size, .. } => writable.set(*uuid, |header| {
             header.parent = parent.map_or(header.parent, |link| link.0);
             header.child = child.map_or(header.child, |link| link.0);
             header.consistent = consistent.unwrap_or(header.consistent);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{Tracker, Uuid};
+use changed_blocks::cbtlog::{Uuid, WritableStore};
 use serde_json::{Value, json};
 
 use crate::common::{Scratch, cbt};
@@ -61,12 +61,12 @@ impl Drop for Served {
 #[test]
 fn a_log_that_cannot_be_opened_is_no_disk_of_other_properties() {
     let scratch = Scratch::new();
-    let tracker = Tracker::open(scratch.path()).expect("there");
+    let writable = WritableStore::open(scratch.path()).expect("there");
     let size = |mib: u64| VirtualSize::new(mib * MIB).expect("not 0");
-    tracker.create(DISK, size(1)).expect("new");
-    tracker.snapshot(DISK, SNAPSHOT).expect("there");
+    writable.create(DISK, size(1)).expect("new");
+    writable.snapshot(DISK, SNAPSHOT).expect("there");
     for number in 100..115 {
-        tracker.create(Uuid::from_u128(number), size(3)).expect("new");
+        writable.create(Uuid::from_u128(number), size(3)).expect("new");
     }
     let mut serve = cbt(["serve", "--listen", "127.0.0.1:0", "--store"]);
     serve.arg(scratch.path()).env("CBT_PASSWORD", PASSWORD);
@@ -90,7 +90,7 @@ fn a_log_that_cannot_be_opened_is_no_disk_of_other_properties() {
         let params = [session.clone(), vdi.clone(), json!("noted")];
         first.call("VDI.set_name_label", &params).expect("it answers").expect("possible");
     }
-    tracker.set(DISK, |header| header.virtual_size = size(5)).expect("it grows");
+    writable.set(DISK, |header| header.virtual_size = size(5)).expect("it grows");
     let all = first.call("VDI.get_all_records", std::slice::from_ref(&session)).expect("it answers").expect("records");
     let expected = BTreeMap::from([
         ("VDI.get_all_records", all),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use changed_blocks::cbtlog::{Store, Tracker, Uuid};
+use changed_blocks::cbtlog::{Store, Uuid, WritableStore};
 use changed_blocks::{ByteRange, VirtualSize};
 use changed_blocks_xapi::client::{Client, Error, Options, Secret};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Rounds {
     /// Changes the store until the server is gone, and tells of each change that it begins.
     async fn change(&mut self, url: &str, random: &mut Random, begun: Sender<()>) -> Result<(), Error> {
         let mut client = login(url).await?;
-        let tracker = Tracker::open(&self.store).expect("there");
+        let writable = WritableStore::open(&self.store).expect("there");
         let disk = json!(client.vdi(DISK).await?.as_str());
         loop {
             // Who listens has heard enough once the server is killed.
@@ -65,7 +65,7 @@ impl Rounds {
             match (random.next() % 8, chosen) {
                 (0..=2, _) if model.snapshots.len() <= 6 => {
                     let block = random.next() % BLOCKS;
-                    tracker.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+                    writable.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
                     model.written.push((now, block));
                 }
                 (verb, Some(snapshot)) if verb == 3 || model.snapshots.len() > 6 => {
@@ -131,8 +131,8 @@ async fn login(url: &str) -> Result<Client, Error> {
 #[test]
 fn kills_at_any_moment_lose_nothing() {
     let scratch = Scratch::new();
-    let tracker = Tracker::open(scratch.path()).expect("there");
-    tracker.create(DISK, VirtualSize::new(BLOCKS << 16).expect("not 0")).expect("new");
+    let writable = WritableStore::open(scratch.path()).expect("there");
+    writable.create(DISK, VirtualSize::new(BLOCKS << 16).expect("not 0")).expect("new");
     let mut rounds = Rounds { store: scratch.path().to_owned(), model: Model::default() };
     let mut random = Random(7);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -167,9 +167,9 @@ fn kills_at_any_moment_lose_nothing() {
 #[test]
 fn what_kills_have_left_does_not_pile_up() {
     let scratch = Scratch::new();
-    let tracker = Tracker::open(scratch.path()).expect("there");
+    let writable = WritableStore::open(scratch.path()).expect("there");
     // 8 MiB take a while to write.
-    tracker.create(DISK, VirtualSize::new(1 << 42).expect("not 0")).expect("new");
+    writable.create(DISK, VirtualSize::new(1 << 42).expect("not 0")).expect("new");
     let (folder, disk) = (scratch.path().to_str().expect("text"), DISK.to_string());
     let temporary = || scratch.names().into_iter().filter(|name| !name.ends_with(".cbtlog")).collect::<Vec<_>>();
     let (mut before, mut left) = (Vec::new(), 0);
@@ -185,7 +185,7 @@ fn what_kills_have_left_does_not_pile_up() {
         left += before.len();
     }
     assert!(left > 0, "no kill came in the middle of writing");
-    tracker.mark(DISK, ByteRange::between(65_536, 65_537)).expect("on the disk");
+    writable.mark(DISK, ByteRange::between(65_536, 65_537)).expect("on the disk");
     assert_eq!(scratch.names(), [format!("{DISK}.cbtlog")]);
 }
 

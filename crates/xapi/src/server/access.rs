@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use changed_blocks::cbtlog::{LockedTracker, Tracker};
+use changed_blocks::cbtlog::{LockedStore, WritableStore};
 
 use super::Failure;
 use super::api::Api;
@@ -36,7 +36,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    tracker: Tracker,
+    writable: WritableStore,
     /// Changes of this server that wait for it.
     waiting: AtomicUsize,
     /// Whether it was waited for in vain the last time, by one who reads and by one who changes something. As long as that
@@ -107,9 +107,9 @@ impl<G: DerefMut<Target = Vdis>> DerefMut for Still<G> {
 }
 
 impl Folder {
-    pub(super) fn new(path: PathBuf, tracker: Tracker) -> Self {
+    pub(super) fn new(path: PathBuf, writable: WritableStore) -> Self {
         let readers = Arc::new(Mutex::new(Readers::new(Instant::now())));
-        Self { path, tracker, waiting: AtomicUsize::default(), in_vain: Default::default(), readers }
+        Self { path, writable, waiting: AtomicUsize::default(), in_vain: Default::default(), readers }
     }
 
     /// Keeps those out who change the folder, as long as the result lives. They are not waited for long: an answer that
@@ -148,11 +148,11 @@ impl Folder {
     }
 
     /// The folder for a change alone.
-    fn lock(&self) -> Result<LockedTracker, Failure> {
+    fn lock(&self) -> Result<LockedStore, Failure> {
         let [_, in_vain] = &self.in_vain;
         let patience = if in_vain.load(Relaxed) { READER } else { PATIENCE };
         self.waiting.fetch_add(1, Relaxed);
-        let locked = self.tracker.clone().patience(patience).lock();
+        let locked = self.writable.clone().patience(patience).lock();
         self.waiting.fetch_sub(1, Relaxed);
         in_vain.store(locked.is_err(), Relaxed);
         Ok(locked?)
@@ -189,7 +189,7 @@ impl Api {
     }
 
     /// The disks and their logs, to change both.
-    pub(super) fn vdis_to_change(&self) -> Result<(RwLockWriteGuard<'_, Vdis>, LockedTracker), Failure> {
+    pub(super) fn vdis_to_change(&self) -> Result<(RwLockWriteGuard<'_, Vdis>, LockedStore), Failure> {
         let logs = self.folder.lock()?;
         Ok((self.vdis_to_write(), logs))
     }

@@ -110,7 +110,7 @@ impl Failure {
             }
             ChainError::Log { source, .. } if source.consequence() == Consequence::Retry => Self::busy(newer),
             ChainError::Log { source, .. } if source.consequence() == Consequence::Operator => Self::internal(detail),
-            ChainError::Log { .. } | ChainError::NotConsistent { .. } | ChainError::Shrunk { .. } => {
+            ChainError::Log { .. } | ChainError::NotConsistent { .. } | ChainError::DiskShrunk { .. } => {
                 Self::inconsistent(detail)
             }
             other => Self::internal(other.to_string()),
@@ -122,7 +122,9 @@ impl Failure {
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         match error {
-            ChainError::Log { .. } | ChainError::Shrunk { .. } | ChainError::Locked { .. } => Self::listing(&error, ""),
+            ChainError::Log { .. } | ChainError::DiskShrunk { .. } | ChainError::Locked { .. } => {
+                Self::listing(&error, "")
+            }
             ChainError::WouldShrink { .. } => Self::shrinking(),
             other => Self::internal(other.to_string()),
         }
@@ -142,7 +144,7 @@ mod tests {
     use std::path::PathBuf;
 
     use changed_blocks::Error;
-    use changed_blocks::cbtlog::{End, Unrelated};
+    use changed_blocks::cbtlog::{DiskRole, UnrelatedReason};
     use uuid::Uuid;
 
     use super::*;
@@ -155,17 +157,17 @@ mod tests {
         let unrelated = |reason| ChainError::Unrelated { from, to, reason };
         let log = |source| ChainError::Log { uuid: to, path: path(), source };
         let no_relation = vec![
-            ChainError::Missing { uuid: from, end: End::From },
-            ChainError::Missing { uuid: to, end: End::To },
+            ChainError::Missing { uuid: from, role: DiskRole::From },
+            ChainError::Missing { uuid: to, role: DiskRole::To },
             ChainError::Circle { uuid: from, path: path(), child: to },
-            unrelated(Unrelated::Swapped { newer: from, older: to }),
-            unrelated(Unrelated::Broken { uuid: from, child: to }),
-            unrelated(Unrelated::OtherParent { uuid: from, child: to, parent: None }),
-            unrelated(Unrelated::Ends { last: from }),
+            unrelated(UnrelatedReason::Swapped { newer: from, older: to }),
+            unrelated(UnrelatedReason::Broken { uuid: from, child: to }),
+            unrelated(UnrelatedReason::OtherParent { uuid: from, child: to, parent: None }),
+            unrelated(UnrelatedReason::Ends { last: from }),
         ];
         let inconsistent = vec![
             ChainError::NotConsistent { uuid: from, path: path() },
-            ChainError::Shrunk { uuid: to, path: path(), found: 1, before: 2 },
+            ChainError::DiskShrunk { uuid: to, path: path(), found: 1, before: 2 },
             log(Error::HeaderTooShort { found: 3, expected: 48 }),
             log(Error::ConsistentFlag { offset: 32, value: 7 }),
             log(Error::VirtualSize { bytes: 0 }),

@@ -3,7 +3,7 @@
 //! Calls are refused and operations are listed by the same function, but for listings, of which the library is the
 //! judge. So a disk's `allowed_operations` has an operation exactly if the disk's state does not stand in its way.
 
-use changed_blocks::cbtlog::{ChainError, End};
+use changed_blocks::cbtlog::{ChainError, DiskRole};
 
 use super::Failure;
 use super::vdis::Vdi;
@@ -42,7 +42,7 @@ pub(super) fn refusal(operation: &str, vdi: &Vdi, reference: &str) -> Option<Fai
         "destroy" | "resize" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, operation])),
         "list_changed_blocks" if vdi.in_use => Some(Failure::new("VDI_IN_USE", [reference, "list_changed_blocks"])),
         "list_changed_blocks" if !vdi.tracked => {
-            Some(Failure::listing(&ChainError::Missing { uuid: vdi.uuid, end: End::To }, reference))
+            Some(Failure::listing(&ChainError::Missing { uuid: vdi.uuid, role: DiskRole::To }, reference))
         }
         // The log would have to be read.
         "snapshot" | "disable_cbt" | "resize" | "resize_online" | "list_changed_blocks" | "destroy" => {

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, Log, Store};
+use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, LogEntry, Store};
 use changed_blocks::{Consequence, Error};
 use uuid::Uuid;
 
@@ -115,7 +115,7 @@ impl Vdis {
                     {
                         // Removed since the folder was listed.
                     }
-                    Ok(Log { uuid, .. }) => {
+                    Ok(LogEntry { uuid, .. }) => {
                         uuids.push(uuid);
                         logs.push(log);
                     }
@@ -155,7 +155,7 @@ impl Vdis {
     }
 
     /// Adds what a disk's own log says.
-    fn add_log(&self, vdi: &mut Vdi, log: &Result<Log, ChainError>, store: &Store) -> Result<(), Failure> {
+    fn add_log(&self, vdi: &mut Vdi, log: &Result<LogEntry, ChainError>, store: &Store) -> Result<(), Failure> {
         vdi.tracked = true;
         let file = match store.path(vdi.uuid).map(|path| (path, path.metadata())) {
             Some((_, Ok(file))) => Some(file),

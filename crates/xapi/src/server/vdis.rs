@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChainError, Header, LockedTracker, Store, Tracker};
+use changed_blocks::cbtlog::{ChainError, Header, LockedStore, Store, WritableStore};
 use uuid::Uuid;
 
 use super::access::{Folder, PATIENCE};
@@ -68,7 +68,7 @@ impl Vdi {
 #[derive(Debug)]
 pub(super) struct Vdis {
     folder: PathBuf,
-    tracker: Tracker,
+    writable: WritableStore,
     entries: BTreeMap<Uuid, Entry>,
     /// The times that clients were told of snapshots.
     pub(super) times: Mutex<Times>,
@@ -104,20 +104,20 @@ impl Vdis {
     /// Opens a folder. Only one server at a time may change it: each writes the inventory as it knows it.
     pub(super) fn open(folder: &Path, read_only: bool, sizes_after_scan: Option<SizesAfterScan>) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
-        let tracker = Tracker::open(&folder)?.patience(PATIENCE);
+        let writable = WritableStore::open(&folder)?.patience(PATIENCE);
         // A log that would be missed is told of right away.
-        tracker.store().map_err(io::Error::other)?;
+        writable.store().map_err(io::Error::other)?;
         let lock = if read_only { None } else { Some(lock_out_others(&folder)?) };
         if !read_only {
             Inventory::remove_leftovers(&folder);
             // Of logs, too, unless someone has them just now. The next change sees to it then.
-            drop(tracker.clone().patience(Duration::ZERO).lock());
+            drop(writable.clone().patience(Duration::ZERO).lock());
         }
         let text = Inventory::text(&folder)?;
         let Inventory { vdis, snapshot_times } = Inventory::parse(&text)?;
         let sr = Uuid::new_v5(&Uuid::NAMESPACE_URL, folder.as_os_str().as_encoded_bytes());
         let (times, told) = (Mutex::new(snapshot_times), Mutex::default());
-        Ok(Self { folder, tracker, entries: vdis, times, text, sr, sizes_after_scan, told, lock })
+        Ok(Self { folder, writable, entries: vdis, times, text, sr, sizes_after_scan, told, lock })
     }
 
     /// The notes of another server, which may change the folder, where this one only reads and does not have them yet.
@@ -161,12 +161,12 @@ impl Vdis {
 
     /// The folder, for those who wait for it.
     pub(super) fn folder(&self) -> Folder {
-        Folder::new(self.folder.clone(), self.tracker.clone())
+        Folder::new(self.folder.clone(), self.writable.clone())
     }
 
     /// The logs as they are now.
     pub(super) fn store(&self) -> Result<Store, ChainError> {
-        self.tracker.store()
+        self.writable.store()
     }
 
     /// Remembers disks that clients are told of.
@@ -186,7 +186,7 @@ impl Vdis {
     }
 
     /// Switches tracking of a disk on or off.
-    pub(super) fn track(&mut self, logs: &LockedTracker, vdi: &Vdi, on: bool) -> Result<(), Failure> {
+    pub(super) fn track(&mut self, logs: &LockedStore, vdi: &Vdi, on: bool) -> Result<(), Failure> {
         if vdi.tracked == on {
             return Ok(());
         }
@@ -207,7 +207,7 @@ impl Vdis {
     }
 
     /// Makes a disk larger, and its log with it.
-    pub(super) fn resize(&mut self, logs: &LockedTracker, vdi: &Vdi, size: u64) -> Result<(), Failure> {
+    pub(super) fn resize(&mut self, logs: &LockedStore, vdi: &Vdi, size: u64) -> Result<(), Failure> {
         let virtual_size = VirtualSize::new(size).map_err(|error| Failure::internal(error.to_string()))?;
         if vdi.tracked {
             logs.set(vdi.uuid, |header| header.virtual_size = virtual_size)?;
@@ -220,7 +220,7 @@ impl Vdis {
     }
 
     /// Takes a snapshot. If tracking is on, it stays on for the disk and is on for the snapshot.
-    pub(super) fn snapshot(&mut self, logs: &LockedTracker, vdi: &Vdi, now: i64) -> Result<Uuid, Failure> {
+    pub(super) fn snapshot(&mut self, logs: &LockedStore, vdi: &Vdi, now: i64) -> Result<Uuid, Failure> {
         let uuid = Uuid::new_v4();
         if vdi.tracked {
             logs.snapshot(vdi.uuid, uuid)?;
@@ -247,7 +247,7 @@ impl Vdis {
     }
 
     /// Removes a disk. What its log says goes to its child's.
-    pub(super) fn destroy(&mut self, logs: &LockedTracker, vdi: &Vdi) -> Result<(), Failure> {
+    pub(super) fn destroy(&mut self, logs: &LockedStore, vdi: &Vdi) -> Result<(), Failure> {
         let snapshots = self.snapshots(vdi.uuid)?;
         self.note(|vdis| vdis.extend(snapshots))?;
         if vdi.tracked {
@@ -316,7 +316,7 @@ mod tests {
         // There is always a way back.
         vdis.keep(first, noted(1)).expect("smaller");
         let first = vdis.find(&vdis.reference(first)).expect("there");
-        let logs = vdis.tracker.lock().expect("free");
+        let logs = vdis.writable.lock().expect("free");
         vdis.destroy(&logs, &first).expect("there");
         vdis.create(noted(1)).expect("room");
     }
@@ -331,10 +331,10 @@ mod tests {
             vdis.keep(uuid, Entry { name_label: "x".repeat(INVENTORY / 3), ..entry }).expect("room");
         };
         for uuid in [gone, there] {
-            vdis.tracker.create(uuid, VirtualSize::new(1).expect("not 0")).expect("new");
+            vdis.writable.create(uuid, VirtualSize::new(1).expect("not 0")).expect("new");
             label(&mut vdis, uuid);
         }
-        vdis.tracker.delete(gone).expect("as others do it");
+        vdis.writable.delete(gone).expect("as others do it");
         let large = Entry { virtual_size: 1, name_label: "x".repeat(INVENTORY / 2), ..Entry::default() };
         vdis.create(large).expect("there is room again");
         assert!(!vdis.entries().contains_key(&gone));

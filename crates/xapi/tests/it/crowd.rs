@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{Tracker, Uuid};
+use changed_blocks::cbtlog::{Uuid, WritableStore};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -235,8 +235,8 @@ fn beside_attackers(from: Ipv4Addr, silent_ones: usize) -> Result<()> {
     let pause = std::env::var("CROWD_PAUSE_MS").ok().and_then(|text| text.parse().ok());
     let pause = pause.map_or(PAUSE, Duration::from_millis);
     let folder = tempfile::tempdir()?;
-    let tracker = Tracker::open(folder.path())?;
-    tracker.create(DISK, VirtualSize::new(1 << 30)?)?;
+    let writable = WritableStore::open(folder.path())?;
+    writable.create(DISK, VirtualSize::new(1 << 30)?)?;
     let process = Process::new(folder);
     let address = process.address;
 

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use changed_blocks::cbtlog::{Header, Tracker, Uuid};
+use changed_blocks::cbtlog::{Header, Uuid, WritableStore};
 use changed_blocks::{ByteRange, Consequence, Encoding, Scanner, VirtualSize};
 use changed_blocks_xapi::client::{
     Answer, Client, DiskSize, Error, Fingerprint, Options, Refusal, Secret, Trust, VdiRef, changed_blocks,
@@ -40,8 +40,8 @@ impl Pool {
         options.trust(Trust::Fingerprint(self.fingerprint))
     }
 
-    fn tracker(&self) -> Tracker {
-        Tracker::open(self.folder.path()).expect("there")
+    fn writable(&self) -> WritableStore {
+        WritableStore::open(self.folder.path()).expect("there")
     }
 
     async fn stop(self) {
@@ -92,7 +92,7 @@ async fn the_sequence_of_the_guide() {
         async |client: &mut Client| client.call("VDI.snapshot", slice::from_ref(&disk)).await.expect("possible");
     let write = |block: u64| {
         let start = block * Header::BLOCK_SIZE.bytes();
-        pool.tracker().mark(disk_uuid, ByteRange::between(start, start + 1)).expect("on the disk");
+        pool.writable().mark(disk_uuid, ByteRange::between(start, start + 1)).expect("on the disk");
     };
     let base = snapshot(&mut client).await;
     [0, 1, 8, 1023].into_iter().for_each(write);
@@ -125,7 +125,7 @@ async fn the_sequence_of_the_guide() {
     assert_eq!(kind(&mut client, base, base).await, Some((Refusal::Same, Consequence::WrongUsage)));
     assert_eq!(kind(&mut client, newer, base).await, Some((Refusal::Unrelated, Consequence::FullBackup)));
     let disk = client.vdi(disk_uuid).await.expect("known");
-    pool.tracker().set(disk_uuid, |header| header.consistent = false).expect("there");
+    pool.writable().set(disk_uuid, |header| header.consistent = false).expect("there");
     assert_eq!(kind(&mut client, base, &disk).await, Some((Refusal::InUse, Consequence::Busy)));
     let missing = client.vdi(Uuid::from_u128(99)).await.expect_err("there is none");
     assert_eq!(missing.refusal(), Some(Refusal::Missing));
@@ -147,7 +147,7 @@ async fn the_sequence_of_the_guide() {
 async fn what_is_given_up_leaves_nothing_in_the_pool() {
     // Room for one bitmap, so that a second listing waits.
     let pool = Pool::new(|limits| limits.bitmap_bytes = 1 << 20).await;
-    pool.tracker().create(DISK, VirtualSize::new(100 << 30).expect("not 0")).expect("new");
+    pool.writable().create(DISK, VirtualSize::new(100 << 30).expect("not 0")).expect("new");
     let mut other = Client::login(pool.options("sesame")).await.expect("right");
     let disk = other.vdi(DISK).await.expect("known");
     let snapshot = other.call("VDI.snapshot", &[json!(disk.as_str())]).await.expect("possible");
@@ -176,11 +176,11 @@ async fn the_largest_answer_comes_through_whole() {
     let pool = Pool::new(|_| {}).await;
     // The largest disk of XCP-ng.
     let size = VirtualSize::new(16_381 << 30).expect("not 0");
-    pool.tracker().create(DISK, size).expect("new");
-    pool.tracker().snapshot(DISK, Uuid::from_u128(2)).expect("possible");
+    pool.writable().create(DISK, size).expect("new");
+    pool.writable().snapshot(DISK, Uuid::from_u128(2)).expect("possible");
     let last = size.bytes() - 1;
     for byte in [0, size.bytes() / 2, last] {
-        pool.tracker().mark(DISK, ByteRange::between(byte, byte + 1)).expect("on the disk");
+        pool.writable().mark(DISK, ByteRange::between(byte, byte + 1)).expect("on the disk");
     }
     let mut client = Client::login(pool.options("sesame")).await.expect("right");
     let (from, to) = (client.vdi(Uuid::from_u128(2)).await.expect("known"), client.vdi(DISK).await.expect("known"));

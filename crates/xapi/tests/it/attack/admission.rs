@@ -149,7 +149,7 @@ fn who_has_gone_waits_for_no_listing() {
         limits.bitmap_bytes = 32 << 20;
     });
     let disk = Uuid::from_u128(1);
-    served.tracker().create(disk, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
+    served.writable().create(disk, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(disk);
     let snapshot = session.get("VDI.snapshot", &[&disk]);

@@ -81,7 +81,7 @@ fn a_session_leaves_tasks_to_the_others_and_its_own_go_with_it() {
 fn a_task_that_is_destroyed_counts_until_its_call_has_ended() {
     let served = Served::new();
     let disk = changed_blocks::cbtlog::Uuid::from_u128(1);
-    served.tracker().create(disk, changed_blocks::VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+    served.writable().create(disk, changed_blocks::VirtualSize::new(1 << 20).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(disk);
     let held = std::fs::File::open(served.folder()).expect("there");

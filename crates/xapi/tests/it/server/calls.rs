@@ -3,7 +3,7 @@
 use std::fs;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{HEADER_BYTES, Tracker, Uuid};
+use changed_blocks::cbtlog::{HEADER_BYTES, Uuid, WritableStore};
 use changed_blocks::{Bitmap, ByteRange, Encoding, Scanner};
 use changed_blocks_xapi::server::{Options, Server};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn the_sequence_of_the_guide() {
     assert_ne!(text(&disk), format!("OpaqueRef:{uuid}"), "a reference is no UUID");
     let older = session.get("VDI.snapshot", &[&disk]);
     for block in [0, 7, 8, 255] {
-        served.tracker().mark(uuid, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+        served.writable().mark(uuid, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
     }
     let newer = session.get("VDI.snapshot", &[&disk, &json!({"driver": "parameters"})]);
     let answer = session.get("VDI.list_changed_blocks", &[&older, &newer]);
@@ -59,7 +59,7 @@ fn the_sequence_of_the_guide() {
     found.sort_by_key(|reference| text(reference).to_owned());
     assert_eq!(*found, snapshots);
     // What the log of a snapshot says goes to the next one.
-    served.tracker().mark(uuid, ByteRange::between(MIB, MIB + 1)).expect("on the disk");
+    served.writable().mark(uuid, ByteRange::between(MIB, MIB + 1)).expect("on the disk");
     session.get("VDI.destroy", &[&newer]);
     assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &disk]), 16 * MIB), [0, 7, 8, 16, 255]);
     session.get("VDI.disable_cbt", &[&disk]);
@@ -73,7 +73,7 @@ fn the_sequence_of_the_guide() {
 #[test]
 fn records_have_the_fields_that_clients_look_at() {
     let served = Served::new();
-    served.tracker().create(DISK, size(5 << 40)).expect("new");
+    served.writable().create(DISK, size(5 << 40)).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let record = session.get("VDI.get_record", &[&disk]);
@@ -120,8 +120,8 @@ fn records_have_the_fields_that_clients_look_at() {
 #[test]
 fn errors_are_those_of_a_host() {
     let served = Served::new();
-    let tracker = served.tracker();
-    tracker.create(DISK, size(MIB)).expect("new");
+    let writable = served.writable();
+    writable.create(DISK, size(MIB)).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let older = session.get("VDI.snapshot", &[&disk]);
@@ -149,25 +149,25 @@ fn errors_are_those_of_a_host() {
     unrelated(session.error(list, &[&disk, &disk]), "Source and target VDI are same");
     unrelated(session.error(list, &[&newer, &older]), no_relation);
 
-    tracker.create(Uuid::from_u128(2), size(MIB)).expect("new");
+    writable.create(Uuid::from_u128(2), size(MIB)).expect("new");
     let other = session.vdi(Uuid::from_u128(2));
     unrelated(session.error(list, &[&older, &other]), no_relation);
     session.get("VDI.disable_cbt", &[&other]);
     unrelated(session.error(list, &[&older, &other]), no_relation);
     unrelated(session.error(list, &[&other, &disk]), no_relation);
 
-    tracker.set(DISK, |header| header.consistent = false).expect("there");
+    writable.set(DISK, |header| header.consistent = false).expect("there");
     assert_eq!(session.error(list, &[&older, &disk]), ["VDI_IN_USE", text(&disk), "list_changed_blocks"]);
     assert_eq!(session.error("VDI.destroy", &[&disk]), ["VDI_IN_USE", text(&disk), "destroy"]);
     session.get(list, &[&older, &newer]);
-    tracker.set(DISK, |header| header.consistent = true).expect("there");
+    writable.set(DISK, |header| header.consistent = true).expect("there");
 
     // A log between was not closed cleanly: the host's answer would hide that changes may be missing.
     let inconsistent = "Changed block tracking log is in an inconsistent state. [opterr=Inconsistent bitmaps]";
     let between = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&newer]))).expect("a UUID");
-    tracker.set(between, |header| header.consistent = false).expect("there");
+    writable.set(between, |header| header.consistent = false).expect("there");
     assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
-    tracker.set(between, |header| header.consistent = true).expect("there");
+    writable.set(between, |header| header.consistent = true).expect("there");
 
     // The log is too short for its disk.
     let log = served.folder().join(format!("{DISK}.cbtlog"));
@@ -185,11 +185,11 @@ fn errors_are_those_of_a_host() {
     assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
     // The disk is smaller than the one before.
     fs::write(&log, &bytes).expect("room");
-    tracker.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("there");
+    writable.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("there");
     let third = session.get("VDI.snapshot", &[&disk]);
     fs::write(&log, &bytes).expect("room");
     let uuid = Uuid::parse_str(text(&session.get("VDI.get_uuid", &[&third]))).expect("a UUID");
-    tracker.set(uuid, |header| header.child = Some(DISK)).expect("there");
+    writable.set(uuid, |header| header.child = Some(DISK)).expect("there");
     assert_eq!(session.error(list, &[&older, &disk])[..3], ["SR_BACKEND_FAILURE_459", "", inconsistent]);
 
     // It cannot be read at all.
@@ -211,11 +211,11 @@ fn errors_are_those_of_a_host() {
 #[test]
 fn a_circle_is_an_answer_too() {
     let served = Served::new();
-    let tracker = served.tracker();
+    let writable = served.writable();
     for n in 1..=3 {
-        tracker.create(Uuid::from_u128(n), size(MIB)).expect("new");
+        writable.create(Uuid::from_u128(n), size(MIB)).expect("new");
         let next = Some(Uuid::from_u128(n % 2 + 1));
-        tracker.set(Uuid::from_u128(n), |header| (header.parent, header.child) = (next, next)).expect("there");
+        writable.set(Uuid::from_u128(n), |header| (header.parent, header.child) = (next, next)).expect("there");
     }
     let session = served.login();
     let [from, to] = [1, 3].map(|n| session.vdi(Uuid::from_u128(n)));
@@ -228,7 +228,7 @@ fn a_circle_is_an_answer_too() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let served = Served::new();
-    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.writable().create(DISK, size(MIB)).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let snapshot = session.get("VDI.snapshot", &[&disk]);
@@ -282,9 +282,9 @@ fn what_makes_no_sense_is_refused() {
 #[test]
 fn a_store_that_is_only_read_stays_as_it_is() {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = Tracker::open(folder.path()).expect("there");
-    tracker.create(DISK, size(MIB)).expect("new");
-    tracker.snapshot(DISK, Uuid::from_u128(2)).expect("possible");
+    let writable = WritableStore::open(folder.path()).expect("there");
+    writable.create(DISK, size(MIB)).expect("new");
+    writable.snapshot(DISK, Uuid::from_u128(2)).expect("possible");
     let contents = |folder: &std::path::Path| {
         let mut files: Vec<_> =
             fs::read_dir(folder).expect("there").map(|entry| entry.expect("there").path()).collect();
@@ -308,8 +308,8 @@ fn a_store_that_is_only_read_stays_as_it_is() {
 #[test]
 fn everything_is_still_there_after_a_restart() {
     let served = Served::new();
-    served.tracker().create(DISK, size(MIB)).expect("new");
-    served.tracker().snapshot(DISK, Uuid::from_u128(2)).expect("possible");
+    served.writable().create(DISK, size(MIB)).expect("new");
+    served.writable().snapshot(DISK, Uuid::from_u128(2)).expect("possible");
     let session = served.login();
     let disk = session.vdi(DISK);
     let named = session.get("VDI.create", &[&json!({"name_label": "<näme & \u{1f4be}>", "virtual_size": 4096})]);
@@ -340,7 +340,7 @@ fn everything_is_still_there_after_a_restart() {
 #[test]
 fn a_folder_that_someone_else_has_locked_holds_up_only_those_who_need_it() {
     let served = Served::new();
-    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.writable().create(DISK, size(MIB)).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let held = fs::File::open(served.folder()).expect("there");
@@ -365,7 +365,7 @@ fn a_folder_that_someone_else_has_locked_holds_up_only_those_who_need_it() {
 #[test]
 fn a_damaged_log_does_not_stand_in_the_way_of_others() {
     let served = Served::new();
-    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.writable().create(DISK, size(MIB)).expect("new");
     let damaged = Uuid::from_u128(9);
     fs::write(served.folder().join(format!("{damaged}.cbtlog")), b"damaged").expect("room");
     let session: Session<'_> = served.login();
@@ -380,11 +380,11 @@ fn a_damaged_log_does_not_stand_in_the_way_of_others() {
 #[test]
 fn a_log_named_in_upper_case_is_served_like_any_other() {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = Tracker::open(folder.path()).expect("there");
+    let writable = WritableStore::open(folder.path()).expect("there");
     let [disk, snapshot] = [0xabc, 0xdef].map(Uuid::from_u128);
-    tracker.create(disk, size(MIB)).expect("new");
-    tracker.snapshot(disk, snapshot).expect("possible");
-    tracker.mark(disk, ByteRange::between(0, 1)).expect("on the disk");
+    writable.create(disk, size(MIB)).expect("new");
+    writable.snapshot(disk, snapshot).expect("possible");
+    writable.mark(disk, ByteRange::between(0, 1)).expect("on the disk");
     for uuid in [disk, snapshot] {
         let name = |uuid: String| folder.path().join(format!("{uuid}.cbtlog"));
         fs::rename(name(uuid.to_string()), name(uuid.to_string().to_uppercase())).expect("there");
@@ -412,7 +412,7 @@ fn a_log_named_in_upper_case_is_served_like_any_other() {
 #[test]
 fn a_folder_with_a_log_that_would_be_missed_is_not_served() {
     let served = Served::new();
-    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.writable().create(DISK, size(MIB)).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let misnamed = served.folder().join(format!("{}.cbtlog", DISK.simple()));

@@ -13,7 +13,7 @@ const NULL: &str = "OpaqueRef:NULL";
 
 fn served() -> Served {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(64 << 20).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(64 << 20).expect("not 0")).expect("new");
     served
 }
 
@@ -240,7 +240,7 @@ fn the_vendors_samples_list_changes() {
         client.run("VDI.enable_cbt", &[&disk]);
         let base = client.get("VDI.snapshot", &[&disk]);
         assert_eq!(client.get("VDI.get_snapshot_of", &[&base]), disk);
-        served.tracker().mark(DISK, changed_blocks::ByteRange::between(0, 1)).expect("on the disk");
+        served.writable().mark(DISK, changed_blocks::ByteRange::between(0, 1)).expect("on the disk");
         let newer = client.get("VDI.snapshot", &[&disk]);
         let bitmap = client.get("VDI.list_changed_blocks", &[&base, &newer]);
         assert!(text(&bitmap).starts_with("gAAA"), "{bitmap}");

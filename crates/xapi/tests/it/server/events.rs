@@ -13,7 +13,7 @@ const DISK: Uuid = Uuid::from_u128(1);
 #[test]
 fn everything_comes_first_and_then_what_changes() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let from = |classes: &Value, token: &Value, timeout: f64| {

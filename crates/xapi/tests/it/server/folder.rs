@@ -24,8 +24,8 @@ fn no_link_is_followed_to_write() {
         fs::write(victim, "precious").expect("room");
     }
     let served = Served::new();
-    let tracker = served.tracker();
-    tracker.create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
+    let writable = served.writable();
+    writable.create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
     symlink(&victims[0], served.folder().join("vdis.json.new")).expect("links");
     symlink(&victims[1], served.folder().join(format!("{DISK}.cbtlog.new"))).expect("links");
     let session = served.login();
@@ -71,7 +71,7 @@ fn links_in_the_place_of_the_servers_own_files_are_refused() {
 #[test]
 fn what_kills_have_left_is_gone_once_a_server_begins() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
     let folder = served.stop();
     let digits = "0123456789abcdef".repeat(2);
     let log = format!("{DISK}.cbtlog");

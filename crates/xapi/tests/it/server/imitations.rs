@@ -14,10 +14,10 @@ const MIB: u64 = 1 << 20;
 
 /// A disk, in whose first block something has changed since a snapshot, and the snapshot without its data.
 fn disk(served: &Served, session: &Session<'_>, bytes: u64) -> [Value; 2] {
-    served.tracker().create(DISK, VirtualSize::new(bytes).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(bytes).expect("not 0")).expect("new");
     let disk = session.vdi(DISK);
     let snapshot = session.get("VDI.snapshot", &[&disk]);
-    served.tracker().mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
+    served.writable().mark(DISK, ByteRange::between(0, 1)).expect("on the disk");
     session.get("VDI.data_destroy", &[&snapshot]);
     [snapshot, disk]
 }

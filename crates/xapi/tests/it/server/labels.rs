@@ -11,7 +11,7 @@ const DISK: Uuid = Uuid::from_u128(1);
 
 fn served_disk(size: u64) -> Served {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
     served
 }
 
@@ -111,7 +111,7 @@ fn disks_grow_and_never_shrink() {
     let log = std::fs::read(served.folder().join(format!("{DISK}.cbtlog"))).expect("there");
     assert_eq!(log.len(), HEADER_BYTES + 1024 / 8);
     // A block that only the larger disk has.
-    served.tracker().mark(DISK, changed_blocks::ByteRange::between(63 << 20, 64 << 20)).expect("on the disk");
+    served.writable().mark(DISK, changed_blocks::ByteRange::between(63 << 20, 64 << 20)).expect("on the disk");
     let answer = session.get("VDI.list_changed_blocks", &[&snapshot, &disk]);
     assert_eq!(answer.as_str().map(str::len), Some(172));
     assert!(answer.as_str().is_some_and(|answer| answer.ends_with("//8=")), "{answer}");
@@ -128,7 +128,7 @@ fn disks_grow_and_never_shrink() {
     session.get("VDI.data_destroy", &[&snapshot]);
     assert_eq!(session.error("VDI.resize", &[&snapshot, &json!("2097152")])[0], "VDI_INCOMPATIBLE_TYPE");
     // One that is attached only grows where that is what was asked for.
-    served.tracker().set(DISK, |header| header.consistent = false).expect("there");
+    served.writable().set(DISK, |header| header.consistent = false).expect("there");
     let in_use = ["VDI_IN_USE", disk.as_str().expect("text"), "resize"];
     assert_eq!(session.error("VDI.resize", &[&disk, &json!(128 << 20)]), in_use);
     session.get("VDI.resize_online", &[&disk, &json!(128 << 20)]);

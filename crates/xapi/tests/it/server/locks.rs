@@ -23,8 +23,8 @@ const BOUND: Duration = Duration::from_secs(20);
 
 fn served() -> Served {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
-    served.tracker().snapshot(DISK, OLDER).expect("there");
+    served.writable().create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
+    served.writable().snapshot(DISK, OLDER).expect("there");
     served
 }
 
@@ -155,11 +155,11 @@ fn those_who_read_leave_the_folder_to_other_programs_now_and_then() {
                 }
             });
         }
-        let tracker = served.tracker().patience(BOUND);
+        let writable = served.writable().patience(BOUND);
         let outcome: Vec<_> = (0..5)
             .map(|_| {
                 std::thread::sleep(Duration::from_millis(200));
-                tracker.lock().map(drop)
+                writable.lock().map(drop)
             })
             .collect();
         done.store(true, Ordering::SeqCst);
@@ -173,9 +173,9 @@ fn those_who_read_leave_the_folder_to_other_programs_now_and_then() {
 #[test]
 fn changes_under_way_are_seen_before_or_after() {
     let served = served();
-    let (session, tracker) = (served.login(), served.tracker());
+    let (session, writable) = (served.login(), served.writable());
     let [disk, older] = [DISK, OLDER].map(|uuid| session.vdi(uuid));
-    let logs = tracker.lock().expect("it is free");
+    let logs = writable.lock().expect("it is free");
     let done = AtomicBool::new(false);
     let read = || {
         while !done.load(Ordering::SeqCst) {

@@ -11,7 +11,7 @@ const DISK: Uuid = Uuid::from_u128(1);
 #[test]
 fn records_are_found_by_their_fields() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let snapshot = session.get("VDI.snapshot", &[&disk]);

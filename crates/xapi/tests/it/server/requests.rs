@@ -125,7 +125,7 @@ fn what_is_no_call_is_refused() {
 #[test]
 fn values_are_read_in_every_way_to_write_them() {
     let served = Served::new();
-    served.tracker().create(Uuid::from_u128(1), VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+    served.writable().create(Uuid::from_u128(1), VirtualSize::new(1 << 20).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(Uuid::from_u128(1));
     let (session, disk) = (session.reference.as_str().expect("text"), disk.as_str().expect("text"));

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{Store, Tracker, Uuid};
+use changed_blocks::cbtlog::{Store, Uuid, WritableStore};
 use serde_json::json;
 
 use super::wire::{Served, Session};
 
 const DISK: Uuid = Uuid::from_u128(1);
 
-fn disk(tracker: &Tracker, uuid: Uuid) {
-    tracker.create(uuid, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
+fn disk(writable: &WritableStore, uuid: Uuid) {
+    writable.create(uuid, VirtualSize::new(1 << 20).expect("not 0")).expect("new");
 }
 
 /// The times of all snapshots, once it is certain that they are different and follow the chains.
@@ -35,22 +35,22 @@ fn times(served: &Served, session: &Session<'_>) -> BTreeMap<Uuid, String> {
 #[test]
 fn snapshots_within_a_second_have_different_times_that_follow_the_chain() {
     let served = Served::new();
-    let tracker = served.tracker();
+    let writable = served.writable();
     for n in 1..=3 {
-        disk(&tracker, Uuid::from_u128(n));
+        disk(&writable, Uuid::from_u128(n));
     }
     // Found without a note, and their UUIDs do not follow the chain.
     for n in [13, 11, 12] {
-        tracker.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
+        writable.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
     }
-    tracker.snapshot(Uuid::from_u128(2), Uuid::from_u128(20)).expect("possible");
+    writable.snapshot(Uuid::from_u128(2), Uuid::from_u128(20)).expect("possible");
     let session = served.login();
     let found = times(&served, &session);
     assert_eq!(found.len(), 4);
     let [first, third] = [1, 3].map(|n| session.vdi(Uuid::from_u128(n)));
     for n in 0..4 {
         session.get("VDI.snapshot", &[&first]);
-        tracker.snapshot(DISK, Uuid::from_u128(30 + n)).expect("possible");
+        writable.snapshot(DISK, Uuid::from_u128(30 + n)).expect("possible");
         session.get("VDI.snapshot", &[&third]);
     }
     // Nor do those of a disk without a chain.
@@ -71,17 +71,17 @@ fn snapshots_within_a_second_have_different_times_that_follow_the_chain() {
 #[test]
 fn times_stay_whatever_becomes_of_the_logs() {
     let served = Served::new();
-    let tracker = served.tracker();
-    disk(&tracker, DISK);
+    let writable = served.writable();
+    disk(&writable, DISK);
     for n in [11, 12, 13] {
-        tracker.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
+        writable.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
     }
     let session = served.login();
     let mut expected = times(&served, &session);
     assert_eq!(times(&served, &session), expected);
     let of_disk = session.vdi(DISK);
     session.get("VDI.data_destroy", &[&session.vdi(Uuid::from_u128(11))]);
-    tracker.delete(Uuid::from_u128(12)).expect("there");
+    writable.delete(Uuid::from_u128(12)).expect("there");
     expected.remove(&Uuid::from_u128(12));
     assert_eq!(times(&served, &session), expected);
     session.get("VDI.disable_cbt", &[&of_disk]);
@@ -101,14 +101,14 @@ fn times_stay_whatever_becomes_of_the_logs() {
 #[test]
 fn a_snapshot_stays_one_when_its_disk_is_gone() {
     let served = Served::new();
-    let tracker = served.tracker();
-    disk(&tracker, DISK);
+    let writable = served.writable();
+    disk(&writable, DISK);
     let snapshot = Uuid::from_u128(2);
-    tracker.snapshot(DISK, snapshot).expect("possible");
+    writable.snapshot(DISK, snapshot).expect("possible");
     let session = served.login();
     let vdi = session.vdi(snapshot);
     let before = times(&served, &session);
-    tracker.delete(DISK).expect("there");
+    writable.delete(DISK).expect("there");
     assert_eq!(session.get("VDI.get_is_a_snapshot", &[&vdi]), json!(true));
     assert_eq!(times(&served, &session), before);
 }
@@ -116,19 +116,19 @@ fn a_snapshot_stays_one_when_its_disk_is_gone() {
 #[test]
 fn a_snapshot_of_a_snapshot_is_as_good_as_one_made_elsewhere() {
     let served = Served::new();
-    let tracker = served.tracker();
-    disk(&tracker, DISK);
+    let writable = served.writable();
+    disk(&writable, DISK);
     let session = served.login();
     let first = session.get("VDI.snapshot", &[&session.vdi(DISK)]);
-    tracker.mark(DISK, changed_blocks::ByteRange::between(0, 1)).expect("on the disk");
+    writable.mark(DISK, changed_blocks::ByteRange::between(0, 1)).expect("on the disk");
     let second = session.get("VDI.snapshot", &[&session.vdi(DISK)]);
     let before = times(&served, &session);
     let allowed = session.get("VDI.get_allowed_operations", &[&second]);
     assert!(allowed.as_array().expect("a list").contains(&json!("snapshot")), "{allowed}");
     let between = session.get("VDI.snapshot", &[&second]);
     let elsewhere = Uuid::from_u128(9);
-    tracker.snapshot(DISK, elsewhere).expect("possible");
-    tracker.snapshot(elsewhere, Uuid::from_u128(10)).expect("possible");
+    writable.snapshot(DISK, elsewhere).expect("possible");
+    writable.snapshot(elsewhere, Uuid::from_u128(10)).expect("possible");
     let after = times(&served, &session);
     assert_eq!(after.len(), 5);
     assert_eq!(session.get("VDI.get_is_a_snapshot", &[&between]), json!(true));
@@ -144,11 +144,11 @@ fn a_snapshot_of_a_snapshot_is_as_good_as_one_made_elsewhere() {
 #[test]
 fn times_that_cannot_be_are_mended() {
     let served = Served::new();
-    let tracker = served.tracker();
-    disk(&tracker, DISK);
+    let writable = served.writable();
+    disk(&writable, DISK);
     let uuids = [11, 12, 13].map(Uuid::from_u128);
     for uuid in uuids {
-        tracker.snapshot(DISK, uuid).expect("possible");
+        writable.snapshot(DISK, uuid).expect("possible");
     }
     let folder = served.stop();
     let entry =
@@ -175,10 +175,10 @@ fn times_that_cannot_be_are_mended() {
 #[test]
 fn logs_that_are_as_old_as_time_have_snapshots_with_times_too() {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = Tracker::open(folder.path()).expect("there");
-    disk(&tracker, DISK);
+    let writable = WritableStore::open(folder.path()).expect("there");
+    disk(&writable, DISK);
     for n in [11, 12, 13] {
-        tracker.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
+        writable.snapshot(DISK, Uuid::from_u128(n)).expect("possible");
     }
     for log in std::fs::read_dir(folder.path()).expect("there") {
         let log = std::fs::File::options().write(true).open(log.expect("there").path()).expect("there");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{Tracker, Uuid};
+use changed_blocks::cbtlog::{Uuid, WritableStore};
 use serde_json::{Value, json};
 
 use super::wire::{Served, Session};
@@ -36,7 +36,11 @@ fn uuid_of(session: &Session<'_>, vdi: &Value) -> Uuid {
 }
 
 /// A disk, or a snapshot, in each state that matters to an operation, made anew each time.
-fn in_each_state(session: &Session<'_>, tracker: &Tracker, folder: &std::path::Path) -> BTreeMap<&'static str, Value> {
+fn in_each_state(
+    session: &Session<'_>,
+    writable: &WritableStore,
+    folder: &std::path::Path,
+) -> BTreeMap<&'static str, Value> {
     let record = json!({"virtual_size": (2 * MIB).to_string()});
     let untracked = || session.get("VDI.create", &[&record]);
     let tracked = || {
@@ -46,7 +50,7 @@ fn in_each_state(session: &Session<'_>, tracker: &Tracker, folder: &std::path::P
     };
     let snapshot_of = |disk: &Value| session.get("VDI.snapshot", &[disk]);
     let not_closed = |disk: Value| {
-        tracker.set(uuid_of(session, &disk), |header| header.consistent = false).expect("there");
+        writable.set(uuid_of(session, &disk), |header| header.consistent = false).expect("there");
         disk
     };
     let log_of = |disk: &Value| folder.join(format!("{}.cbtlog", uuid_of(session, disk)));
@@ -65,13 +69,13 @@ fn in_each_state(session: &Session<'_>, tracker: &Tracker, folder: &std::path::P
         snapshot
     };
     let without_log = |disk: Value| {
-        tracker.delete(uuid_of(session, &disk)).expect("there");
+        writable.delete(uuid_of(session, &disk)).expect("there");
         disk
     };
     let made_elsewhere = |with_child: bool| {
         let [disk, snapshot] = [0, 1].map(|_| Uuid::new_v4());
-        tracker.create(disk, size(2 * MIB)).expect("new");
-        tracker.snapshot(disk, snapshot).expect("possible");
+        writable.create(disk, size(2 * MIB)).expect("new");
+        writable.snapshot(disk, snapshot).expect("possible");
         session.vdi(if with_child { snapshot } else { disk })
     };
     BTreeMap::from([
@@ -103,7 +107,7 @@ fn an_operation_is_allowed_exactly_when_it_is_not_refused() {
     for operation in OPERATIONS {
         let served = Served::new();
         let session = served.login();
-        for (state, vdi) in in_each_state(&session, &served.tracker(), served.folder()) {
+        for (state, vdi) in in_each_state(&session, &served.writable(), served.folder()) {
             let allowed = session.get("VDI.get_allowed_operations", &[&vdi]);
             let listed = allowed.as_array().expect("a list").contains(&json!(operation));
             let mut params = vec![vdi.clone()];
@@ -129,10 +133,10 @@ fn an_operation_is_allowed_exactly_when_it_is_not_refused() {
 fn older_than(session: &Session<'_>, vdi: &Value) -> Value {
     let (folder, uuid) = (session.folder(), uuid_of(session, vdi));
     let older = Uuid::new_v4();
-    let tracker = Tracker::open(folder).expect("there");
-    if tracker.snapshot(uuid, older).is_err() {
+    let writable = WritableStore::open(folder).expect("there");
+    if writable.snapshot(uuid, older).is_err() {
         // Nothing leads to a log that is not there, or is damaged.
-        tracker.create(older, size(MIB)).expect("new");
+        writable.create(older, size(MIB)).expect("new");
     }
     session.vdi(older)
 }
@@ -187,31 +191,31 @@ fn every_view_of_a_disk_has_equal_fields() {
         }
         assert_eq!(known, records(&session));
     };
-    in_each_state(&session, &served.tracker(), served.folder());
+    in_each_state(&session, &served.writable(), served.folder());
     catch_up();
     views(&session);
-    let tracker = served.tracker();
+    let writable = served.writable();
     let [older, newer, twin] = [2, 3, 4].map(Uuid::from_u128);
-    tracker.create(DISK, size(MIB)).expect("new");
+    writable.create(DISK, size(MIB)).expect("new");
     catch_up();
-    tracker.snapshot(DISK, older).expect("possible");
-    tracker.snapshot(DISK, newer).expect("possible");
-    tracker.snapshot(newer, twin).expect("possible");
+    writable.snapshot(DISK, older).expect("possible");
+    writable.snapshot(DISK, newer).expect("possible");
+    writable.snapshot(newer, twin).expect("possible");
     catch_up();
-    tracker.set(DISK, |header| header.virtual_size = size(5 * MIB)).expect("possible");
-    tracker.set(DISK, |header| header.consistent = false).expect("possible");
+    writable.set(DISK, |header| header.virtual_size = size(5 * MIB)).expect("possible");
+    writable.set(DISK, |header| header.consistent = false).expect("possible");
     catch_up();
     let allowed = session.get("VDI.get_allowed_operations", &[&session.vdi(DISK)]);
     assert!(!allowed.as_array().expect("a list").contains(&json!("list_changed_blocks")), "{allowed}");
-    tracker.delete(newer).expect("there");
-    tracker.delete(DISK).expect("there");
+    writable.delete(newer).expect("there");
+    writable.delete(DISK).expect("there");
     catch_up();
 }
 
 #[test]
 fn one_who_waits_hears_of_it_within_two_seconds() {
     let served = Served::new();
-    let (session, tracker) = (served.login(), served.tracker());
+    let (session, writable) = (served.login(), served.writable());
     let from =
         |classes: &Value, token: &Value, seconds: u64| session.get("event.from", &[classes, token, &json!(seconds)]);
     let vdi = json!(["vdi"]);
@@ -238,10 +242,10 @@ fn one_who_waits_hears_of_it_within_two_seconds() {
         });
     };
     let uuid = DISK.to_string();
-    hear(&|| tracker.create(DISK, size(MIB)).expect("new"), "add", &uuid);
-    hear(&|| tracker.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("possible"), "mod", &uuid);
-    hear(&|| tracker.set(DISK, |header| header.consistent = false).expect("possible"), "mod", &uuid);
-    hear(&|| tracker.delete(DISK).expect("there"), "del", &uuid);
+    hear(&|| writable.create(DISK, size(MIB)).expect("new"), "add", &uuid);
+    hear(&|| writable.set(DISK, |header| header.virtual_size = size(2 * MIB)).expect("possible"), "mod", &uuid);
+    hear(&|| writable.set(DISK, |header| header.consistent = false).expect("possible"), "mod", &uuid);
+    hear(&|| writable.delete(DISK).expect("there"), "del", &uuid);
 }
 
 /// Others, about whose objects it does not want to know, keep waking it.
@@ -262,7 +266,7 @@ fn one_who_waits_hears_of_it_also_when_other_things_happen() {
         });
         let waiting = scope.spawn(|| (from(&token), Instant::now()));
         std::thread::sleep(Duration::from_millis(100));
-        served.tracker().create(DISK, size(MIB)).expect("new");
+        served.writable().create(DISK, size(MIB)).expect("new");
         let changed = Instant::now();
         let ended = waiting.join();
         done.store(true, Ordering::Relaxed);
@@ -278,7 +282,7 @@ fn the_repository_is_told_of_along_with_its_disks() {
     let session = served.login();
     let sr = json!(["sr"]);
     let token = session.get("event.from", &[&sr, &json!(""), &json!(0)])["token"].take();
-    served.tracker().create(DISK, size(MIB)).expect("new");
+    served.writable().create(DISK, size(MIB)).expect("new");
     let answer = session.get("event.from", &[&sr, &token, &json!(10)]);
     let event = &answer["events"][0];
     assert_eq!((&event["operation"], &event["snapshot"]["VDIs"]), (&json!("mod"), &json!([session.vdi(DISK)])));
@@ -325,20 +329,20 @@ fn a_server_that_only_reads_tells_what_another_server_does() {
 #[test]
 fn a_disk_made_elsewhere_goes_along_with_its_log() {
     let served = Served::new();
-    let (session, tracker) = (served.login(), served.tracker());
+    let (session, writable) = (served.login(), served.writable());
     let [labelled, without_data, switched_off] = [10, 20, 30].map(Uuid::from_u128);
     let snapshot = Uuid::from_u128(21);
     for disk in [labelled, without_data, switched_off] {
-        tracker.create(disk, size(MIB)).expect("new");
+        writable.create(disk, size(MIB)).expect("new");
     }
-    tracker.snapshot(without_data, snapshot).expect("possible");
+    writable.snapshot(without_data, snapshot).expect("possible");
     let token = session.get("event.from", &[&json!(["vdi"]), &json!(""), &json!(0)])["token"].take();
     let vdis = [labelled, snapshot, switched_off].map(|uuid| session.vdi(uuid));
     session.get("VDI.add_to_other_config", &[&vdis[0], &json!("key"), &json!("value")]);
     session.get("VDI.data_destroy", &[&vdis[1]]);
     session.get("VDI.disable_cbt", &[&vdis[2]]);
-    tracker.delete(labelled).expect("there");
-    tracker.delete(snapshot).expect("there");
+    writable.delete(labelled).expect("there");
+    writable.delete(snapshot).expect("there");
     let left = records(&session);
     assert_eq!(left.len(), 2, "{left:?}");
     assert_eq!(left[vdis[2].as_str().expect("text")]["cbt_enabled"], json!(false));

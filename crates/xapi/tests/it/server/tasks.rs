@@ -27,7 +27,7 @@ fn ended(session: &Session<'_>, task: &Value) -> Value {
 #[test]
 fn the_answer_of_a_task_is_that_of_the_call() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(20 << 30).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(20 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let task = session.get("Async.VDI.snapshot", &[&disk]);
@@ -35,7 +35,7 @@ fn the_answer_of_a_task_is_that_of_the_call() {
     assert_eq!(record["status"], json!("success"));
     let snapshot = record["result"].as_str().and_then(|text| text.strip_prefix("<value>")?.strip_suffix("</value>"));
     let snapshot = json!(snapshot.expect("a reference"));
-    served.tracker().mark(DISK, changed_blocks::ByteRange::between(1 << 30, 2 << 30)).expect("on the disk");
+    served.writable().mark(DISK, changed_blocks::ByteRange::between(1 << 30, 2 << 30)).expect("on the disk");
     let direct = session.get("VDI.list_changed_blocks", &[&snapshot, &disk]);
     let task = session.get("Async.VDI.list_changed_blocks", &[&snapshot, &disk]);
     let record = ended(&session, &task);
@@ -57,7 +57,7 @@ fn the_answer_of_a_task_is_that_of_the_call() {
 #[test]
 fn the_error_of_a_task_is_that_of_the_call() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let task = session.get("Async.VDI.list_changed_blocks", &[&disk, &disk]);
@@ -78,8 +78,8 @@ fn the_error_of_a_task_is_that_of_the_call() {
 fn a_task_can_be_cancelled_and_there_is_an_end_to_them() {
     // No room for two bitmaps, so that the second task waits.
     let served = Served::limited(|limits| limits.bitmap_bytes = 1 << 20);
-    let tracker = served.tracker();
-    tracker.create(DISK, VirtualSize::new(100 << 30).expect("not 0")).expect("new");
+    let writable = served.writable();
+    writable.create(DISK, VirtualSize::new(100 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let snapshot = session.get("VDI.snapshot", &[&disk]);
@@ -110,7 +110,7 @@ fn a_task_can_be_cancelled_and_there_is_an_end_to_them() {
 #[test]
 fn only_listings_can_be_cancelled() {
     let served = Served::new();
-    served.tracker().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(1 << 30).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     for _ in 0..20 {
@@ -133,7 +133,7 @@ fn who_reads_an_answer_too_slowly_is_cut_off() {
         limits.stall_time = Duration::from_secs(1);
         limits.answer_rate = 16 << 20;
     });
-    served.tracker().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let snapshot = session.get("VDI.snapshot", &[&disk]);
@@ -166,7 +166,7 @@ fn who_reads_an_answer_too_slowly_is_cut_off() {
 #[test]
 fn a_disk_whose_bitmap_never_fits_is_refused_at_once() {
     let served = Served::limited(|limits| limits.bitmap_bytes = 1 << 20);
-    served.tracker().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
+    served.writable().create(DISK, VirtualSize::new(16 << 40).expect("not 0")).expect("new");
     let session = served.login();
     let disk = session.vdi(DISK);
     let error = session.error("VDI.list_changed_blocks", &[&disk, &disk]);

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{Tracker, Uuid};
+use changed_blocks::cbtlog::{Uuid, WritableStore};
 use serde_json::{Value, json};
 
 use super::wire::{Served, Session};
@@ -82,10 +82,10 @@ fn records(session: &Session<'_>) -> Value {
 fn what_cannot_be_read_is_an_error_and_no_change() {
     for noted in [false, true] {
         let served = Served::new();
-        let (session, tracker) = (served.login(), served.tracker());
-        tracker.create(DISK, size(1)).expect("new");
-        tracker.snapshot(DISK, OLDER).expect("there");
-        tracker.create(OTHER, size(1)).expect("new");
+        let (session, writable) = (served.login(), served.writable());
+        writable.create(DISK, size(1)).expect("new");
+        writable.snapshot(DISK, OLDER).expect("there");
+        writable.create(OTHER, size(1)).expect("new");
         let [disk, older] = [DISK, OLDER].map(|uuid| session.vdi(uuid));
         if noted {
             for vdi in [&disk, &older] {
@@ -93,7 +93,7 @@ fn what_cannot_be_read_is_an_error_and_no_change() {
             }
         }
         // The notes are older than the log.
-        tracker.set(DISK, |header| header.virtual_size = size(5)).expect("it grows");
+        writable.set(DISK, |header| header.virtual_size = size(5)).expect("it grows");
         let sr = session.get("SR.get_all", &[])[0].take();
         let before = records(&session);
         let token = session.get("event.from", &[&json!(["*"]), &json!(""), &json!(0)])["token"].take();
@@ -137,16 +137,16 @@ fn a_server_does_not_begin_without_knowing_all_disks() {
 fn what_a_damaged_log_alone_knew_is_not_made_up() {
     let served = Served::new();
     let session = served.login();
-    let tracker: Tracker = served.tracker();
-    tracker.create(DISK, size(1)).expect("new");
-    tracker.create(OTHER, size(1)).expect("new");
+    let writable: WritableStore = served.writable();
+    writable.create(DISK, size(1)).expect("new");
+    writable.create(OTHER, size(1)).expect("new");
     let [disk, other] = [DISK, OTHER].map(|uuid| session.vdi(uuid));
     session.get("VDI.set_name_label", &[&other, &json!("noted")]);
     let made = session.get("VDI.create", &[&json!({"virtual_size": MIB})]);
     session.get("VDI.enable_cbt", &[&made]);
     let made_uuid: Uuid = session.get("VDI.get_uuid", &[&made]).as_str().expect("text").parse().expect("a UUID");
     for uuid in [OTHER, made_uuid] {
-        tracker.set(uuid, |header| header.virtual_size = size(5)).expect("it grows");
+        writable.set(uuid, |header| header.virtual_size = size(5)).expect("it grows");
     }
     for uuid in [DISK, OTHER, made_uuid] {
         fs::write(served.folder().join(format!("{uuid}.cbtlog")), b"damaged").expect("room");

@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use changed_blocks::cbtlog::{Tracker, Uuid};
+use changed_blocks::cbtlog::{Uuid, WritableStore};
 use changed_blocks_xapi::server::{Limits, Options, Server};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -62,8 +62,8 @@ impl Served {
         Self { address, folder, stop: Some(stop), thread: Some(thread) }
     }
 
-    pub(crate) fn tracker(&self) -> Tracker {
-        Tracker::open(self.folder.path()).expect("the folder is there")
+    pub(crate) fn writable(&self) -> WritableStore {
+        WritableStore::open(self.folder.path()).expect("the folder is there")
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -1,4 +1,4 @@
-//! Changes of a folder of logs, each under the folder's lock.
+//! A store whose logs may be changed, each change under the folder's lock.
 
 use std::fs;
 use std::io;
@@ -8,39 +8,40 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::lock::PATIENCE;
-use super::{ChainError, Header, LockedTracker, Store};
+use super::{ChainError, Header, LockedStore, Store};
 use crate::encoding::LARGEST_DISK;
 use crate::{ByteRange, VirtualSize};
 
-/// A folder of logs that may be changed. Where the system has locks for folders, changes by several trackers, also of
-/// other processes, come one after the other, and so do changes and the answers of a [`Store`]. Other programs must not
-/// change the folder meanwhile.
+/// A folder of logs that may be changed: made, marked, snapshotted and deleted, as the storage manager of a host does it.
+/// A [`Store`] only reads. Where the system has locks for folders, the changes of several writers, also of other
+/// processes, come one after the other, and so do changes and the answers of a [`Store`]. Programs without that lock must
+/// not change the folder meanwhile.
 ///
 /// All changes may fail with [`ChainError::Locked`], with [`ChainError::Write`], and with [`ChainError::Log`] if a log that
 /// they need is damaged. A snapshot or a deletion that fails may have changed some of its logs; no answer lacks anything
-/// by that, and the next of them mends it.
+/// by that, and the next of them repairs it.
 ///
 /// ```
-/// use changed_blocks::cbtlog::{Tracker, Uuid};
+/// use changed_blocks::cbtlog::{WritableStore, Uuid};
 /// use changed_blocks::{ByteRange, VirtualSize};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let (disk, monday) = (Uuid::from_u128(1), Uuid::from_u128(2));
-/// let tracker = Tracker::open(folder.path())?;
-/// tracker.create(disk, VirtualSize::new(1 << 30)?)?;
-/// tracker.snapshot(disk, monday)?;
-/// tracker.mark(disk, ByteRange::between(70_000, 70_001))?;
-/// let changed = tracker.store()?.list_changed_blocks(monday, disk)?;
+/// let writable = WritableStore::open(folder.path())?;
+/// writable.create(disk, VirtualSize::new(1 << 30)?)?;
+/// writable.snapshot(disk, monday)?;
+/// writable.mark(disk, ByteRange::between(70_000, 70_001))?;
+/// let changed = writable.store()?.list_changed_blocks(monday, disk)?;
 /// assert_eq!(changed.bitmap.count(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tracker {
+pub struct WritableStore {
     folder: PathBuf,
     patience: Duration,
 }
 
-impl Tracker {
+impl WritableStore {
     /// The largest disk that a log is made for, in bytes: 1 PiB. Its bitmap has 2 GiB.
     pub const LARGEST: u64 = LARGEST_DISK;
 
@@ -71,14 +72,14 @@ impl Tracker {
         Ok(Store::open(&self.folder)?.patience(self.patience))
     }
 
-    /// Keeps other trackers and readers out as long as the result lives: for several changes, or for one who must not hold
-    /// anything else while the folder is waited for. What kills have left of changes before is removed.
+    /// Keeps other writers and readers out as long as the result lives: for several changes, or for one who must not hold
+    /// anything else while the folder is waited for. Temporary files that were left by kills are removed.
     ///
     /// # Errors
     ///
     /// [`ChainError::Locked`], and [`ChainError::Write`] if the folder cannot be locked.
-    pub fn lock(&self) -> Result<LockedTracker, ChainError> {
-        LockedTracker::new(&self.folder, self.patience)
+    pub fn lock(&self) -> Result<LockedStore, ChainError> {
+        LockedStore::new(&self.folder, self.patience)
     }
 
     /// Begins to track a disk: a log in which nothing has changed, with neither parent nor child.
@@ -109,7 +110,7 @@ impl Tracker {
         self.lock()?.mark(uuid, range)
     }
 
-    /// Takes a snapshot: it gets what the disk's log has so far, and its place behind the parent; the disk's own log
+    /// Takes a snapshot: it gets what the disk's log has so far, and its place after the parent; the disk's own log
     /// begins anew, as the snapshot's child. The snapshot's log is marked as consistent, as the host does it, which makes
     /// sure of that before; if the disk's was not closed cleanly, what was missing from it still is.
     ///
@@ -120,7 +121,7 @@ impl Tracker {
     ///
     /// # Complexity
     ///
-    /// The headers of all logs are read, to mend what a kill may have left.
+    /// The headers of all logs are read, to repair what a kill may have left.
     pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
         self.lock()?.snapshot(uuid, snapshot)
     }
@@ -129,7 +130,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Missing`] if there is no log, and [`ChainError::Shrunk`] if its child is of a smaller disk.
+    /// [`ChainError::Missing`] if there is no log, and [`ChainError::DiskShrunk`] if its child is of a smaller disk.
     ///
     /// # Complexity
     ///

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{ChainError, Header, LockedTracker};
+use super::{ChainError, Header, LockedStore};
 
-impl LockedTracker {
+impl LockedStore {
     /// Brings to an end what a kill has cut short: a log that was written between two others, or was to be removed from
     /// between them, while only one of its neighbours knows. Once more in its place, it hides nothing; left there, it
     /// would lead past what is moved out of its child later.
-    pub(super) fn mend(&self) -> Result<(), ChainError> {
+    pub(super) fn repair(&self) -> Result<(), ChainError> {
         let store = self.store()?;
         // A damaged log leads nowhere.
         let headers = store.links()?.into_iter().filter_map(|(uuid, (_, log))| Some((uuid, log.ok()?.header)));
@@ -20,14 +20,14 @@ impl LockedTracker {
         let mut again = true;
         while std::mem::take(&mut again) {
             for &uuid in &uuids {
-                again |= self.mend_one(uuid, &mut headers)?;
+                again |= self.repair_one(uuid, &mut headers)?;
             }
         }
         Ok(())
     }
 
     /// Puts a log in its place, if it is astray.
-    fn mend_one(&self, uuid: Uuid, headers: &mut BTreeMap<Uuid, Header>) -> Result<bool, ChainError> {
+    fn repair_one(&self, uuid: Uuid, headers: &mut BTreeMap<Uuid, Header>) -> Result<bool, ChainError> {
         let Header { parent, child: Some(child), .. } = headers[&uuid] else { return Ok(false) };
         // The child is not its own yet, or not any more. A disk that is tracked anew has no parent either, and lacks what
         // its snapshots have: those without a parent are left alone.

@@ -1,4 +1,4 @@
-//! Making and changing logs, as the tracker does it: for tests, simulation and repair.
+//! Making and changing logs, as the storage manager does it: for tests, simulation and repair.
 //!
 //! Each file is replaced as a whole, so that a kill or a power cut at any moment leaves its old or its new state. Where
 //! a change takes several files, they come in an order in which every state between has at least the changes that it
@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use super::lock::{Sharing, lock};
 use super::replace::{remove_leftovers, replace, sync_folder};
-use super::{ChainError, End, Header, Store};
+use super::{ChainError, DiskRole, Header, Store};
 use crate::encoding::LARGEST_DISK;
 use crate::{BitOrder, Bitmap, ByteRange, Error, Extent, VirtualSize};
 
-/// A folder of logs that this alone may change as long as it lives: other trackers and readers are kept out. Made by
-/// [`Tracker::lock`](super::Tracker::lock).
+/// A folder of logs that this alone may change as long as it lives: other writers and readers are kept out. Made by
+/// [`WritableStore::lock`](super::WritableStore::lock).
 #[derive(Debug)]
-pub struct LockedTracker {
+pub struct LockedStore {
     folder: PathBuf,
     /// Nothing where the system has no such locks.
     _lock: Option<File>,
@@ -32,7 +32,7 @@ struct Content {
     bitmap: Bitmap,
 }
 
-impl LockedTracker {
+impl LockedStore {
     /// Waits for the folder.
     pub(super) fn new(folder: &Path, patience: Duration) -> Result<Self, ChainError> {
         let lock = lock(folder, Sharing::Nobody, patience)?;
@@ -45,7 +45,7 @@ impl LockedTracker {
         Store::open(&self.folder)
     }
 
-    /// As [`Tracker::create`](super::Tracker::create).
+    /// As [`WritableStore::create`](super::WritableStore::create).
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl LockedTracker {
         self.write(uuid, &Content { header, bitmap })
     }
 
-    /// As [`Tracker::set`](super::Tracker::set).
+    /// As [`WritableStore::set`](super::WritableStore::set).
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::mark`](super::Tracker::mark).
+    /// As [`WritableStore::mark`](super::WritableStore::mark).
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::snapshot`](super::Tracker::snapshot).
+    /// As [`WritableStore::snapshot`](super::WritableStore::snapshot).
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl LockedTracker {
     pub fn snapshot(&self, uuid: Uuid, snapshot: Uuid) -> Result<(), ChainError> {
         self.read(uuid)?;
         self.refuse_existing(snapshot)?;
-        self.mend()?;
+        self.repair()?;
         let mut content = self.read(uuid)?;
         let own = content.header;
         // One that had the snapshot's name, and is gone.
@@ -123,14 +123,14 @@ impl LockedTracker {
         self.write(uuid, &content)
     }
 
-    /// As [`Tracker::delete`](super::Tracker::delete).
+    /// As [`WritableStore::delete`](super::WritableStore::delete).
     ///
     /// # Errors
     ///
     /// As there.
     pub fn delete(&self, uuid: Uuid) -> Result<(), ChainError> {
         self.read(uuid)?;
-        self.mend()?;
+        self.repair()?;
         let content = self.read(uuid)?;
         let Header { parent, child, .. } = content.header;
         if let Some((child, mut heir)) = self.heir(uuid, &content.header)? {
@@ -139,7 +139,7 @@ impl LockedTracker {
             heir.header.consistent &= content.header.consistent;
             if !heir.bitmap.unite(&content.bitmap) {
                 let (found, before) = (heir.header.virtual_size.bytes(), content.header.virtual_size.bytes());
-                return Err(ChainError::Shrunk { uuid: child, path: self.path(child)?, found, before });
+                return Err(ChainError::DiskShrunk { uuid: child, path: self.path(child)?, found, before });
             }
             self.write(child, &heir)?;
         }
@@ -218,7 +218,7 @@ impl LockedTracker {
         if Self::is_there(&path)? {
             store.insert(uuid, &path);
         }
-        let log = store.log(uuid)?.ok_or(ChainError::Missing { uuid, end: End::Only })?;
+        let log = store.log(uuid)?.ok_or(ChainError::Missing { uuid, role: DiskRole::Only })?;
         let bitmap = log.scan_locked(|scanner, file| scanner.bitmap(file))?;
         Ok(Content { header: log.header, bitmap })
     }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use self::cases::cases;
 use super::*;
-use crate::cbtlog::Tracker;
+use crate::cbtlog::WritableStore;
 
 thread_local! {
     /// How many files may still be replaced or removed before everything stops, as at a kill.
@@ -53,10 +53,10 @@ proptest! {
     #[test]
     fn kills_anywhere_hide_no_change(events in vec(event(), 1..25), kills in vec(0..20usize, 0..4)) {
         let folder = tempfile::tempdir().expect("room");
-        let tracker = Tracker::open(folder.path()).expect("there");
+        let writable = WritableStore::open(folder.path()).expect("there");
         STEPS.set(usize::MAX);
         let mut size = 30 * 65_536;
-        tracker.create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
+        writable.create(DISK, VirtualSize::new(size).expect("not 0")).expect("new");
         // When each snapshot was taken, and when each block was written last; what may or may not have happened has.
         let (mut taken, mut gone) = (BTreeMap::<Uuid, usize>::new(), BTreeSet::new());
         let mut written = Vec::<(usize, u64)>::new();
@@ -66,13 +66,13 @@ proptest! {
             let result = match *event {
                 Event::Mark(block) if block * 65_536 < size => {
                     let start = block * 65_536;
-                    let result = tracker.mark(DISK, ByteRange::between(start, start + 1));
+                    let result = writable.mark(DISK, ByteRange::between(start, start + 1));
                     written.extend(result.is_ok().then_some((now, block)));
                     result
                 }
                 Event::Grow(bytes) => {
                     let grown = size + bytes;
-                    let result = tracker.set(DISK, |header| header.virtual_size = VirtualSize::new(grown).expect("not 0"));
+                    let result = writable.set(DISK, |header| header.virtual_size = VirtualSize::new(grown).expect("not 0"));
                     size = if result.is_ok() { grown } else { size };
                     result
                 }
@@ -81,12 +81,12 @@ proptest! {
                     taken.insert(snapshot, now);
                     // Until it is there for certain.
                     gone.insert(snapshot);
-                    tracker.snapshot(DISK, snapshot).inspect(|()| assert!(gone.remove(&snapshot)))
+                    writable.snapshot(DISK, snapshot).inspect(|()| assert!(gone.remove(&snapshot)))
                 }
                 Event::Delete(which) => match taken.keys().copied().nth(which) {
                     Some(snapshot) if !gone.contains(&snapshot) => {
                         gone.insert(snapshot);
-                        tracker.delete(snapshot)
+                        writable.delete(snapshot)
                     }
                     _ => Ok(()),
                 },
@@ -99,7 +99,7 @@ proptest! {
             }
         }
         STEPS.set(usize::MAX);
-        let store = tracker.store().expect("there");
+        let store = writable.store().expect("there");
         let ends: Vec<(Uuid, usize)> = taken.into_iter().chain([(DISK, usize::MAX)]).collect();
         for (i, &(from, since)) in ends.iter().enumerate() {
             for &(to, until) in &ends[i + 1..] {
@@ -125,8 +125,8 @@ proptest! {
 #[test]
 fn who_lists_without_a_lock_misses_nothing() {
     let folder = tempfile::tempdir().expect("room");
-    let tracker = Tracker::open(folder.path()).expect("there");
-    tracker.create(DISK, VirtualSize::new(40 << 16).expect("not 0")).expect("new");
+    let writable = WritableStore::open(folder.path()).expect("there");
+    writable.create(DISK, VirtualSize::new(40 << 16).expect("not 0")).expect("new");
     // The snapshots, and what was written since each.
     let model = Mutex::new(BTreeMap::<Uuid, BTreeSet<u64>>::new());
     let done = AtomicBool::new(false);
@@ -166,15 +166,15 @@ fn who_lists_without_a_lock_misses_nothing() {
             match (now % 4, oldest) {
                 (0, _) => {
                     let snapshot = Uuid::from_u128(100 + u128::from(now));
-                    tracker.snapshot(DISK, snapshot).expect("possible");
+                    writable.snapshot(DISK, snapshot).expect("possible");
                     model.lock().expect("whole").insert(snapshot, BTreeSet::new());
                 }
                 (1, Some(oldest)) if now > 20 => {
                     model.lock().expect("whole").remove(&oldest);
-                    tracker.delete(oldest).expect("there");
+                    writable.delete(oldest).expect("there");
                 }
                 _ => {
-                    tracker.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
+                    writable.mark(DISK, ByteRange::between(block << 16, (block << 16) + 1)).expect("on the disk");
                     for written in model.lock().expect("whole").values_mut() {
                         written.insert(block);
                     }

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{ChainError, Log, Store};
+use super::{ChainError, LogEntry, Store};
 
 /// Logs that follow each other by their child pointers.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Chain {
     /// The logs, each the child of the one before. Only the last may be one that cannot be read.
-    pub logs: Vec<Result<Log, ChainError>>,
-    /// How it ends.
+    pub logs: Vec<Result<LogEntry, ChainError>>,
+    /// The reason why it goes no further.
     pub end: ChainEnd,
 }
 
-/// How a chain ends.
+/// The reason why a chain goes no further than its last log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChainEnd {
@@ -50,7 +50,7 @@ impl Store {
     /// Each header is read once; bitmaps are not.
     #[must_use]
     pub fn chains(&self) -> Vec<Chain> {
-        let mut logs: BTreeMap<Uuid, Result<Log, ChainError>> =
+        let mut logs: BTreeMap<Uuid, Result<LogEntry, ChainError>> =
             self.uuids().filter_map(|uuid| Some((uuid, self.log(uuid).transpose()?))).collect();
         let children: BTreeSet<Uuid> = logs.values().flatten().filter_map(|log| log.header.child).collect();
         let roots: Vec<Uuid> = logs.keys().filter(|uuid| !children.contains(uuid)).copied().collect();
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// Takes the chain that begins with a disk off the logs.
-    fn take_chain(&self, logs: &mut BTreeMap<Uuid, Result<Log, ChainError>>, first: Uuid) -> Chain {
+    fn take_chain(&self, logs: &mut BTreeMap<Uuid, Result<LogEntry, ChainError>>, first: Uuid) -> Chain {
         let mut chain = Chain { logs: Vec::new(), end: ChainEnd::Complete };
         let mut passed = BTreeSet::new();
         let mut uuid = first;
