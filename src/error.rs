@@ -219,7 +219,15 @@ pub enum Error {
         /// The length of the second, in blocks.
         right: u64,
     },
-    /// A tier that this build does not know.
+    /// A name that is no encoding's.
+    #[error("{name:?} is no encoding; known are: {known}")]
+    UnknownEncoding {
+        /// The name that was asked for.
+        name: String,
+        /// The names of the encodings.
+        known: String,
+    },
+    /// A name that is no tier's in this build.
     #[error("{name:?} is no tier; known are: {known}")]
     UnknownTier {
         /// What was asked for.
@@ -298,6 +306,7 @@ impl Error {
             Self::Changed => "changed",
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::LengthMismatch { .. } => "length-mismatch",
+            Self::UnknownEncoding { .. } => "unknown-encoding",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
             Self::Read { .. } => "read",
@@ -312,6 +321,7 @@ impl Error {
             | Self::VirtualSize { .. }
             | Self::NoVirtualSize
             | Self::BlockSizeMismatch { .. }
+            | Self::UnknownEncoding { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
             | Self::LengthMismatch { .. } => Consequence::WrongUsage,

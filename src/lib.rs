@@ -68,7 +68,7 @@ mod words;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
 pub use consequence::Consequence;
-pub use encoding::{Encoding, UnknownEncoding};
+pub use encoding::Encoding;
 pub use error::{Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};

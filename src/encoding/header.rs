@@ -53,7 +53,7 @@ impl Header {
     /// The size of the blocks that a `.cbtlog` tracks.
     pub const BLOCK_SIZE: BlockSize = BlockSize::DEFAULT;
 
-    /// Reads a header from the first bytes of a `.cbtlog`. What follows the header is not looked at.
+    /// Reads a header from the first bytes of a `.cbtlog`. The bytes after the header are not looked at.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Header {
         self.virtual_size.blocks(Self::BLOCK_SIZE)
     }
 
-    /// The number of bytes of the bitmap behind the header. The file may be longer.
+    /// The number of bytes of the bitmap after the header. The file may be longer.
     #[must_use]
     pub const fn bitmap_bytes(&self) -> u64 {
         self.virtual_size.bitmap_bytes(Self::BLOCK_SIZE)

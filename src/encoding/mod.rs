@@ -1,4 +1,4 @@
-//! The ways in which a bitmap is written down.
+//! The encodings: the ways in which a bitmap is written down.
 
 mod header;
 
@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(crate) use header::LARGEST_DISK;
 pub use header::{HEADER_BYTES, Header};
 
-use crate::BitOrder;
+use crate::{BitOrder, Error, Result};
 
 /// How a bitmap is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,17 +49,15 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// A name that is no encoding's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no encoding; known are: base64, raw-msb0, raw-lsb0, cbtlog, bits")]
-pub struct UnknownEncoding(String);
-
 impl FromStr for Encoding {
-    type Err = UnknownEncoding;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
+    fn from_str(name: &str) -> Result<Self> {
         let found = Self::ALL.iter().copied().find(|encoding| encoding.name() == name);
-        found.ok_or_else(|| UnknownEncoding(name.to_owned()))
+        found.ok_or_else(|| Error::UnknownEncoding {
+            name: name.to_owned(),
+            known: Self::ALL.iter().map(|encoding| encoding.name()).collect::<Vec<_>>().join(", "),
+        })
     }
 }
 
@@ -70,9 +68,9 @@ mod tests {
     #[test]
     fn every_encoding_is_known_by_its_name() {
         for &encoding in Encoding::ALL {
-            assert_eq!(encoding.name().parse(), Ok(encoding));
-            assert!(UnknownEncoding(String::new()).to_string().contains(encoding.name()));
+            assert_eq!(encoding.name().parse::<Encoding>().expect("known"), encoding);
         }
-        assert!("raw".parse::<Encoding>().is_err());
+        let error = "raw".parse::<Encoding>().expect_err("unknown").to_string();
+        assert_eq!(error, "\"raw\" is no encoding; known are: base64, raw-msb0, raw-lsb0, cbtlog, bits");
     }
 }

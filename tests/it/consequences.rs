@@ -69,6 +69,7 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::Changed,
         Error::OutOfMemory { bytes: 1 },
         Error::LengthMismatch { left: 1, right: 2 },
+        Error::UnknownEncoding { name: String::new(), known: String::new() },
         Error::UnknownTier { name: String::new(), known: String::new() },
         Error::UnavailableTier { tier: Tier::Portable, available: String::new() },
         Error::Read { offset: 0, source: refused() },
