@@ -16,14 +16,17 @@ pub enum BitOrder {
     Lsb0,
 }
 
-/// How many bytes of the disk one bit stands for: a power of two from 512 B to 1 GiB.
+/// The number of bytes of the disk that one bit of *this* bitmap stands for. It is a property of the bitmap that was
+/// made, and no granularity to convert to: with another block size, the same bits name other bytes.
+///
+/// A power of two from 512 B to 1 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockSize {
     log2: u8,
 }
 
 impl BlockSize {
-    /// 64 KiB: what XenServer and XCP-ng use on VHD storage, and in every `.cbtlog`.
+    /// 64 KiB: the block size of XenServer and XCP-ng on VHD storage, and of every `.cbtlog`.
     pub const DEFAULT: Self = Self { log2: 16 };
     /// The smallest block size, 512 B.
     pub const MIN: Self = Self { log2: 9 };
@@ -94,7 +97,7 @@ impl VirtualSize {
     ///
     /// # Errors
     ///
-    /// [`Error::VirtualSize`] for 0: no disk has no blocks.
+    /// [`Error::VirtualSize`] for 0: every disk has at least one byte.
     pub const fn new(bytes: u64) -> Result<Self> {
         match NonZeroU64::new(bytes) {
             Some(bytes) => Ok(Self { bytes }),
@@ -132,7 +135,7 @@ pub struct ByteRange {
 }
 
 impl ByteRange {
-    /// The range from `start` up to, but without, `end`, both in bytes; empty if `end` is not behind `start`.
+    /// The range from `start` up to, but without, `end`, both in bytes; empty if `end` is not after `start`.
     #[must_use]
     pub const fn between(start: u64, end: u64) -> Self {
         Self { offset_bytes: start, len_bytes: end.saturating_sub(start) }
@@ -161,10 +164,10 @@ impl ByteRange {
     }
 }
 
-/// What turns blocks into bytes: the block size, and the size of the disk where it is known.
+/// The measures that turn blocks into bytes: the block size, and the size of the disk where it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Geometry {
-    /// How many bytes of the disk one block has.
+    /// The number of bytes of the disk that one bit of the bitmap stands for.
     pub block_size: BlockSize,
     /// The size of the disk, which clips the last block.
     pub virtual_size: Option<VirtualSize>,
@@ -205,8 +208,7 @@ impl Geometry {
         }
     }
 
-    /// Appends the byte ranges of many extents: the same as [`byte_range`](Self::byte_range) of each, at a fraction of the
-    /// cost.
+    /// Appends the [`byte_range`](Self::byte_range) of each of many extents, at a fraction of the cost.
     ///
     /// # Errors
     ///
@@ -215,7 +217,7 @@ impl Geometry {
         let log2 = self.block_size.log2();
         let most = self.blocks().unwrap_or(u64::MAX).min(u64::MAX >> log2);
         let bounds = || extents.iter().flat_map(|extent| [extent.start_block, extent.end_block]);
-        // All bits of all numbers are no less than any of them, and found sooner than the largest.
+        // The union of the bits of all numbers is at least as large as each of them, and is found sooner than the largest.
         if bounds().fold(0, |all, block| all | block) <= most || bounds().all(|block| block <= most) {
             let limit = self.virtual_size.map_or(u64::MAX, VirtualSize::bytes);
             to.extend(

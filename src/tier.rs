@@ -1,12 +1,14 @@
-//! The one list of tiers: implementations of the hot path, each for one kind of processor.
+//! The one list of tiers: implementations of the hot path (decoding, finding boundaries, formatting), each for one kind of
+//! processor.
 
 use std::fmt;
 
-/// One implementation of the hot path, for one kind of processor. All tiers give the same results.
+/// A tier: one implementation of the scanner's inner loops, written for the vector instructions of one kind of processor.
+/// The fastest that the processor can run is chosen by itself. All tiers give the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Runs everywhere, and is the measure of the others.
+    /// Any processor. The results of the others are held against its own.
     Portable,
     /// 64-bit Arm, where every processor has it.
     Neon,
