@@ -165,7 +165,7 @@ fn loss(group: &Group<'_>, ours: Option<&Row>, peer: Option<&Row>) -> Option<Vec
     (ratio < 1.0).then(|| names.into_iter().chain([times(Some(ratio)), peer.candidate.clone()]).collect())
 }
 
-/// For docs/figures.md: one row an input, the rate and three ratios for each size, and the losses below.
+/// For docs/performance.md: one row an input, the rate and three ratios for each size, and the losses below.
 pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::from(
         "| size of text | input | runs | GB/s | ÷ reading alone | ÷ base64-turbo, which only decodes | ÷ best assembled \

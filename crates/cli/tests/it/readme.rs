@@ -1,5 +1,6 @@
-//! The README's examples, typed as they stand: each `console` block is run in order, in one folder that holds nothing but
-//! `tests/data`, and its output compared; the `cbt` commands of `sh` blocks must at least be understood.
+//! The examples of the README and of the guide, typed as they stand: each `console` block is run in order, in one folder a
+//! document that holds nothing but `tests/data`, and its output compared; the `cbt` commands of `sh` blocks must at least be
+//! understood.
 
 #![cfg(unix)]
 
@@ -11,11 +12,12 @@ use std::process::{Command, Stdio};
 use crate::common::{Scratch, data, program, run};
 
 const README: &str = include_str!("../../../../README.md");
+const GUIDE: &str = include_str!("../../../../docs/guide.md");
 
 /// The text of all fenced blocks of that language, in order.
-fn blocks(language: &str) -> Vec<String> {
+fn blocks(document: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let mut lines = README.lines();
+    let mut lines = document.lines();
     while let Some(line) = lines.next() {
         let Some(found) = line.strip_prefix("```") else { continue };
         let block: Vec<_> = lines.by_ref().take_while(|&line| line != "```").collect();
@@ -106,22 +108,21 @@ impl Folder {
 
 #[test]
 fn console_blocks_print_what_stands_below() {
-    let folder = Folder::new();
-    for block in blocks("console") {
-        let mut status = 0;
-        for (command, expected) in steps(&block) {
-            let found;
-            (status, found) = if command.starts_with("cbt serve ") {
-                (0, folder.serve(&command, expected.len()))
-            } else {
-                folder.run(status, &command)
-            };
-            let lines: Vec<_> = found.lines().collect();
-            assert!(
-                lines_match(&expected, &lines),
-                "$ {command}\n{found}\nbut the README has\n{}",
-                expected.join("\n")
-            );
+    for document in [README, GUIDE] {
+        let folder = Folder::new();
+        for block in blocks(document, "console") {
+            let mut status = 0;
+            for (command, expected) in steps(&block) {
+                let found;
+                (status, found) = if command.starts_with("cbt serve ") {
+                    (0, folder.serve(&command, expected.len()))
+                } else {
+                    folder.run(status, &command)
+                };
+                let lines: Vec<_> = found.lines().collect();
+                let expected_text = expected.join("\n");
+                assert!(lines_match(&expected, &lines), "$ {command}\n{found}\nbut there stands\n{expected_text}");
+            }
         }
     }
 }
@@ -146,7 +147,8 @@ fn cbt_commands(block: &str) -> Vec<Vec<String>> {
 fn commands_for_hosts_are_understood() {
     let mut found = 0;
     let folder = Folder::new();
-    for arguments in blocks("sh").iter().flat_map(|block| cbt_commands(block)) {
+    let blocks = [blocks(README, "sh"), blocks(GUIDE, "sh")].concat();
+    for arguments in blocks.iter().flat_map(|block| cbt_commands(block)) {
         found += 1;
         let quoted: Vec<_> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
         let (status, output) = folder.run(0, &format!("cbt {} </dev/null", quoted.join(" ")));
@@ -169,18 +171,30 @@ fn first_command_prints_as_many_lines_as_the_readme_says() {
 #[test]
 fn example_of_the_client_is_that_of_its_documentation() {
     let documentation = include_str!("../../../xapi/src/client/mod.rs");
-    for line in blocks("rust,ignore").iter().flat_map(|block| block.lines()).filter(|line| !line.is_empty()) {
+    for line in blocks(README, "rust,ignore").iter().flat_map(|block| block.lines()).filter(|line| !line.is_empty()) {
         assert!(documentation.contains(&format!("//! {line}\n")), "{line}");
     }
 }
 
-/// Links of the README lead to something.
+/// Links of all documents lead to something.
 #[test]
 fn linked_files_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for target in README.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-        assert!(target.starts_with("http") || target.is_empty() || root.join(target).exists(), "{target}");
+    let documents = [root.clone(), root.join("docs")].map(|folder| std::fs::read_dir(folder).expect("a folder"));
+    let mut read = 0;
+    for path in documents.into_iter().flatten().map(|entry| entry.expect("an entry").path()) {
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        read += 1;
+        let text = std::fs::read_to_string(&path).expect("text");
+        let folder = path.parent().expect("a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let leads_somewhere = target.starts_with("http") || target.is_empty() || folder.join(target).exists();
+            assert!(leads_somewhere, "{}: {target}", path.display());
+        }
     }
+    assert!(read >= 10, "{read} documents");
 }
 
 #[test]
