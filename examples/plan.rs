@@ -61,9 +61,11 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Box<dyn Error +
     if paths.is_empty() { Err("no answer".into()) } else { Ok(paths) }
 }
 
+#[expect(clippy::print_stdout, reason = "the plan is for the terminal")]
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("which folder? plan FOLDER")?;
-    let mut disks = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut disks =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     disks.sort();
     let plans: Vec<Plan> = disks.par_iter().map(|disk| plan(disk)).collect();
     for (disk, plan) in disks.iter().zip(plans) {
