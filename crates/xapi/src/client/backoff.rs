@@ -1,4 +1,4 @@
-//! How long a pool that is busy or away is asked again.
+//! The pauses between attempts, while a pool is busy or away.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use uuid::Uuid;
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// The patience for one call, all of its repetitions included.
-pub(super) struct Patience {
+/// Repeated attempts of one call. One limit bounds all of them together.
+pub(super) struct BusyRetry {
     limit: Duration,
     /// Since when the pool has been busy.
     since: Option<Instant>,
     pause: Duration,
 }
 
-impl Patience {
+impl BusyRetry {
     pub(super) fn new(limit: Duration) -> Self {
         Self { limit, since: None, pause: FIRST }
     }
@@ -35,7 +35,7 @@ impl Patience {
     }
 }
 
-/// Half of it to all of it, by chance: those who were refused together should not come back together.
+/// A random pause between a half and all of it: clients that were refused together should not come back together.
 fn jittered(pause: Duration) -> Duration {
     let [chance, ..] = *Uuid::new_v4().as_bytes();
     pause / 2 + pause / 2 * u32::from(chance) / 255

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::message::MOST_PARAMS;
 use super::meter::{Limits, Meter};
-use super::rpc::{MOST_PARAMS, Reply};
+use super::rpc::Reply;
 use super::task::State;
 use super::{Answer, Error};
 

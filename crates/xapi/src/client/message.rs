@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::Refusal;
-use super::rpc::MOST_PARAMS;
 use crate::Plain;
+
+/// The most parameters of an error that are kept. No code has so many.
+pub(super) const MOST_PARAMS: usize = 64;
 
 /// The parameters of a code, unless one of them lets others in.
 pub(super) struct Params<'a>(pub(super) &'a Refusal, pub(super) &'a [String]);

@@ -70,8 +70,9 @@ pub use refusal::Refusal;
 pub use size::DiskSize;
 pub use trust::Trust;
 
-use backoff::Patience;
-use rpc::{InSession, Reply};
+use backoff::BusyRetry;
+use refusal::SLAVE;
+use rpc::{Reply, SessionParams};
 use wire::Wire;
 
 /// How long closing waits for the tasks to be destroyed, and then as long again for logging out.
@@ -212,18 +213,18 @@ impl Client {
     }
 
     async fn invoke_patiently(&mut self, method: &str, params: &[Value]) -> Result<Reply, Error> {
-        let mut patience = Patience::new(self.options.busy_limit);
-        self.invoke(method, params, &mut patience).await
+        let mut retry = BusyRetry::new(self.options.busy_limit);
+        self.invoke(method, params, &mut retry).await
     }
 
     /// A call in the session, repeated where that helps.
-    async fn invoke(&mut self, method: &str, params: &[Value], patience: &mut Patience) -> Result<Reply, Error> {
+    async fn invoke(&mut self, method: &str, params: &[Value], retry: &mut BusyRetry) -> Result<Reply, Error> {
         let mut renewed = false;
         loop {
-            let outcome = self.wire.call(method, &InSession(&self.session, params)).await;
+            let outcome = self.wire.call(method, &SessionParams(&self.session, params)).await;
             let Err(error) = outcome else { return outcome };
             match &error {
-                Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
+                Error::Refused { kind: Refusal::Busy, .. } if retry.wait().await => {}
                 // A host that is no longer the master knows no sessions either. It names the new one at the login.
                 Error::Refused { kind, code, .. }
                     if !renewed && !self.locked_out && (*kind == Refusal::SessionInvalid || code == SLAVE) =>
@@ -240,12 +241,9 @@ impl Client {
     }
 }
 
-/// The code of a member of the pool that is not its master. The first parameter is the master's address.
-const SLAVE: &str = "HOST_IS_SLAVE";
-
 /// Begins a session, with the host or with the master that it names.
 async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
-    let mut patience = Patience::new(options.busy_limit);
+    let mut retry = BusyRetry::new(options.busy_limit);
     let mut hosts = vec![wire.address().host.clone()];
     loop {
         let params = [&options.user, options.password.expose(), "1.0", &options.originator];
@@ -258,7 +256,7 @@ async fn log_in(wire: &mut Wire, options: &Options) -> Result<String, Error> {
             Err(error) => error,
         };
         match &error {
-            Error::Refused { kind: Refusal::Busy, .. } if patience.wait().await => {}
+            Error::Refused { kind: Refusal::Busy, .. } if retry.wait().await => {}
             Error::Refused { code, params, .. } if code == SLAVE => {
                 let Some(master) = params.first() else { return Err(error) };
                 let circle = hosts.contains(master);

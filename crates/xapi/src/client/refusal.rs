@@ -44,6 +44,9 @@ pub enum Refusal {
     Other,
 }
 
+/// The code of a member of the pool that is not its master. The first parameter is the master's address.
+pub(super) const SLAVE: &str = "HOST_IS_SLAVE";
+
 /// The first parameter of a code about a disk.
 const DISK: &str = "VDI";
 

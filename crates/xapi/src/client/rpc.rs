@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::message::MOST_PARAMS;
 use super::{Error, Refusal};
 use crate::plain::WITHHELD;
 use crate::secret::Wiped;
@@ -26,10 +27,10 @@ pub(super) fn request(id: u64, method: &str, params: &impl Serialize) -> Result<
     Ok(Bytes::from_owner(Wiped(text)))
 }
 
-/// A session and what follows it.
-pub(super) struct InSession<'a>(pub(super) &'a str, pub(super) &'a [Value]);
+/// The parameters of a call in a session: its reference comes first.
+pub(super) struct SessionParams<'a>(pub(super) &'a str, pub(super) &'a [Value]);
 
-impl Serialize for InSession<'_> {
+impl Serialize for SessionParams<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeSeq as _;
         let mut list = serializer.serialize_seq(Some(1 + self.1.len()))?;
@@ -121,9 +122,6 @@ impl Reply {
         protocol(&self.method, problem, u64::try_from(offset).ok())
     }
 }
-
-/// How many parameters of an error are kept. No code has so many.
-pub(super) const MOST_PARAMS: usize = 64;
 
 /// What an `error` member says: `{"message": CODE, "data": [PARAMETER, …]}` or, before 2.0, `[CODE, PARAMETER, …]`.
 fn refused(method: &str, error: &RawValue) -> Error {

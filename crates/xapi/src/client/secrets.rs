@@ -7,7 +7,8 @@
 use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::{Error, Handshake, Refusal, SLAVE};
+use super::refusal::SLAVE;
+use super::{Error, Handshake, Refusal};
 use crate::plain::{WITHHELD, without_user_info};
 use crate::secret::Wiped;
 

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 #[cfg(doc)]
 use super::Options;
-use super::backoff::Patience;
+use super::backoff::BusyRetry;
 use super::rpc::{self, Reply};
 use super::{Answer, CLOSING, Client, Error, Refusal, VdiRef};
 
@@ -41,20 +41,20 @@ impl Client {
     /// [`Error::Refused`] also if the task fails or is cancelled, [`Error::Away`] if the pool stays away while it runs; or
     /// what goes wrong on the way.
     pub async fn list_changed_blocks_task(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
-        let mut patience = Patience::new(self.options.busy_limit);
+        let mut retry = BusyRetry::new(self.options.busy_limit);
         loop {
-            let outcome = self.run_task(from, to, &mut patience).await;
+            let outcome = self.run_task(from, to, &mut retry).await;
             // A task may be let in, and find only then that something else is under way.
             let busy = outcome.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::Busy));
-            if !(busy && patience.wait().await) {
+            if !(busy && retry.wait().await) {
                 return outcome;
             }
         }
     }
 
-    async fn run_task(&mut self, from: &VdiRef, to: &VdiRef, patience: &mut Patience) -> Result<Answer, Error> {
+    async fn run_task(&mut self, from: &VdiRef, to: &VdiRef, retry: &mut BusyRetry) -> Result<Answer, Error> {
         let params = [from.as_str().into(), to.as_str().into()];
-        let task = self.invoke("Async.VDI.list_changed_blocks", &params, patience).await?;
+        let task = self.invoke("Async.VDI.list_changed_blocks", &params, retry).await?;
         let task = self.wire.reference(&task)?;
         self.tasks.push(task.clone());
         let watched = self.watch(&task).await;
@@ -92,9 +92,9 @@ impl Client {
     /// Makes a call that only reads. A pool that is away, or too busy to answer, is asked again until the
     /// [limit](Options::away_limit) is reached.
     pub(super) async fn invoke_until_back(&mut self, method: &str, params: &[Value]) -> Result<Reply, Error> {
-        let mut away = Patience::new(self.options.away_limit);
+        let mut away = BusyRetry::new(self.options.away_limit);
         loop {
-            match self.invoke(method, params, &mut Patience::new(Duration::ZERO)).await {
+            match self.invoke(method, params, &mut BusyRetry::new(Duration::ZERO)).await {
                 Err(error) if error.is_away() && away.wait().await => {}
                 outcome => return outcome,
             }
