@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::sync::lock;
+use super::util::lock;
 
 /// Where one comes from: an address or, with IPv6, a network of which one has all addresses as a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

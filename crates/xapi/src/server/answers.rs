@@ -10,12 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budgets::{ANSWERS, AT_A_TIME, CALLS, SHORT_CALL, there_is_memory_for};
-use super::connection::while_there;
+use super::budgets::{ANSWERS, AT_A_TIME, CALLS, SHORT_CALL};
+use super::call::{Call, Malformed};
+use super::caller::while_there;
+use super::failure::Failure;
 use super::jsonrpc::Envelope;
-use super::sync::blocking;
+use super::util::{blocking, there_is_memory_for};
 use super::value::{Piece, Pieces, ROOM_UNIT, TooMuch, Value};
-use super::{Call, Failure, Malformed, jsonrpc, xmlrpc};
+use super::{jsonrpc, xmlrpc};
 
 /// How long a call waits for its turn, or a listing for the memory for its bitmap.
 pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(120);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::sync::lock;
+use super::util::lock;
 use super::value::{Bitmap, Piece};
 
 /// Bytes of text that are sent at once.

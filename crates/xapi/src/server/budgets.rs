@@ -2,9 +2,7 @@
 //!
 //! What goes beyond one is refused with an error of the call, and never cut, but for texts that an error echoes.
 //! `docs/serve.md` has the same numbers. Together with the most connections, they bound the memory beside the bitmaps,
-//! which have a limit of their own: [`Limits::bitmap_bytes`](super::Limits::bitmap_bytes).
-
-use super::Failure;
+//! which have a limit of their own: [`Limits::bitmap_bytes`](super::options::Limits::bitmap_bytes).
 
 /// Bytes of each text of an error. A client's text that is longer ends in an ellipsis.
 pub(super) const ERROR_TEXT: usize = 1 << 10;
@@ -83,14 +81,6 @@ pub(super) const AT_A_TIME: usize = 2;
 /// Bytes of memory that have to be there before a call is carried out that takes much. What it takes bit by bit, it can
 /// take from them: a program that gets no memory for something small is ended by its language.
 pub(super) const SPARE: usize = 40 << 20;
-
-/// Makes sure that there is memory for something large, with some to spare.
-pub(super) fn there_is_memory_for(bytes: u64) -> Result<(), Failure> {
-    let bytes =
-        usize::try_from(bytes).ok().and_then(|bytes| bytes.checked_add(SPARE)).ok_or_else(Failure::no_memory)?;
-    // It is not touched, so this takes no time.
-    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Failure::no_memory())
-}
 
 /// A text of a client as an error repeats it.
 pub(super) fn echo(mut text: String) -> String {

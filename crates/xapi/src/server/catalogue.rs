@@ -5,10 +5,33 @@
 use std::sync::Arc;
 
 use super::api::Api;
-use super::methods::{CLASSES, all_reads, reads};
+use super::call::Call;
+use super::failure::Failure;
+use super::records::{HOST_FIELDS, POOL_FIELDS, SR_FIELDS, VDI_FIELDS};
 use super::session_methods;
 use super::value::Value;
-use super::{Call, Failure};
+use super::{empty, plugin, task};
+
+/// The classes of objects, and the fields of their records.
+pub(super) const CLASSES: &[(&str, &[&str])] = &[
+    ("VDI", VDI_FIELDS),
+    ("SR", SR_FIELDS),
+    ("pool", POOL_FIELDS),
+    ("host", HOST_FIELDS),
+    ("task", task::FIELDS),
+    ("SM", plugin::FIELDS),
+    ("VM", empty::VM_FIELDS),
+    ("VBD", empty::VBD_FIELDS),
+    // Of a message, only the whole record is read.
+    ("message", &[]),
+];
+
+/// What is called on every class.
+const READ: &[&str] =
+    &["get_all", "get_all_records", "get_all_records_where", "get_all_where", "get_by_uuid", "get_record"];
+
+/// The classes whose objects are found by their names.
+const NAMED: &[&str] = &["SM", "SR", "VDI", "VM", "host", "task"];
 
 /// The prefix of a method that is called in a task.
 pub(super) const ASYNC: &str = "Async.";
@@ -130,6 +153,25 @@ pub(super) fn names() -> Vec<String> {
     let mut names: Vec<String> = of_classes.chain(of_sessions).chain(in_tasks).chain(listed).collect();
     names.sort_unstable();
     names
+}
+
+/// Whether a class can be read in that way.
+fn reads(class: &str, fields: &[&str], verb: &str) -> bool {
+    READ.contains(&verb)
+        || (verb == "get_by_name_label" && NAMED.contains(&class))
+        || verb.strip_prefix("get_").is_some_and(|field| fields.contains(&field))
+}
+
+/// All the ways in which a class can be read.
+fn all_reads(class: &str, fields: &'static [&str]) -> impl Iterator<Item = String> {
+    let by_name = NAMED.contains(&class).then_some("get_by_name_label");
+    let verbs = READ.iter().copied().chain(by_name).map(str::to_owned);
+    verbs.chain(fields.iter().map(|field| format!("get_{field}")))
+}
+
+/// The class of that name, in whatever case: in events, names are written in lower case.
+pub(super) fn class_named(name: &str) -> Option<&'static str> {
+    CLASSES.iter().map(|(class, _)| *class).find(|class| class.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The methods that make, change and remove disks.
 
 use super::api::Api;
+use super::call::Call;
+use super::failure::Failure;
 use super::inventory::Entry;
-use super::value::{Value, now};
+use super::util::{bitmap_bytes, now};
+use super::value::Value;
 use super::vdi_methods::{check_labels, size_of, tags_of};
-use super::vdis::bitmap_bytes;
-use super::{Call, Failure, notes, operations};
+use super::{notes, operations};
 
 impl Api {
     /// Makes, changes, or removes a disk.

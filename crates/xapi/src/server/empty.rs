@@ -3,8 +3,9 @@
 //! Backup tools ask for them around a listing. They are told that there are none, as by a pool that has none.
 
 use super::api::Api;
+use super::call::Call;
+use super::failure::Failure;
 use super::value::Value;
-use super::{Call, Failure};
 
 /// The fields of a virtual machine.
 pub(super) const VM_FIELDS: &[&str] = &[

@@ -3,7 +3,7 @@
 use changed_blocks::Consequence;
 use changed_blocks::cbtlog::ChainError;
 
-use super::{Call, budgets};
+use super::budgets;
 
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +40,6 @@ impl Failure {
 
     pub(super) fn internal(what: impl Into<String>) -> Self {
         Self::new("INTERNAL_ERROR", [what])
-    }
-
-    pub(super) fn unknown_method(call: &Call) -> Self {
-        Self::new("MESSAGE_METHOD_UNKNOWN", [&call.method])
     }
 
     /// A parameter of the wrong type.

@@ -8,8 +8,9 @@
 
 use std::borrow::Cow;
 
+use super::call::DEPTH;
+use super::failure::Failure;
 use super::value::{Value, time_text};
-use super::{DEPTH, Failure};
 
 /// An expression that was understood.
 #[derive(Debug, PartialEq)]

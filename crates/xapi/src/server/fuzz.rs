@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::call::Call;
 use super::filter::{Filter, Joint, Operand};
 use super::value::{Piece, Pieces, Value};
-use super::{Call, budgets, jsonrpc, xmlrpc};
+use super::{budgets, jsonrpc, xmlrpc};
 
 /// An XML-RPC call that was understood is understood in the same way once it is written again.
 pub(crate) fn xml(data: &[u8]) {

@@ -15,9 +15,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::answers::Notation;
 use super::api::Api;
 use super::body::{AnswerBody, Deadline};
-use super::connection::Caller;
+use super::caller::Caller;
+use super::options::Limits;
 use super::value::Piece;
-use super::{Limits, jsonrpc, xmlrpc};
+use super::{jsonrpc, xmlrpc};
 
 /// Answers a request. What is wrong with a call is told in the call's own notation; what is wrong with a request, by the
 /// status.
@@ -110,7 +111,7 @@ async fn answer(
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "calls are POST requests"));
     }
     let body = read(request, limits, caller).await?;
-    let malformed = |error: super::Malformed| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.0);
+    let malformed = |error: super::call::Malformed| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.0);
     let (call, notation, content_type) = match path {
         Path::Xml => {
             let call = api.answers.read(body, xmlrpc::parse).await.map_err(malformed)?;

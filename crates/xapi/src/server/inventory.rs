@@ -9,9 +9,10 @@ use changed_blocks::internals::{remove_leftovers, replace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::budgets;
+use super::failure::Failure;
 use super::notes::Notes;
 use super::snapshot_times::Times;
-use super::{Failure, budgets};
 
 /// Beside the logs.
 const FILE: &str = "vdis.json";

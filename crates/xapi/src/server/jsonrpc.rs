@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::budgets::{CALL_ID, CALL_VALUES};
+use super::call::{Call, Malformed};
+use super::failure::Failure;
 use super::value::{Pieces, Struct, Value, time_text};
-use super::{Call, Failure, Malformed};
 
 /// How the answer to a call is to be written.
 #[derive(Debug)]

@@ -8,34 +8,13 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::Failure;
 use super::answers::Lane;
 use super::api::Api;
 use super::events::Operation;
-use super::sync::lock;
+use super::failure::Failure;
+use super::seen::{PERIOD, Seen};
+use super::util::lock;
 use super::vdis::Vdi;
-
-/// How often the folder is looked at while a client waits.
-const PERIOD: Duration = Duration::from_millis(500);
-
-/// The disks as they were at the last look.
-#[derive(Debug)]
-pub(super) struct Seen {
-    vdis: Vec<Vdi>,
-    at: Instant,
-    took: Duration,
-}
-
-impl Seen {
-    pub(super) fn new(vdis: Vec<Vdi>) -> Self {
-        Self { vdis, at: Instant::now(), took: Duration::ZERO }
-    }
-
-    /// How long to wait before the next look. It must not become all that the server does.
-    fn pause(&self) -> Duration {
-        PERIOD.max(self.took * 4).min(PERIOD * 3)
-    }
-}
 
 impl Api {
     /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks. Returns how long

@@ -5,51 +5,18 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::api::Api;
+use super::call::Call;
 use super::events::Operation;
+use super::failure::Failure;
 use super::filter::{Filter, stored};
-use super::records::{self, HOST_FIELDS, POOL_FIELDS, SR_FIELDS, VDI_FIELDS};
-use super::sync::lock;
+use super::plugin;
+use super::records::{self};
+use super::util::lock;
 use super::value::{Many, Struct, Value};
 use super::vdis::Vdis;
-use super::{Call, Failure, empty, plugin, tasks};
-
-/// The classes of objects, and the fields of their records.
-pub(super) const CLASSES: &[(&str, &[&str])] = &[
-    ("VDI", VDI_FIELDS),
-    ("SR", SR_FIELDS),
-    ("pool", POOL_FIELDS),
-    ("host", HOST_FIELDS),
-    ("task", tasks::FIELDS),
-    ("SM", plugin::FIELDS),
-    ("VM", empty::VM_FIELDS),
-    ("VBD", empty::VBD_FIELDS),
-    // Of a message, only the whole record is read.
-    ("message", &[]),
-];
-
-/// What is called on every class.
-const READ: &[&str] =
-    &["get_all", "get_all_records", "get_all_records_where", "get_all_where", "get_by_uuid", "get_record"];
-
-/// The classes whose objects are found by their names.
-const NAMED: &[&str] = &["SM", "SR", "VDI", "VM", "host", "task"];
 
 /// The groups of fields. The expressions of `…_where` have two underscores between a group and the rest of the name.
 const GROUPS: &[&str] = &["API_version", "name"];
-
-/// Whether a class can be read in that way.
-pub(super) fn reads(class: &str, fields: &[&str], verb: &str) -> bool {
-    READ.contains(&verb)
-        || (verb == "get_by_name_label" && NAMED.contains(&class))
-        || verb.strip_prefix("get_").is_some_and(|field| fields.contains(&field))
-}
-
-/// All the ways in which a class can be read.
-pub(super) fn all_reads(class: &str, fields: &'static [&str]) -> impl Iterator<Item = String> {
-    let by_name = NAMED.contains(&class).then_some("get_by_name_label");
-    let verbs = READ.iter().copied().chain(by_name).map(str::to_owned);
-    verbs.chain(fields.iter().map(|field| format!("get_{field}")))
-}
 
 impl Api {
     /// Reads objects of one class.
@@ -253,9 +220,4 @@ fn field_index(class: &str, record: &Struct, name: &str) -> Result<usize, Failur
     };
     let found = field.and_then(|field| record.iter().position(|(name, _)| *name == field));
     found.ok_or_else(|| Failure::new("INTERNAL_ERROR", ["missing field", name, ""]))
-}
-
-/// The class of that name, in whatever case: in events, names are written in lower case.
-pub(super) fn class_named(name: &str) -> Option<&'static str> {
-    CLASSES.iter().map(|(class, _)| *class).find(|class| class.eq_ignore_ascii_case(name))
 }

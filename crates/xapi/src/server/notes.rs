@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Failure;
 use super::budgets::{NOTE, NOTES, OBJECT_NOTES};
+use super::failure::Failure;
 use super::value::Value;
 
 /// Values by their keys.

@@ -5,7 +5,7 @@
 
 use changed_blocks::cbtlog::{ChainError, DiskRole};
 
-use super::Failure;
+use super::failure::Failure;
 use super::vdis::Vdi;
 
 /// All of them, named as the methods are.

@@ -1,11 +1,13 @@
 //! The notes of clients at the pool, and the events that they bring about themselves.
 
 use super::api::Api;
+use super::call::Call;
+use super::catalogue::class_named;
 use super::events::Operation;
-use super::methods::class_named;
-use super::sync::lock;
+use super::failure::Failure;
+use super::notes;
+use super::util::lock;
 use super::value::Value;
-use super::{Call, Failure, notes};
 
 impl Api {
     /// Adds or removes a note at the pool. It is not kept.

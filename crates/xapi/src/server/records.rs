@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::notes::{self, Notes};
-use super::value::{Struct, Value};
+use super::operations;
+use super::value::{NULL, Struct, Value};
 use super::vdis::{Vdi, Vdis};
-use super::{NULL, operations};
 
 /// What records have for a size that is not known. No disk has it.
 const UNKNOWN: i64 = -1;

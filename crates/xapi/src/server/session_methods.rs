@@ -1,11 +1,12 @@
 //! The records of sessions.
 
 use super::api::Api;
+use super::call::Call;
+use super::failure::Failure;
 use super::records;
 use super::sessions::Session;
-use super::sync::lock;
-use super::value::{Struct, Value};
-use super::{Call, Failure, NULL};
+use super::util::lock;
+use super::value::{NULL, Struct, Value};
 
 /// The fields of a session's record.
 const FIELDS: &[&str] = &[

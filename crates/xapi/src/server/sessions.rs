@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::admission::Origin;
-use super::value;
+use super::util;
 use crate::Secret;
 
 /// After so long without a call, a session ends.
@@ -67,7 +67,7 @@ impl Sessions {
             self.end_one();
         }
         let reference = format!("OpaqueRef:{}", Uuid::new_v4());
-        let opened = value::now();
+        let opened = util::now();
         let session = Session {
             uuid: Uuid::new_v4(),
             originator: originator.chars().take(LONGEST_ORIGINATOR).collect(),
@@ -95,7 +95,7 @@ impl Sessions {
         match self.sessions.get_mut(reference) {
             Some(session) if now.duration_since(session.last_used) < IDLE => {
                 session.last_used = now;
-                session.last_active = value::now();
+                session.last_active = util::now();
                 true
             }
             _ => false,

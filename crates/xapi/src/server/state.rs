@@ -13,12 +13,12 @@ use changed_blocks::cbtlog::{ChainEnd, ChainError, HEADER_BYTES, LogEntry, Store
 use changed_blocks::{Consequence, Error};
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::inventory::Entry;
+use super::options::SizesAfterScan;
 use super::snapshot_times::{Chain, Snapshot, Times, settle};
-use super::sync::lock;
-use super::value::now;
-use super::vdis::{Vdi, Vdis, bitmap_bytes};
-use super::{Failure, SizesAfterScan};
+use super::util::{bitmap_bytes, lock, now};
+use super::vdis::{Vdi, Vdis};
 
 /// The earliest time that a snapshot is taken to be of, in seconds since 1970. Some tools set the times of all files to 1;
 /// older snapshots need times before that, and 0 stands for none.

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use super::answers::{Lane, Outcome};
 use super::api::Api;
 use super::budgets::{EVENT_CLASSES, EVENT_CLASSES_TEXT};
-use super::connection::while_there;
+use super::call::Call;
+use super::caller::while_there;
+use super::catalogue::CLASSES;
 use super::events::{Event, Operation};
-use super::methods::CLASSES;
+use super::failure::Failure;
 use super::records;
-use super::value::{Many, Struct, Value, now};
+use super::util::now;
+use super::value::{Many, Struct, Value};
 use super::vdis::{Vdi, Vdis};
-use super::{Call, Failure};
 
 /// The longest time that a client waits for an event.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);

@@ -3,11 +3,14 @@
 use std::time::Instant;
 
 use super::api::Api;
+use super::call::Call;
 use super::events::Operation;
-use super::sync::lock;
-use super::tasks::{Status, Tasks, Texts};
+use super::failure::Failure;
+use super::notes;
+use super::task::{Status, Texts};
+use super::tasks::Tasks;
+use super::util::lock;
 use super::value::Value;
-use super::{Call, Failure, notes};
 
 impl Api {
     /// Makes, changes, ends or removes a task. Tasks are not kept.

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budgets::{SHORT_ANSWER, VALUE};
+
+/// The reference to nothing.
+pub(super) const NULL: &str = "OpaqueRef:NULL";
 
 /// A value of a call or of an answer.
 #[derive(Clone, Debug)]
@@ -227,11 +229,6 @@ impl Pieces {
             _ => Ok(self.done),
         }
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Time as the API writes it: `20261124T12:00:00Z`.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::api::Api;
 use super::budgets::{LABELS, TAGS};
+use super::call::Call;
+use super::failure::Failure;
 use super::inventory::Entry;
+use super::util::bitmap_bytes;
 use super::value::Value;
-use super::vdis::bitmap_bytes;
-use super::{Call, Failure, notes, operations};
+use super::{notes, operations};
 
 impl Api {
     /// Changes a disk's names, tags, or notes.

@@ -12,15 +12,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use changed_blocks::VirtualSize;
-use changed_blocks::cbtlog::{ChainError, Header, LockedStore, Store, WritableStore};
+use changed_blocks::cbtlog::{ChainError, LockedStore, Store, WritableStore};
 use uuid::Uuid;
 
-use super::access::{Folder, PATIENCE};
 use super::budgets::INVENTORY;
+use super::failure::Failure;
+use super::folder::{Folder, PATIENCE};
 use super::inventory::{Entry, Inventory, open_file};
+use super::options::SizesAfterScan;
 use super::snapshot_times::Times;
-use super::sync::lock;
-use super::{Failure, SizesAfterScan};
+use super::util::lock;
 
 /// Held by the one server that may change the folder.
 const LOCK: &str = "vdis.lock";
@@ -291,11 +292,6 @@ impl Vdis {
         }
         Inventory::write(&self.folder, vdis, times)
     }
-}
-
-/// The bytes that the bitmap of a disk has.
-pub(super) fn bitmap_bytes(virtual_size: u64) -> u64 {
-    VirtualSize::new(virtual_size).map_or(0, |size| size.bitmap_bytes(Header::BLOCK_SIZE))
 }
 
 #[cfg(test)]

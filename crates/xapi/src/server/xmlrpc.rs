@@ -7,8 +7,9 @@ use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
 use super::budgets::CALL_VALUES;
+use super::call::{Call, DEPTH, Malformed};
+use super::failure::Failure;
 use super::value::{Piece, Pieces, Struct, Value, time_text};
-use super::{Call, DEPTH, Failure, Malformed};
 
 /// Reads a call.
 pub(super) fn parse(body: &[u8]) -> Result<Call, Malformed> {
