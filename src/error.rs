@@ -7,7 +7,7 @@ use std::io;
 
 use crate::Consequence;
 
-/// What can go wrong, and where. Offsets are bytes from the start of the input, before any white space is skipped.
+/// An error of a bitmap, with its place. Offsets are bytes from the start of the input, any white space included.
 ///
 #[doc = include_str!("error_table.md")]
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +161,7 @@ pub enum Error {
     ConsistentFlag {
         /// Where the flag is.
         offset: u64,
-        /// What it holds.
+        /// The value of the flag.
         value: i32,
     },
     /// A `.cbtlog` that is not marked as consistent: the disk was being written, or the host failed meanwhile, and
@@ -174,17 +174,17 @@ pub enum Error {
     /// A `.cbtlog` for a disk of another size than the one asked for.
     #[error("the .cbtlog is for a disk of {found} bytes, not of {expected}")]
     VirtualSizeMismatch {
-        /// What the header says, in bytes.
+        /// The size in the header, in bytes.
         found: u64,
-        /// What was asked for, in bytes.
+        /// The size that was asked for, in bytes.
         expected: u64,
     },
     /// A `.cbtlog` was to be read with another block size than the one that all of them have.
     #[error("a .cbtlog has blocks of {expected} bytes, not of {found}")]
     BlockSizeMismatch {
-        /// What was asked for, in bytes.
+        /// The block size that was asked for, in bytes.
         found: u64,
-        /// What the format has, in bytes.
+        /// The block size of the format, in bytes.
         expected: u64,
     },
     /// A file became shorter while it was read.
@@ -230,7 +230,7 @@ pub enum Error {
     /// A name that is no tier's in this build.
     #[error("{name:?} is no tier; known are: {known}")]
     UnknownTier {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The names of the tiers of this build.
         known: String,
@@ -238,7 +238,7 @@ pub enum Error {
     /// A tier that this processor cannot run.
     #[error("this processor lacks what the tier {tier} needs; it can run: {available}")]
     UnavailableTier {
-        /// What was asked for.
+        /// The tier that was asked for.
         tier: crate::Tier,
         /// The names of the tiers that can run here.
         available: String,
@@ -248,7 +248,7 @@ pub enum Error {
     Read {
         /// How far reading had come.
         offset: u64,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -256,7 +256,7 @@ pub enum Error {
 /// A result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the length of a bitmap is counted in.
+/// The unit in which the length of a bitmap is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes of the decoded bitmap, each for eight blocks.

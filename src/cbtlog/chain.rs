@@ -25,7 +25,7 @@ pub struct ChangedBlocks {
     pub virtual_size: VirtualSize,
     /// The disks whose logs the answer is made of, in order. The newer one is the last.
     pub chain: Vec<Uuid>,
-    /// What is odd about them. Whoever hides these hides that changes may be missing.
+    /// The oddities of their logs. To hide these is to hide that changes may be missing.
     pub warnings: Vec<Warning>,
 }
 
@@ -65,7 +65,7 @@ impl LogEntry {
         ChainError::DiskShrunk { uuid: self.uuid, path: self.path.clone(), found, before }
     }
 
-    /// What is odd about the log, as the child of that disk, if it is one's.
+    /// The oddities of the log, as the child of that disk, if it is one's.
     pub fn warnings(&self, parent: Option<Uuid>) -> impl Iterator<Item = Warning> + use<> {
         let Self { uuid, header, .. } = *self;
         let not_consistent = (!header.consistent).then_some(Warning::NotConsistent { uuid });
@@ -205,7 +205,7 @@ impl Store {
     }
 }
 
-/// What an answer is made of.
+/// The logs that an answer is made of.
 #[derive(PartialEq)]
 struct Walk {
     /// The logs after that of the older disk, up to and including that of the newer one.

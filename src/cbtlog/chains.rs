@@ -55,7 +55,7 @@ impl Store {
         let children: BTreeSet<Uuid> = logs.values().flatten().filter_map(|log| log.header.child).collect();
         let roots: Vec<Uuid> = logs.keys().filter(|uuid| !children.contains(uuid)).copied().collect();
         let mut chains: Vec<Chain> = roots.into_iter().map(|root| self.take_chain(&mut logs, root)).collect();
-        // What no chain from a root has reached are circles.
+        // The logs that no chain from a root has reached form circles.
         while let Some(&uuid) = logs.keys().next() {
             chains.push(self.take_chain(&mut logs, uuid));
         }

@@ -57,7 +57,7 @@ pub enum ChainError {
         from: Uuid,
         /// The newer disk.
         to: Uuid,
-        /// What was found instead.
+        /// The place where the chain goes another way.
         reason: UnrelatedReason,
     },
     /// A disk is smaller than the one that it was made from, which no disk ever is.
@@ -108,7 +108,7 @@ pub enum ChainError {
     Locked {
         /// The folder.
         path: PathBuf,
-        /// Who has it locked, if the system tells.
+        /// The program that has it locked, if the system tells.
         by: Option<Holder>,
     },
     /// A log is to be made for a disk that is larger than any.
@@ -119,7 +119,7 @@ pub enum ChainError {
         /// Its size, in bytes.
         virtual_size: u64,
     },
-    /// What is to be marked as written does not lie on the disk.
+    /// A range that is to be marked as written does not lie on the disk.
     #[error("byte {byte} is not on {uuid}, which has {virtual_size} bytes")]
     NotOnDisk {
         /// The disk.
@@ -150,7 +150,7 @@ pub enum ChainError {
     Open {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// There are two logs of a disk, whose names differ in upper and lower case. Either may lack changes.
@@ -178,7 +178,7 @@ pub enum ChainError {
     Write {
         /// Where the log is.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A log cannot be read, or is damaged.
@@ -188,7 +188,7 @@ pub enum ChainError {
         uuid: Uuid,
         /// Where its log is.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the log.
         source: Error,
     },
 }
@@ -222,9 +222,9 @@ pub enum UnrelatedReason {
     /// The chain leads the other way.
     #[error("the chain leads from {to} to {from}, so the two are in the wrong order", to = .newer, from = .older)]
     Swapped {
-        /// What was given as the newer disk, and is the older.
+        /// The disk that was given as the newer one, and is the older.
         newer: Uuid,
-        /// What was given as the older disk, and is the newer.
+        /// The disk that was given as the older one, and is the newer.
         older: Uuid,
     },
     /// A child has no log.
@@ -305,7 +305,7 @@ impl ChainError {
         }
     }
 
-    /// What to do.
+    /// Advice in a sentence, where there is more to say than the error itself says.
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Holder {
     /// The process that took the lock.
     pub process: u32,
-    /// What it is called, as the system tells it.
+    /// The name of its program, as the system tells it.
     pub name: String,
 }
 

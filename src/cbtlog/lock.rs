@@ -14,7 +14,7 @@ pub(super) const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(300)
 /// How often it is tried.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Who may be there at the same time.
+/// The others who may have the folder at the same time.
 #[derive(Clone, Copy)]
 pub(super) enum Sharing {
     /// Others who read.

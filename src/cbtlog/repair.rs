@@ -1,4 +1,4 @@
-//! What a kill has left of a snapshot or of a deletion.
+//! The repair of a snapshot or a deletion that a kill cut short.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl LockedStore {
         let headers = store.links()?.into_iter().filter_map(|(uuid, (_, log))| Some((uuid, log.ok()?.header)));
         let mut headers: BTreeMap<Uuid, Header> = headers.collect();
         let uuids: Vec<Uuid> = headers.keys().copied().collect();
-        // What was mended may be what another one needed. Each time, one log fewer is astray.
+        // A log that was repaired may be the one that another needed. Each time, one log fewer is astray.
         let mut again = true;
         while std::mem::take(&mut again) {
             for &uuid in &uuids {

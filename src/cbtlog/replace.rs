@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What temporary names end with. No log's name does.
+/// The end of temporary names. No log's name has it.
 const SUFFIX: &str = ".new";
 
 /// The hexadecimal digits before that, which are random.
@@ -25,7 +25,7 @@ const ATTEMPTS: usize = 8;
 ///
 /// # Errors
 ///
-/// What the system says, and what `write` says. Then everything is as it was, unless only the folder could not be made to
+/// The system's error, or that of `write`. Then everything is as it was, unless only the folder could not be made to
 /// last.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let before = match path.symlink_metadata() {

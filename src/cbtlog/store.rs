@@ -13,7 +13,7 @@ use super::{ChainError, HEADER_BYTES, Header};
 use crate::source::Stamp;
 use crate::{Encoding, Error, Scanner};
 
-/// What the names of logs end with.
+/// The extension of the names of logs.
 const EXTENSION: &str = "cbtlog";
 
 /// The logs of a storage repository. Nothing is opened before it is asked for, and nothing is ever written.
@@ -48,20 +48,20 @@ pub struct LogEntry {
     pub uuid: Uuid,
     /// Where the log is.
     pub path: PathBuf,
-    /// What its header says.
+    /// Its header.
     pub header: Header,
     /// Which file it was, and when it was written: another one may have the same name and the same header.
     stamp: Stamp,
 }
 
-/// What a log says of its neighbours, which may be known even if the rest of it is damaged.
+/// The neighbours that a log names, which may be known even if the rest of it is damaged.
 #[derive(Clone, Copy)]
 pub(super) struct Links {
     pub(super) parent: Option<Uuid>,
     pub(super) child: Option<Uuid>,
 }
 
-/// What a log says of its neighbours, and the log, or why that cannot be used.
+/// The neighbours that a log names, and the log, or why that cannot be used.
 pub(super) type Linked = (Links, Result<LogEntry, ChainError>);
 
 impl LogEntry {
@@ -151,7 +151,7 @@ impl Store {
         self.logs.keys().copied()
     }
 
-    /// What all logs say of their neighbours, but for those of which that cannot be known.
+    /// The neighbours that each log names, but for logs of which that cannot be known.
     ///
     /// # Errors
     ///
@@ -245,7 +245,7 @@ pub(super) fn is_log_name(name: &str) -> bool {
     matches!(uuid_of(Path::new(name)), Ok(Some(_)))
 }
 
-/// What the log of a disk is called.
+/// The name of the log of a disk.
 pub(super) fn file_name(uuid: Uuid) -> String {
     format!("{uuid}.{EXTENSION}")
 }

@@ -49,7 +49,7 @@ impl WritableStore {
     ///
     /// # Errors
     ///
-    /// What the system says of the folder.
+    /// The system's error, if the folder cannot be listed.
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = folder.into();
         fs::read_dir(&folder)?;

@@ -125,7 +125,7 @@ proptest! {
         prop_assert_eq!(taken_apart(&resized), &expected[..]);
         prop_assert_eq!(&resized, &made_of(&expected));
         prop_assert_eq!(resized.get(len as u64), None);
-        // What was dropped must not come back.
+        // Blocks that were dropped must not come back.
         resized.resize(bits.len() as u64);
         expected.resize(bits.len(), false);
         prop_assert_eq!(taken_apart(&resized), expected);

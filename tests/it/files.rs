@@ -399,7 +399,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
     assert_eq!((Error::Changed.kind(), Error::Changed.consequence()), ("changed", Consequence::Retry));
 }
 
-/// What is written shows through a map; so does that it was.
+/// A write shows through a map, and is noticed.
 #[test]
 fn a_mapped_file_that_is_written_to_while_it_is_read_is_an_error() {
     for encoding in [Encoding::Base64, LSB0] {

@@ -1,4 +1,4 @@
-//! What holds for every bitmap, whatever it looks like, however it is written down, and however the work is cut up.
+//! Properties of every bitmap, whatever it looks like, however it is written down, and however the work is cut up.
 
 use std::ops::ControlFlow;
 

@@ -270,7 +270,7 @@ fn progress_never_goes_back_and_never_beyond_the_end() {
 
 #[test]
 fn lists_longer_than_caches() {
-    // Every other block, but for a hole in the middle: 50 MB of extents, of which those far behind the start may be
+    // Every other block, but for a hole in the middle: 50 MB of extents, of which those far after the start may be
     // written in another way.
     let mut text = vec![b'V'; 1 << 20];
     let hole = 700_001..700_100;

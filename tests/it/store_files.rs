@@ -116,7 +116,7 @@ fn what_kills_have_left_is_removed_and_nothing_else() {
     symlink(path(&others[0]), path(&link)).expect("links");
     fs::create_dir(path(&directory)).expect("room");
     fs::write(path(&directory).join(format!("{log}.{third}.new")), "deeper").expect("room");
-    // Whoever only reads removes nothing.
+    // A reader removes nothing.
     let before = names(folder.path());
     writable.store().expect("there").list_changed_blocks(OLDER, DISK).expect_err("no such log");
     assert_eq!(names(folder.path()), before);

@@ -47,7 +47,7 @@ fn breaks_off(encoding: Encoding, bytes: &[u8]) {
     }
 }
 
-/// What is behind the bitmap of a log, a stream need not even have.
+/// A stream need not even have the bytes after the bitmap of a log.
 #[test]
 fn a_stream_is_read_no_further_than_the_bitmap_of_a_cbtlog() {
     let bits = Rng::new(37).bits(3000);

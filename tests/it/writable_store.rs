@@ -54,7 +54,7 @@ fn the_guides_sequence() {
     assert_eq!(links(tuesday), (Some(monday), Some(wednesday)));
     assert_eq!(links(disk), (Some(wednesday), None));
 
-    // What the deleted one has seen goes to its child.
+    // The changes of the deleted one go to its child.
     writable.delete(tuesday).expect("a log");
     assert_eq!(links(monday), (None, Some(wednesday)));
     assert_eq!(links(wednesday), (Some(monday), Some(disk)));

@@ -1,10 +1,10 @@
-//! What is expected of an input besides its encoding, and what the oracle makes of the whole.
+//! The judgement of the oracle on an input, of which more may be expected than its encoding.
 
 use changed_blocks::{BitOrder, BlockSize, Encoding, Scanner, VirtualSize};
 
 use super::{Runs, Verdict, decode_base64, decode_bits, decode_raw_lsb0, decode_raw_msb0, extents};
 
-/// What a user says about an input before it is read.
+/// The expectations of a user about an input before it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expect {
     pub(crate) encoding: Encoding,
@@ -13,7 +13,7 @@ pub(crate) struct Expect {
     pub(crate) allow_inconsistent: bool,
 }
 
-/// What a good input holds.
+/// The content of a good input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) blocks: u64,
@@ -47,7 +47,7 @@ impl Expect {
         }
     }
 
-    /// What the input holds, or what is wrong with it.
+    /// The content of the input, or its fault.
     pub(crate) fn scan(&self, input: &[u8]) -> Result<Found, Verdict> {
         match self.encoding {
             Encoding::Base64 if is_word(input) => Err(Verdict::kind("not-a-bitmap")),
@@ -85,7 +85,7 @@ impl Expect {
         if let Some(expected) = self.virtual_size.filter(|&expected| expected != size) {
             return Err(Verdict::kind("virtual-size-mismatch").figures(size, expected));
         }
-        // What lies behind the bitmap is not part of it: the file may be a whole volume.
+        // Bytes after the bitmap are not part of it: the file may be a whole volume.
         let bitmap_bytes = size.div_ceil(65_536).div_ceil(8);
         let end = (bitmap_bytes.saturating_add(48)).min(len);
         let end = usize::try_from(end).expect("no more than the input");

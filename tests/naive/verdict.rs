@@ -1,4 +1,4 @@
-//! What the oracle says is wrong with an input, and how the library's errors compare with it.
+//! The verdict of the oracle on an input, and how the library's errors compare with it.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ pub(crate) struct Verdict {
     pub(crate) kind: &'static str,
     pub(crate) offset: Option<u64>,
     pub(crate) byte: Option<u8>,
-    /// What was found and what was expected; for a block beyond the end, the block and the number of blocks.
+    /// The figure that was found and the one that was expected; for a block beyond the end, the block and the number of
+    /// blocks.
     pub(crate) figures: Option<(u64, u64)>,
 }
 
@@ -32,7 +33,7 @@ impl Verdict {
         Self { figures: Some((found, expected)), ..self }
     }
 
-    /// The same of an error of the library. Each variant is taken apart by name, so that a field that changes its
+    /// The verdict of an error of the library. Each variant is taken apart by name, so that a field that changes its
     /// meaning does not go unnoticed.
     pub(crate) fn of(error: &Error) -> Self {
         let kind = error.kind();

@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their bytes: each parser of the wire, held against what it has understood.
+//! The bodies of the fuzz targets: each parser of the wire, held against what it has understood.
 
 /// See [`server::fuzz`](crate::server).
 #[cfg(feature = "server")]

@@ -4,7 +4,7 @@
 //! * `server` (feature `server`) answers existing clients from a folder of `.cbtlog` files, for developing and testing
 //!   backup tools, and for reading stores.
 //!
-//! What the answer is turned into is the library's matter: see [`changed_blocks`].
+//! The library turns the answer into extents: see [`changed_blocks`].
 
 #![deny(unsafe_code)]
 

@@ -53,7 +53,7 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 pub(crate) const WITHHELD: &str = "(withheld)";
 
 /// A text in which users and passwords of addresses are withheld.

@@ -1,4 +1,4 @@
-//! What must not be shown.
+//! A text that must not be shown.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What kills leave: wherever they come, and whatever comes afterwards.
+//! The files that kills leave, at every moment of a change, and the changes after that.
 
 #[path = "../../../tests/it/common/cases.rs"]
 mod cases;

@@ -99,7 +99,7 @@ fn the_cases_of_the_reference() {
     let grown = folder_of(&chain(&[(8, &[]), (8, &[7]), (1000, &[999])]));
     assert_eq!(changed(&ask(&grown, 1, 3).expect("grown")), [7, 999]);
 
-    // The same size, but a longer file: an LVM volume has 4 MiB.
+    // A longer file for a disk of equal size: an LVM volume has 4 MiB.
     let folder = folder_of(&good);
     let mut bytes = good[2].bytes();
     bytes.resize(4 << 20, 0xff);
@@ -115,7 +115,7 @@ fn the_cases_of_the_reference() {
         let error = ask(&folder, 1, 9).expect_err("a circle");
         let expected = (id(last as u8), id(child));
         assert!(matches!(error, ChainError::Circle { uuid, child, .. } if (uuid, child) == expected), "{error}");
-        // What comes before the circle closes is as good as ever.
+        // The chain before the circle closes is as good as ever.
         assert_eq!(changed(&ask(&folder, 1, 2).expect("a chain")), [1]);
     }
 }

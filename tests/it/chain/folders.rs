@@ -1,4 +1,4 @@
-//! What else is in a folder, what is wrong with files, and what happens to them meanwhile.
+//! Folders with other files, with damaged logs, and with logs that change meanwhile.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::logs::*;
 use crate::common::cases;
 
-/// What happens to a disk.
+/// A step in the life of a disk.
 #[derive(Clone, Debug)]
 enum Event {
     Write { start: u64, len: u64 },
@@ -32,7 +32,7 @@ proptest! {
     /// was written, and is the union of the answers in between.
     #[test]
     fn histories_of_a_disk(events in vec(event(), 1..60), first in 1..150 * BLOCK) {
-        // What each block holds: the number of its last write.
+        // Each block holds the number of its last write.
         let mut size = first;
         let mut disk = vec![0u32; size.div_ceil(BLOCK) as usize];
         let mut written = BTreeSet::new();

@@ -7,7 +7,7 @@ use changed_blocks::cbtlog::{ChainError, ChangedBlocks, Store, Uuid};
 
 pub(crate) const BLOCK: u64 = 65_536;
 
-/// What is in a log, written down by the description of the format alone.
+/// The fields of a log, written down by the description of the format alone.
 #[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) parent: Option<Uuid>,

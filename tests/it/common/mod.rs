@@ -138,7 +138,7 @@ impl Setup {
         })
     }
 
-    /// The same, put together from what a visitor gets, of whichever kind.
+    /// As `extents`, but put together from the extents that a visitor gets, of whichever kind.
     pub(crate) fn visited(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
         let visited = self.called(scanner, input);
         assert_eq!(simplify(&visited), simplify(&self.prepared(scanner, input)), "{self:?}");
@@ -243,7 +243,7 @@ pub(crate) fn pairs(extents: &[Extent]) -> Runs {
     extents.iter().map(|extent| (extent.start_block, extent.end_block)).collect()
 }
 
-/// The same bytes as every kind of source.
+/// Bytes as every kind of source.
 pub(crate) struct Input {
     bytes: Vec<u8>,
     file: OnceLock<File>,

@@ -80,7 +80,7 @@ fn a_volume_is_longer_than_its_bitmap() {
     let (bits, size) = example();
     let expected = ranges_as_text(&bits.ranges(65_536, size));
     let mut file = bits.cbtlog(size, 1);
-    // What lies behind the bitmap is what the volume held before: anything.
+    // The bytes after the bitmap are those that the volume held before: anything.
     for fill in [0, 0xff] {
         file.truncate(48 + 3);
         file.resize(4 << 20, fill);

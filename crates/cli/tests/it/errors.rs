@@ -1,4 +1,4 @@
-//! What the command says when it fails, and its exit code.
+//! The messages of the command when it fails, and its exit codes.
 
 use crate::common::{Scratch, cbt, data, feed, run, run_piped, run_redirected};
 

@@ -246,7 +246,7 @@ fn a_disk_too_large_for_this_bitmap_is_refused() {
     assert!(message.contains("18446744073709551615"), "{message}");
 }
 
-/// 2^34 blocks of 1 GiB are 2^64 bytes: the block behind them has an offset that no 64-bit number holds.
+/// 2^34 blocks of 1 GiB are 2^64 bytes: the block after them has an offset that no 64-bit number holds.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_offset_beyond_64_bits_is_refused() {

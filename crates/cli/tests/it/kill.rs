@@ -32,7 +32,7 @@ impl Random {
 const DISK: Uuid = Uuid::from_u128(1);
 const BLOCKS: u64 = 64;
 
-/// What has to be there, by what the server has said.
+/// The disks that have to be there, by the answers of the server.
 #[derive(Debug, Default)]
 struct Model {
     /// When each snapshot was taken. What may or may not have happened is not asked about.
@@ -56,7 +56,7 @@ impl Rounds {
         let writable = WritableStore::open(&self.store).expect("there");
         let disk = json!(client.vdi(DISK).await?.as_str());
         loop {
-            // Who listens has heard enough once the server is killed.
+            // The listener has heard enough once the server is killed.
             let _ = begun.send(());
             let model = &mut self.model;
             model.now += 1;

@@ -364,7 +364,7 @@ fn a_named_pipe_whose_reader_left_is_a_failure() {
     assert_eq!(scratch.names(), ["fifo"]);
 }
 
-/// What is there to be read is not written to.
+/// A file that is there to be read is not written to.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_open_input_is_no_output() {

@@ -231,7 +231,7 @@ fn a_reader_that_has_enough_is_no_failure() {
         (&["encode", text(&path)], None),
         (&["extents"], Some(LongList::LARGE.base64())),
         (&["extents"], Some(LongList::HELD.base64())),
-        // What is wrong with the rest is not found out, because nobody wants the rest.
+        // Faults of the rest are not found out, because nobody wants the rest.
         (&["extents"], Some(LongList::HUGE.bad_at_its_end())),
     ] {
         let mut child = start(args, input);

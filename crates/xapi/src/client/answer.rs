@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Error;
 use super::rpc::Reply;
 
-/// What [`list_changed_blocks`](super::Client::list_changed_blocks) answers: a bitmap in base64.
+/// The answer of [`list_changed_blocks`](super::Client::list_changed_blocks): a bitmap in base64.
 ///
 /// It is not checked here. A [scanner](super::Changed::scanner) does that.
 pub struct Answer {
@@ -122,7 +122,7 @@ fn unescape(text: &mut [u8]) -> Option<usize> {
     Some(to)
 }
 
-/// What the escape at the start of a text stands for, and how long it is.
+/// The character that the escape at the start of a text stands for, and the length of the escape.
 fn escape(text: &[u8]) -> Option<(char, usize)> {
     let char = match text.get(1)? {
         quoted @ (b'"' | b'\\' | b'/') => char::from(*quoted),

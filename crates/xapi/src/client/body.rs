@@ -1,6 +1,6 @@
 //! The body of an answer, in one piece.
 
-/// What is reserved on the word of a `Content-Length` alone.
+/// The bytes that are reserved on the word of a `Content-Length` alone.
 const TRUSTED: u64 = 64 << 20;
 
 /// A body that is being received.

@@ -90,7 +90,8 @@ pub(super) struct Connection {
     address: Address,
 }
 
-/// What moves the bytes. If it went on after its connection was dropped, an answer that nobody wants would be read.
+/// The task that moves the bytes. If it went on after its connection was dropped, it would read an answer that nobody
+/// wants.
 struct Driver(JoinHandle<()>);
 
 impl Drop for Driver {
@@ -123,7 +124,7 @@ impl Connection {
     {
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| transport(address, error, 0, None))?;
-        // What goes wrong in there is told to the one who waits for the answer.
+        // Errors in there are told to the one who waits for the answer.
         let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
         Ok(Self { sender, driver, connector, address: address.clone() })
     }

@@ -9,7 +9,7 @@ use super::message::{At, Chain, Left, Params, Received, Via};
 use super::{Handshake, Refusal};
 use crate::{Fingerprint, Plain};
 
-/// What can go wrong between here and the pool. No variant holds a password or the reference of a session, also where the
+/// An error between here and the pool. No variant holds a password or the reference of a session, also where the
 /// other side has repeated it: the text is `(withheld)` then. (A password of less than four bytes is withheld only where
 /// it is all of a text.) Messages show texts of the other side as [`Plain`] does.
 ///
@@ -20,7 +20,7 @@ pub enum Error {
     /// The pool understood, and refused. Also a task that failed or was cancelled.
     #[error("{kind}: {}{}", Plain::new(code), Params(kind, params))]
     Refused {
-        /// What it means.
+        /// The meaning of the code.
         kind: Refusal,
         /// The code, as the pool gave it.
         code: String,
@@ -31,13 +31,13 @@ pub enum Error {
     /// The address of the pool is none.
     #[error("this is no address of a pool: {reason}")]
     Url {
-        /// What is wrong with it. The address itself is left out: there may be a password in it.
+        /// The fault of the address. The address itself is left out: there may be a password in it.
         reason: &'static str,
     },
     /// There is nothing to check certificates against.
     #[error("{reason}")]
     Trust {
-        /// What was looked at, and what is wrong with it.
+        /// The file or folder, and its fault.
         reason: String,
     },
     /// There is no connection.
@@ -45,7 +45,7 @@ pub enum Error {
     Connect {
         /// The host and the port.
         address: String,
-        /// What the system or the other side said.
+        /// The error of the system or of the other side.
         source: io::Error,
     },
     /// The host answers, but TLS with it does not come about.
@@ -63,7 +63,7 @@ pub enum Error {
         address: String,
         /// The fingerprint of what the host presented.
         found: Fingerprint,
-        /// What is wrong with it.
+        /// The fault of the certificate.
         reason: String,
     },
     /// The certificate of the host is another than the pinned one.
@@ -81,7 +81,7 @@ pub enum Error {
     /// Members of the pool name each other as master.
     #[error("no master of the pool was found: {}", Plain::new(&hosts.join(" names ")))]
     NoMaster {
-        /// Who was asked, in this order; the last was named, but not asked.
+        /// The hosts that were asked, in this order; the last was named, but not asked.
         hosts: Vec<String>,
     },
     /// Nothing came for too long.
@@ -89,7 +89,7 @@ pub enum Error {
     Timeout {
         /// The host and the port.
         address: String,
-        /// What was waited for.
+        /// The step that was waited for.
         waited_for: &'static str,
         /// How long.
         limit: std::time::Duration,
@@ -130,7 +130,7 @@ pub enum Error {
         received: u64,
         /// How many there should have been, if that is known.
         expected: Option<u64>,
-        /// What was met.
+        /// The error that was met.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Another HTTP status than 200.
@@ -144,9 +144,9 @@ pub enum Error {
     /// The answer does not follow the protocol.
     #[error("{method}: {}{}", Plain::new(problem), At(*offset))]
     Protocol {
-        /// What was asked.
+        /// The method that was called.
         method: String,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         problem: String,
         /// Where, in bytes from the start of the body, if that is known.
         offset: Option<u64>,
@@ -251,7 +251,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, where there is more to say than the error itself says.
+    /// Advice in a sentence, where there is more to say than the error itself says.
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
@@ -288,7 +288,7 @@ impl Error {
         }))
     }
 
-    /// What the pool's refusal means, if it is one.
+    /// The meaning of the pool's refusal, if it is one.
     #[must_use]
     pub const fn refusal(&self) -> Option<Refusal> {
         match self {

@@ -1,9 +1,17 @@
 //! Asks a pool for the changed blocks of a disk.
 //!
+//! ```toml
+//! [dependencies]
+//! changed-blocks = { path = "changed-blocks" } # a clone of the repository
+//! changed-blocks-xapi = { path = "changed-blocks/crates/xapi" }
+//! tokio = { version = "1.45", features = ["macros", "rt", "time", "net"] }
+//! uuid = "1"
+//! ```
+//!
 //! ```no_run
 //! use changed_blocks::BlockSize;
 //! use changed_blocks_xapi::client::{Options, Secret, Trust, changed_blocks};
-//! # use uuid::Uuid;
+//! use uuid::Uuid;
 //!
 //! # async fn list(password: String, older: Uuid, newer: Uuid) -> Result<(), Box<dyn std::error::Error>> {
 //! let trust = Trust::Authorities("/etc/pool-ca.pem".into());
@@ -17,14 +25,17 @@
 //! # }
 //! ```
 //!
+//! The runtime is tokio's, of either kind (`rt` or `rt-multi-thread`), with its drivers for time and network on:
+//! `#[tokio::main]` builds such a one, and so does a `runtime::Builder` with `enable_all`.
+//!
 //! [`Client`] makes any other call.
 //!
-//! # What is given up midway
+//! # Cancellation
 //!
 //! Every future here can be dropped at any moment, by a timeout or a `select!`. A connection with a call under way is
-//! closed and never used again, so no answer is taken for another's. What is known of the pool stays known: after it,
-//! the client can be asked again, and [`Client::close`] destroys the task that was begun and logs out. What is not
-//! known yet cannot be cleaned up: a session or a task whose reference was still on its way. The pool collects those.
+//! closed and never used again, so no answer is taken for another's. The client keeps its session and knows of its
+//! task: it can be asked again, and [`Client::close`] destroys the task that was begun and logs out. A session or a task
+//! whose reference was still on its way cannot be cleaned up; the pool collects it.
 
 mod answer;
 mod ask;
@@ -142,7 +153,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What the pool refuses, and what goes wrong on the way.
+    /// A refusal of the pool, or an error on the way to it.
     pub async fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, Error> {
         self.invoke_patiently(method, params).await?.value()
     }

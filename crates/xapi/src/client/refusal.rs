@@ -1,14 +1,14 @@
-//! What the pool's error codes mean.
+//! The meaning of the pool's error codes.
 
 use std::fmt;
 
 use changed_blocks::Consequence;
 
-/// Why the pool refuses.
+/// The reason for which the pool refuses a call, read from its error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// One of the disks is not there.
+    /// The pool has no record of one of the disks: the UUID is wrong, or the disk was deleted.
     Missing,
     /// The newer disk is attached or reserved.
     InUse,
@@ -18,7 +18,8 @@ pub enum Refusal {
     Same,
     /// The logs contradict each other.
     Inconsistent,
-    /// The disk is gone from its store.
+    /// The pool has a record of the disk, but its storage does not have the disk: it is gone, or the storage is not
+    /// attached.
     Unavailable,
     /// The storage or the disk has no tracking of changes.
     Unsupported,
@@ -51,7 +52,7 @@ pub(super) const SLAVE: &str = "HOST_IS_SLAVE";
 const DISK: &str = "VDI";
 
 impl Refusal {
-    /// What a code and its parameters mean.
+    /// The meaning of a code with its parameters.
     #[must_use]
     pub fn of(code: &str, params: &[String]) -> Self {
         let class = params.first().map_or("", String::as_str);

@@ -123,7 +123,7 @@ impl Reply {
     }
 }
 
-/// What an `error` member says: `{"message": CODE, "data": [PARAMETER, …]}` or, before 2.0, `[CODE, PARAMETER, …]`.
+/// The refusal in an `error` member: `{"message": CODE, "data": [PARAMETER, …]}`, or `[CODE, PARAMETER, …]` before 2.0.
 fn refused(method: &str, error: &RawValue) -> Error {
     let unknown = || protocol(method, "it is an error of an unknown form", None);
     read_refusal(error.get()).map_or_else(unknown, |(code, params)| refusal(code, params))
@@ -167,7 +167,7 @@ pub(super) fn refusal(code: String, mut params: Vec<String>) -> Error {
     params.truncate(MOST_PARAMS);
     let kind = Refusal::of(&code, &params);
     if kind == Refusal::SessionInvalid {
-        // Who has a reference of a session needs no password, and the pool may be wrong about its end.
+        // With the reference of a session, no password is needed, and the pool may be wrong about its end.
         params.iter_mut().filter(|param| param.starts_with("OpaqueRef:")).for_each(|param| WITHHELD.clone_into(param));
     }
     Error::Refused { kind, code, params }
@@ -206,7 +206,7 @@ fn protocol(method: &str, problem: &str, offset: Option<u64>) -> Error {
     Error::Protocol { method: method.to_owned(), problem: problem.to_owned(), offset }
 }
 
-/// What serde says about a body, without any piece of the body.
+/// The error of serde about a body, without any piece of the body.
 fn unreadable(method: &str, error: &serde_json::Error, body: &[u8]) -> Error {
     let problem = match error.classify() {
         serde_json::error::Category::Eof => "it ends in the middle of its JSON",

@@ -1,4 +1,4 @@
-//! What the other side must not get anyone to print: the password and the references of sessions.
+//! The secrets that the other side must not get anyone to print: the password and the references of sessions.
 //!
 //! A host that is asked has seen both, and may send them back, in an error, in the name of a host, in a certificate.
 //! Every error passes [`Error::without`] on its way out of the [wire](super::wire), and a text that repeats a secret is
@@ -77,7 +77,7 @@ impl Secrets {
         self.are_in_at_least(0, text)
     }
 
-    /// The same for the reference of something.
+    /// As above, for the reference of something.
     pub(super) fn are_in_reference(&self, reference: &str) -> bool {
         let digits = reference.strip_prefix("OpaqueRef:").is_some_and(|digits| Uuid::try_parse(digits).is_ok());
         self.are_in_at_least(if digits { SHORT_FOR_DIGITS } else { 0 }, reference)
@@ -129,7 +129,7 @@ impl Error {
         match &mut self {
             Self::Refused { kind, code, params } => {
                 params.iter_mut().for_each(|param| secrets.withhold_in(param));
-                // What a code means is known from a list, where no secrets stand.
+                // The meaning of a code is from a list, where no secrets stand.
                 let known = *kind != Refusal::Other || code == SLAVE || code.starts_with("SR_BACKEND_FAILURE_");
                 if !known {
                     secrets.withhold_in(code);
@@ -161,7 +161,7 @@ fn hexadecimal(bytes: &[u8]) -> Wiped {
     digits
 }
 
-/// What the escapes of addresses (`%20`), XML (`&amp;`, `&#32;`, `&#x20;`) and JSON (`\"`, `\u0020`) stand for.
+/// The text with the escapes of addresses (`%20`), XML (`&amp;`, `&#32;`, `&#x20;`) and JSON (`\"`, `\u0020`) undone.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

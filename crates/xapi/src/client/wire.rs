@@ -18,7 +18,7 @@ pub(super) struct Wire {
     /// a call that is given up midway leaves none, and its answer is never taken for that of the next call.
     idle: Option<Connection>,
     last_id: u64,
-    /// What no error that leaves the wire repeats.
+    /// The secrets that no error which leaves the wire repeats.
     secrets: Secrets,
 }
 

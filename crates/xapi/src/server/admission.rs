@@ -1,4 +1,4 @@
-//! Who has to go when there is no room for one more.
+//! Admission: which client has to go when there is no room for one more.
 //!
 //! Everyone who comes takes up some of what is there: one of the connections, or the bytes of a request. If that would
 //! be too much, those go first of whom the least is known: those without a session, of the address that takes up the
@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What is known of one who has come.
+/// The standing of a client that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Nothing: the last call, if there was one, had no session.
@@ -58,7 +58,7 @@ pub(super) struct Admission {
     freed: Notify,
 }
 
-/// What is taken up, and by whom.
+/// The units that are taken up, by each client.
 #[derive(Debug, Default)]
 struct Taken {
     all: u64,
@@ -91,7 +91,7 @@ struct Crowd {
     guests: BTreeMap<u64, u64>,
 }
 
-/// What someone takes up, until it is dropped.
+/// The units that a client takes up, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     of: Arc<Admission>,
@@ -103,7 +103,7 @@ impl Admission {
         Arc::new(Self { most: most.max(1), taken: Mutex::default(), freed: Notify::new() })
     }
 
-    /// What those of whom nothing is known can take up.
+    /// The units that clients of whom nothing is known can take up.
     const fn for_unknown(&self) -> u64 {
         self.most - self.most / 4
     }
@@ -220,7 +220,7 @@ impl Place {
         self.of.freed.notify_one();
     }
 
-    /// What is known, if it was not told to go.
+    /// The standing, unless the client was told to go.
     pub(super) fn standing(&self) -> Option<Standing> {
         lock(&self.of.taken).guests.get(&self.guest).map(|guest| guest.standing)
     }

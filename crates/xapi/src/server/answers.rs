@@ -36,7 +36,7 @@ pub(super) enum Outcome {
     Read(Lane, Read),
 }
 
-/// What a call is about. Tasks can be asked about while a change keeps the disks.
+/// The subject of a call. Tasks can be asked about while a change keeps the disks.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lane {
     /// All records at once, which takes long.
@@ -82,7 +82,7 @@ impl Notation {
     }
 }
 
-/// Who may make an answer, and what room there is for their text.
+/// The turns of those who make answers, and the memory for their texts.
 #[derive(Debug)]
 pub(super) struct Answers {
     room: Arc<Semaphore>,
@@ -148,7 +148,7 @@ impl Answers {
         read.unwrap_or_else(|failure| Err(Malformed::new(failure.code)))
     }
 
-    /// What a call takes up of the memory for calls, until it is answered.
+    /// The part of the memory for calls that a call takes up, until it is answered.
     pub(super) async fn room_for_call(&self, call: &Call) -> Result<Option<OwnedSemaphorePermit>, Failure> {
         let bytes: usize = call.params.iter().map(Value::bytes).sum();
         if bytes <= SHORT_CALL {

@@ -41,7 +41,7 @@ pub(super) struct Api {
     pub(super) pad_like_vhd: bool,
     /// Where the data of the disks is, if it is anywhere.
     pub(super) nbd: Option<DataServer>,
-    /// What clients note down at the pool, such as the npm client to learn that its events have come. It is not kept.
+    /// The notes of clients at the pool, by which the npm client learns that its events have come. They are not kept.
     pub(super) pool_notes: Mutex<Notes>,
     /// Clients that wait for events. They keep their connection for minutes, which others need too.
     pub(super) waiting: Semaphore,

@@ -190,7 +190,7 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut due = Due { end: Some(at(100)), next: start + PATIENCE, bytes_per_second: 1000, takes_room: true };
         assert!(!due.is_missed(at(5), true) && due.is_missed(at(6), true) && !due.is_missed(at(6), false));
-        // What the system takes at once buys no more time.
+        // Bytes that the system takes at once buy no more time.
         due.taken(1 << 20, start);
         assert!(!due.is_missed(at(5), true) && due.is_missed(at(6), true));
         // Slowly is not enough, the least rate is.

@@ -1,6 +1,6 @@
 //! How far clients can make the server grow: every budget in one place.
 //!
-//! What goes beyond one is refused with an error of the call, and never cut, but for texts that an error echoes.
+//! A call that goes beyond one is refused with an error of the call, and never cut, but for texts that an error echoes.
 //! `docs/serve.md` has the same numbers. Together with the most connections, they bound the memory beside the bitmaps,
 //! which have a limit of their own: [`Limits::bitmap_bytes`](super::options::Limits::bitmap_bytes).
 

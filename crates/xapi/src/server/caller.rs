@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use super::admission::{Admission, Origin, Place, Standing};
 use super::util::lock;
 
-/// What tells that the other end has closed its side. Bytes that nobody reads yet, as those of a next request, do not
-/// count as `PRIORITY`; where there is no such thing, they make it a look now and then.
+/// The event of a client that has closed its side. Bytes that nobody reads yet, as those of a next request, do not
+/// count as `PRIORITY`; where there is no such event, they make it a look now and then.
 #[cfg(target_os = "linux")]
 const CLOSED: Interest = Interest::PRIORITY;
 #[cfg(not(target_os = "linux"))]
@@ -41,7 +41,7 @@ struct Peer {
     /// Tells it to go.
     leave: Arc<Notify>,
     requests: Arc<Admission>,
-    /// What its request takes up, as long as it is not known that it has a session.
+    /// The memory that its request takes up, as long as it is not known that it has a session.
     request: Mutex<Option<Place>>,
 }
 

@@ -26,7 +26,7 @@ pub(super) const CLASSES: &[(&str, &[&str])] = &[
     ("message", &[]),
 ];
 
-/// What is called on every class.
+/// The methods of every class.
 const READ: &[&str] =
     &["get_all", "get_all_records", "get_all_records_where", "get_all_where", "get_by_uuid", "get_record"];
 

@@ -47,7 +47,7 @@ impl Api {
     }
 }
 
-/// What a record says of a disk that is to be made.
+/// The disk that is to be made, as the record in a call says it.
 fn entry(record: &Value) -> Result<Entry, Failure> {
     let text = |name| record.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
     // A null is no value.

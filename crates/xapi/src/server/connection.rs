@@ -24,7 +24,7 @@ use super::tls::Tls;
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8 << 10;
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) api: Arc<Api>,

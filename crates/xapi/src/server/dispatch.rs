@@ -167,7 +167,7 @@ impl Api {
             api.tasks_gone(&gone);
             api.task_changed(&name, Operation::Modify);
         });
-        // What changes something goes on in any case, and its outcome must not be hidden.
+        // A change goes on in any case, and its outcome must not be hidden.
         if stoppable {
             lock(&self.tasks).can_be_stopped(&reference, work.abort_handle());
         }

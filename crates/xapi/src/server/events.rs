@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::budgets::EVENTS;
 use super::util::lock;
 
-/// What has happened to an object.
+/// The kind of a change of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Add,
@@ -98,7 +98,7 @@ impl Events {
         self.run
     }
 
-    /// What a client that has seen all up to an event says when it asks again.
+    /// The token with which a client that has seen all up to an event asks again.
     pub(super) fn token(&self, number: u64) -> String {
         format!("{},{number}", self.run)
     }
@@ -108,7 +108,7 @@ impl Events {
         *self.number.borrow()
     }
 
-    /// What has happened after an event to objects that are wanted, in order; nothing if that is not known: it is too
+    /// The changes after an event of objects that are wanted, in order; nothing if they are not known: the event is too
     /// long ago, or was before this server began. Up to `looked_at`, nothing has: it is not looked at again.
     pub(super) fn since(&self, number: u64, looked_at: u64, wanted: impl Fn(&Event) -> bool) -> Option<Vec<Event>> {
         let last = lock(&self.last);

@@ -28,7 +28,7 @@ impl Failure {
         Self::new("OTHER_OPERATION_IN_PROGRESS", ["VDI", disk])
     }
 
-    /// What has no room just now.
+    /// A call for which there is no room just now.
     pub(super) fn too_much() -> Self {
         Self::new("TOO_MANY_PENDING_TASKS", [] as [String; 0])
     }
@@ -77,7 +77,7 @@ impl Failure {
         Self::storage("SR_BACKEND_FAILURE_44", "There is insufficient space", option, String::new())
     }
 
-    /// What [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks) says, for that newer disk.
+    /// An error of [`list_changed_blocks`](changed_blocks::cbtlog::Store::list_changed_blocks), for that newer disk.
     pub(super) fn listing(error: &ChainError, newer: &str) -> Self {
         let detail = error.to_string();
         let unrelated = |option| {

@@ -8,7 +8,7 @@ use super::admission::Origin;
 /// Addresses that are remembered. Beyond, the half of them is forgotten that has sent the fewest.
 const MOST: usize = 10_000;
 
-/// Who has sent wrong passwords.
+/// The addresses that have sent wrong passwords.
 #[derive(Debug)]
 pub(super) struct Guesses {
     /// In how much time one more wrong password is allowed.

@@ -15,7 +15,7 @@ use super::value::{Pieces, Struct, Value, time_text};
 #[derive(Debug)]
 pub(super) struct Envelope {
     version: Version,
-    /// What the client tells its calls apart by, as it wrote it.
+    /// The id by which the client tells its calls apart, as it wrote it.
     id: Box<RawValue>,
 }
 

@@ -42,7 +42,7 @@ impl Api {
             return Ok(pause);
         }
         let start = Instant::now();
-        // What cannot be read has neither gone nor changed.
+        // A disk that cannot be read has neither gone nor changed.
         let now = vdis.all()?;
         let before: BTreeMap<Uuid, &Vdi> = seen.vdis.iter().map(|vdi| (vdi.uuid, vdi)).collect();
         let uuids: std::collections::BTreeSet<Uuid> = now.iter().map(|vdi| vdi.uuid).collect();

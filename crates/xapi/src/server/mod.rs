@@ -104,7 +104,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the system says of the folder or of the address.
+    /// The system's error, if the folder cannot be read or the address not be taken.
     #[expect(clippy::unused_async, reason = "it needs a runtime")]
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let Options { store, user, password, read_only, sizes_after_scan, pad_like_vhd, tls, nbd, mut limits } =
@@ -148,7 +148,7 @@ impl Server {
         }
         drop(listener);
         shared.api.stopping.send_replace(true);
-        // Whoever is not done by then never will be.
+        // A call that is not done by then never will be.
         let _ = tokio::time::timeout(shared.limits.stop_time, shared.places.emptied()).await;
     }
 }

@@ -9,7 +9,7 @@ use super::operations;
 use super::value::{NULL, Struct, Value};
 use super::vdis::{Vdi, Vdis};
 
-/// What records have for a size that is not known. No disk has it.
+/// The size in records where it is not known. No disk has it.
 const UNKNOWN: i64 = -1;
 
 /// The type of the storage repository, and of the plugin that it is of.

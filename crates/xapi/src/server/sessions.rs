@@ -1,4 +1,4 @@
-//! Who has logged in.
+//! The sessions of the clients that have logged in.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};

@@ -63,8 +63,8 @@ impl Vdis {
         Ok(vdis.into_values().collect())
     }
 
-    /// What is noted of all disks and what their logs say, with the chains of these. Others may change the folder: one log
-    /// read before and another one after a snapshot or a deletion would make a chain end too early.
+    /// The notes of all disks and the headers of their logs, with the chains of these. Others may change the folder:
+    /// one log read before and another one after a snapshot or a deletion would make a chain end too early.
     fn read(&self, times: &Times) -> Result<(BTreeMap<Uuid, Vdi>, Vec<Links>), Failure> {
         let noted = |(&uuid, entry): (&Uuid, &Entry)| (uuid, Vdi { uuid, entry: entry.clone(), ..Vdi::default() });
         for _ in 0..ATTEMPTS {

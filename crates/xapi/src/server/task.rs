@@ -25,7 +25,7 @@ pub(super) struct Task {
     pub(super) status: Status,
     pub(super) progress: f64,
     pub(super) texts: Texts,
-    /// What its texts take up.
+    /// The bytes that its texts take up.
     pub(super) bytes: usize,
     pub(super) bitmap: Option<Arc<Bitmap>>,
     /// Whether a client has read how it ended.
@@ -33,7 +33,7 @@ pub(super) struct Task {
     pub(super) work: Work,
 }
 
-/// What is said of a task.
+/// The texts of a task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts {
     pub(super) name: String,

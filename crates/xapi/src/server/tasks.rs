@@ -123,7 +123,7 @@ impl Tasks {
         gone
     }
 
-    /// What stops the task.
+    /// Keeps the handle that stops a task.
     pub(super) fn can_be_stopped(&mut self, reference: &str, with: AbortHandle) {
         if let Some(Task { work: Work::Call(handle), status: Status::Pending, .. }) = self.0.get_mut(reference) {
             *handle = Some(with);
@@ -206,7 +206,7 @@ impl Tasks {
         Ok(())
     }
 
-    /// What texts take up that come for others, unless that is too much.
+    /// The bytes of texts that replace others, unless that is too much.
     fn fitting(&self, before: usize, texts: &Texts) -> Result<usize, Failure> {
         let bytes = texts.bytes();
         if bytes > TASK_TEXT {

@@ -27,7 +27,7 @@ pub enum TlsError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         what: String,
     },
     /// Certificate and key do not go together, or are of a kind that is not supported.

@@ -1,4 +1,4 @@
-//! What goes over the wire, in either of the two notations.
+//! The values of calls and answers, whatever their notation.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Value {
         VALUE + inner
     }
 
-    /// What a struct has under a name.
+    /// The member of a struct that has a name.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Struct(members) => members.iter().find(|(found, _)| found == name).map(|(_, value)| value),
@@ -133,7 +133,7 @@ const PIECE: usize = 64 << 10;
 pub(super) enum Piece {
     Text {
         text: Bytes,
-        /// What it takes up of the room for answers.
+        /// The part of the memory for answers that it takes up.
         _room: Option<OwnedSemaphorePermit>,
     },
     Bitmap(Arc<Bitmap>),

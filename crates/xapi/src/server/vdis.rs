@@ -235,7 +235,7 @@ impl Vdis {
         };
         let noted = self.note(|vdis| drop(vdis.insert(uuid, entry)));
         if noted.is_err() && vdi.tracked {
-            // What its log has goes back to the disk's. If that fails too, there is one snapshot more.
+            // The changes in its log go back to the disk's. If that fails too, there is one snapshot more.
             drop(logs.delete(uuid));
         }
         noted.map(|()| uuid)

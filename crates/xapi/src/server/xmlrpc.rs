@@ -39,13 +39,13 @@ pub(super) fn parse(body: &[u8]) -> Result<Call, Malformed> {
 
 struct Parser<'a> {
     reader: Reader<&'a [u8]>,
-    /// What comes after a text that was just read.
+    /// The token after a text that was just read.
     pending: Option<Token>,
     /// How many values may come yet.
     values_left: usize,
 }
 
-/// What stands between the texts.
+/// A token between the texts.
 #[derive(Debug)]
 enum Token {
     Open(String),
@@ -153,7 +153,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `<value>`, with the tag that ends it.
+    /// The value after `<value>`, with the tag that ends it.
     fn rest_of_value(&mut self, depth: usize) -> Result<Value, Malformed> {
         let depth = depth.checked_sub(1).ok_or_else(|| Malformed::new("values are nested too deeply".to_owned()))?;
         let mut token = self.token()?;
@@ -333,7 +333,7 @@ fn member(to: &mut Pieces, name: &str, value: Value) {
     to.push("</member>");
 }
 
-/// What XML cannot have becomes a question mark: a client could not read the answer otherwise.
+/// A character that XML cannot have becomes a question mark: a client could not read the answer otherwise.
 pub(super) fn escape(to: &mut Pieces, text: &str) {
     for char in text.chars() {
         match char {

@@ -99,7 +99,7 @@ async fn call(stream: &mut TcpStream, method: &str, params: Value) -> Result<Val
     }
 }
 
-/// What the clients have seen.
+/// The answers that the clients have seen.
 #[derive(Debug, Default)]
 struct Seen {
     calls: AtomicU64,

@@ -18,7 +18,7 @@ pub(crate) use bitmap::{Bits, MIB, ranges_as_text};
 pub(crate) use cases::cases;
 pub(crate) use long::LongList;
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -34,7 +34,7 @@ impl Run {
         self.stdout
     }
 
-    /// The same as text.
+    /// Standard output as text.
     #[track_caller]
     pub(crate) fn text(self) -> String {
         String::from_utf8(self.bytes()).expect("text")

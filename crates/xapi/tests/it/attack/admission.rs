@@ -1,4 +1,4 @@
-//! Who gets in while others only take up places.
+//! Admission: clients get in while others only take up places.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::server::wire::{PASSWORD, Served, post};
 
-/// What no login may take, on a machine that does other things as well.
+/// The time that no login may take, on a machine that does other things as well.
 const SOON: Duration = Duration::from_secs(1);
 
 fn login_request(password: &str) -> String {
@@ -110,7 +110,7 @@ fn answer(mut stream: TcpStream, request: &str) -> String {
     String::from_utf8_lossy(&answer[..count]).into_owned()
 }
 
-/// What is asked for and waited for ends with the connection, whether that is closed or only its one side.
+/// A call that waits ends with its connection, whether that is closed or only its one side.
 #[test]
 fn who_has_gone_waits_for_no_events() {
     let served = Served::limited(|limits| limits.connections = 256);

@@ -1,4 +1,4 @@
-//! What clients can make grow, grown as far as it goes.
+//! The budgets of the server: all that clients can make grow, grown as far as it goes.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ fn a_session_leaves_tasks_to_the_others_and_its_own_go_with_it() {
     let task = other.get("Async.SR.scan", &[&json!("no SR")]);
     assert_eq!(pending(&served.login()).len(), 250);
     session.get("session.logout", &[]);
-    // What has ended, or was a call, stays.
+    // A task that has ended, or was a call, stays.
     let left = other.get("task.get_all", &[]);
     let left = left.as_array().expect("a list");
     assert_eq!(left.len(), 251);
@@ -138,7 +138,7 @@ fn texts_of_tasks_have_an_end() {
     let error = json!(["x".repeat(60 << 10)]);
     assert_eq!(session.error("task.set_error_info", &[&tasks[249], &error]), ["TOO_MANY_PENDING_TASKS"]);
     assert_eq!(session.error("task.create", &[&text, &text])[0], "TOO_MANY_PENDING_TASKS");
-    // What has ended makes room.
+    // A task that has ended makes room.
     session.get("task.set_status", &[&tasks[5], &json!("success")]);
     session.get("task.set_error_info", &[&tasks[249], &error]);
     assert_eq!(session.error("task.get_status", &[&tasks[5]])[0], "HANDLE_INVALID");

@@ -30,7 +30,7 @@ fn ask(stream: &mut TcpStream, method: &str, params: &Value) {
     let _ = stream.write_all(request.as_bytes());
 }
 
-/// What is answered over a connection of its own; nothing if the call was refused as a request.
+/// The answer over a connection of its own; nothing if the call was refused as a request.
 fn call(address: SocketAddr, method: &str, params: &Value) -> Option<Value> {
     let mut stream = connect(address);
     ask(&mut stream, method, params);

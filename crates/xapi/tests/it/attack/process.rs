@@ -53,7 +53,7 @@ impl Drop for Process {
     }
 }
 
-/// What [`Process::new`] runs.
+/// The program that [`Process::new`] runs.
 #[test]
 #[expect(clippy::print_stdout, reason = "the one who runs it reads the address")]
 fn serves_if_it_is_told_to() {

@@ -1,4 +1,4 @@
-//! What stands in an answer, and how it is taken out of it.
+//! The bitmap in an answer, and how it is taken out of it.
 
 use changed_blocks_xapi::client::Error;
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::mock::{Act, Mock, disks, ok};
 
 const LIST: &str = "VDI.list_changed_blocks";
 
-/// What becomes of a body in which `ID` stands for the number of the call.
+/// The outcome of a body in which `ID` stands for the number of the call.
 async fn listed(body: &'static str) -> Result<Vec<u8>, Error> {
     let mock =
         Mock::start(move |call| (call.method == LIST).then(|| call.body(&body.replace("ID", &call.id.to_string()))))
@@ -32,7 +32,7 @@ async fn the_text_is_given_as_it_is() {
         ("\n{ \"id\" : ID ,\r\n \"more\" : [ { } ] , \"result\" : \"ygAAAA==\" } \n", "ygAAAA=="),
         (r#"{"result":"\/+\/\/A\u0041==","id":ID}"#, "/+//AA=="),
         (r#"{"result":"AAAA\n","id":ID}"#, "AAAA\n"),
-        // What is no base64 is for the engine to refuse.
+        // A text that is no base64 is for the engine to refuse.
         (r#"{"result":"n\u00f6 \"","id":ID}"#, "nö \""),
     ] {
         assert_eq!(listed(body).await.unwrap(), text.as_bytes(), "{body}");

@@ -169,7 +169,7 @@ async fn other_statuses_and_other_protocols_are_errors() {
 
 #[tokio::test]
 async fn an_answer_over_the_limit_is_not_read() {
-    // A length alone, with nothing behind it, is enough.
+    // A length alone, with nothing after it, is enough.
     for (limit, head) in [(None, "content-length: 1073741825"), (Some(100), "content-length: 101")] {
         let mock = Mock::start(move |call| {
             (call.method == LIST).then(|| Act::Send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").into_bytes()))

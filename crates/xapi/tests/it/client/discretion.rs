@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::mock::{Act, Call, Mock, PASSWORD, assert_discreet};
 
-/// What an error says to anyone, in any way.
+/// All texts of an error, in any form.
 fn everything(error: &Error) -> String {
     let mut all = format!("{error} {error:?} {error:#?} {:?}", error.hint());
     let mut source = std::error::Error::source(error);
@@ -210,7 +210,7 @@ async fn names_in_certificates_are_cleaned_and_withheld() {
     }
 }
 
-/// What is withheld is sent all the same: it is the client's own.
+/// A secret that is withheld from texts is sent all the same: it is the client's own.
 #[tokio::test]
 async fn what_is_withheld_still_works() {
     let mock = Mock::start(|_| None).await;

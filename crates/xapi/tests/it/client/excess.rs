@@ -247,7 +247,7 @@ async fn a_time_limit_is_that_of_everything() {
     }
 }
 
-/// Whoever is to end a listing is heard while a long answer is read.
+/// A signal to end a listing is heard while a long answer is read.
 #[tokio::test]
 async fn nothing_else_waits_while_a_long_answer_is_read() {
     // Escapes keep the parser busy.

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 use uuid::Uuid;
 
-/// What no error may ever say.
+/// The secrets that no error may ever say.
 pub(crate) const PASSWORD: &str = "open sesame";
 
 /// A call that came.
@@ -29,7 +29,7 @@ pub(crate) struct Call {
     pub(crate) earlier: usize,
 }
 
-/// What is done about it.
+/// The pool's reaction to a call.
 pub(crate) enum Act {
     /// These bytes are sent, and the connection stays open.
     Send(Vec<u8>),
@@ -73,7 +73,7 @@ impl Call {
         Act::Send(ok(body))
     }
 
-    /// What a pool of good will answers.
+    /// The answer of a pool of good will.
     fn usual(&self) -> Act {
         match self.method.as_str() {
             "session.login_with_password" => self.result(format!("OpaqueRef:session-{}", self.earlier)),

@@ -71,7 +71,7 @@ async fn members_that_name_no_master_are_an_error() {
     let error = Client::login(mock.options()).await.unwrap_err();
     assert_eq!((error.kind(), mock.calls().len()), ("no-master", 4));
 
-    // What is named is no host, or none is.
+    // The name is no host's, or there is none.
     for params in [&["127.0.0.2\r\nx: y"][..], &["http://127.0.0.2"], &[""], &[]] {
         let mock = Mock::start(move |call| Some(call.error("HOST_IS_SLAVE", params))).await;
         let error = Client::login(mock.options()).await.unwrap_err();

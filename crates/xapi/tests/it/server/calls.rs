@@ -58,7 +58,7 @@ fn the_sequence_of_the_guide() {
     let found = found.as_array_mut().expect("a list");
     found.sort_by_key(|reference| text(reference).to_owned());
     assert_eq!(*found, snapshots);
-    // What the log of a snapshot says goes to the next one.
+    // The changes in the log of a snapshot go to the next one.
     served.writable().mark(uuid, ByteRange::between(MIB, MIB + 1)).expect("on the disk");
     session.get("VDI.destroy", &[&newer]);
     assert_eq!(blocks(&session.get("VDI.list_changed_blocks", &[&older, &disk]), 16 * MIB), [0, 7, 8, 16, 255]);

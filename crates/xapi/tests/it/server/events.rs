@@ -1,4 +1,4 @@
-//! What has happened since a client last asked.
+//! Events: the changes since a client last asked.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ fn a_client_waits_until_something_happens_or_its_time_is_over() {
     for class in ["VM", "pool", "nonsense"] {
         assert_eq!(session.error("event.inject", &[&json!(class), &json!("x")]), ["HANDLE_INVALID", class, "x"]);
     }
-    // What a server before this one has said, and what this one has not said yet: it is told everything.
+    // The token of a server before this one, and one that this one has not given yet: it is told everything.
     let (run, number) = token.as_str().and_then(|token| token.split_once(',')).expect("two parts");
     for other in [format!("{run},999"), format!("1,{number}"), "1,0".to_owned()] {
         let answer = session.get("event.from", &[&json!(["pool"]), &json!(other), &json!(60)]);

@@ -28,7 +28,7 @@ fn served() -> Served {
     served
 }
 
-/// What a call answers, and that it does so in time.
+/// The answer of a call, which has to come in time.
 #[track_caller]
 fn within(limit: Duration, call: impl FnOnce() -> Result<Value, Vec<String>>) -> Result<Value, Vec<String>> {
     let start = Instant::now();
@@ -169,7 +169,7 @@ fn those_who_read_leave_the_folder_to_other_programs_now_and_then() {
     });
 }
 
-/// Whoever reads goes on beside one who has the folder, and is told of no state that there never was.
+/// Readers go on beside a program that has the folder, and are told of no state that there never was.
 #[test]
 fn changes_under_way_are_seen_before_or_after() {
     let served = served();

@@ -106,7 +106,7 @@ fn a_task_can_be_cancelled_and_there_is_an_end_to_them() {
     }
 }
 
-/// What changes something is not hidden by being cancelled.
+/// A change is not hidden by being cancelled.
 #[test]
 fn only_listings_can_be_cancelled() {
     let served = Served::new();
@@ -147,7 +147,7 @@ fn who_reads_an_answer_too_slowly_is_cut_off() {
             read += 1;
             std::thread::sleep(Duration::from_millis(100));
         }
-        // What was sent before it was cut off may still be there; the whole of it is not.
+        // The bytes sent before it was cut off may still be there; the whole of it is not.
         let mut rest = Vec::new();
         let _ = slow.read_to_end(&mut rest);
         rest.len()
