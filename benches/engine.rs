@@ -52,7 +52,7 @@ fn tiers() -> Vec<Tier> {
 
 fn decode(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
     let mut group = c.benchmark_group("decode");
-    // What a decoder does depends little on what it decodes.
+    // The time of a decoder depends little on its input.
     for case in cases.iter().filter(|case| case.name == "50%-random") {
         group.throughput(Throughput::Bytes(case.text.len() as u64));
         let mut words = Vec::with_capacity(BITMAP_BYTES / 8);

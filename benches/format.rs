@@ -33,7 +33,7 @@ fn ranges() -> Vec<ByteRange> {
 /// The oracle for one extent.
 type Line<'a> = &'a dyn Fn(ByteRange) -> String;
 
-/// What is to be beaten.
+/// The formatter that is to be beaten.
 fn by_std(ranges: &[ByteRange], to: &mut Vec<u8>) {
     for range in ranges {
         writeln!(to, "{} {}", range.offset_bytes, range.len_bytes).expect("a vector takes all");

@@ -3,7 +3,7 @@
 /// A kind of bitmap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Density {
-    /// What tables call it.
+    /// Its name in tables.
     pub(crate) name: &'static str,
     /// The share of changed blocks, in thousandths.
     pub(crate) per_mille: u32,
@@ -11,7 +11,7 @@ pub(crate) struct Density {
     pub(crate) run: u32,
 }
 
-/// What is measured: from nothing changed to what is hardest to list.
+/// The inputs that are measured: from nothing changed to the hardest to list.
 pub(crate) const DENSITIES: [Density; 8] = [
     Density { name: "no-change", per_mille: 0, run: 1 },
     Density { name: "0.1%-runs-of-16", per_mille: 1, run: 16 },

@@ -1,4 +1,4 @@
-//! What is right, found the slow way.
+//! The right result, found the slow way.
 
 /// Where runs of ones begin and end, one bit after the other. The last may be open.
 pub(crate) fn boundaries_bit_by_bit(bitmap: &[u8]) -> Vec<u64> {

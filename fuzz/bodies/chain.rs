@@ -104,7 +104,7 @@ fn by_hand(logs: &[Option<Log>], from: u8, to: u8) -> Result<(BTreeSet<u64>, u64
         }
     }
     let way = follow(logs, from, to)?;
-    // What says that it stands next to one of them, and what comes after that.
+    // The logs that say that they stand next to one of them, and those after these.
     let mut strays: Vec<u8> = Vec::new();
     loop {
         let more = (1..=NUMBERS).find(|&number| {

@@ -69,7 +69,7 @@ pub(crate) fn cbtlog_header(data: &[u8]) {
         assert_eq!(Header::parse(&bytes).expect("our own"), header);
         assert_eq!(bytes[..36], input[..36]);
         assert_eq!(bytes[40..], input[40..HEADER_BYTES]);
-        // The same bitmap without a header.
+        // As a bitmap without a header.
         let rest = &input[HEADER_BYTES..];
         let len = usize::try_from(header.bitmap_bytes()).map_or(rest.len(), |len| len.min(rest.len()));
         let open = Expect { allow_inconsistent: true, ..Expect::new(Encoding::CbtLog) };
@@ -102,7 +102,7 @@ pub(crate) fn tiers(data: &[u8]) {
     }
 }
 
-/// What else is said of an input: the size of the disk, if at all, near that of the input or anything.
+/// The expectations about an input: the size of the disk, if at all, near that of the input or anything.
 fn expectation(encoding: Encoding, cursor: &mut Cursor<'_>) -> Expect {
     let flags = cursor.byte();
     let block_size = if flags & 0xf0 == 0xf0 { 512 } else { 65_536 };

@@ -1,4 +1,4 @@
-//! What no way from text to extents can beat: reading the text and writing the list, with nothing done in between.
+//! The ceilings, which no way from text to extents can beat: reading the text and writing the list, and nothing else.
 
 use crate::inputs::Cell;
 use crate::measure::{Buffers, Candidate, Yields};

@@ -11,11 +11,11 @@ use crate::options::Options;
 #[path = "../../inputs/mod.rs"]
 mod densities;
 
-/// What the size of the real bitmaps is called: 2.67 MiB each, a disk of 1 TiB.
+/// The name of the size of the real bitmaps: 2.67 MiB each, a disk of 1 TiB.
 pub(crate) const REAL: &str = "real";
 const REAL_BITMAPS: [&str; 3] = ["database-hour", "development-day", "file-server-day"];
 
-/// What the size of the largest disk of XCP-ng, 16,381 GiB, is called.
+/// The name of the size of the largest disk of XCP-ng, 16,381 GiB.
 pub(crate) const LARGEST: &str = "largest disk";
 /// Bytes of the text of it, but for a few: none of them padding.
 const LARGEST_BYTES: usize = 44_731_040;
@@ -27,13 +27,13 @@ pub(crate) struct Cell {
     pub(crate) input: String,
     /// Base64, nothing around it.
     pub(crate) text: Vec<u8>,
-    /// What it decodes to: whole words of 64 bits.
+    /// The decoded bitmap: whole words of 64 bits.
     pub(crate) bitmap: Vec<u8>,
     /// The list of its runs.
     pub(crate) truth: Digest,
 }
 
-/// What tells one list of runs from another without keeping either: the longest has 6 GiB.
+/// A digest that tells one list of runs from another without keeping either: the longest has 6 GiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Digest {
     pub(crate) runs: u64,

@@ -1,4 +1,4 @@
-//! What the figures were made on: without it they say nothing.
+//! The machine that the figures were made on: without it they say nothing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -68,7 +68,7 @@ pub(crate) fn describe(processes: &[Process]) -> String {
     text.replace("\n: ", ", ")
 }
 
-/// What came between: on a virtual machine, others may have had the processor.
+/// The time that was lost: on a virtual machine, others may have had the processor.
 pub(crate) struct Watch([u64; 2]);
 
 impl Watch {
@@ -92,7 +92,7 @@ impl Watch {
 fn ticks() -> [u64; 2] {
     let stat = read("/proc/stat");
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
-    // What guests took is contained in the first two, so it is left out.
+    // The time of guests is contained in the first two, so it is left out.
     let ticks: Vec<u64> = fields.take(8).map(|field| field.parse().unwrap_or(0)).collect();
     [ticks.iter().sum(), ticks.get(7).copied().unwrap_or(0)]
 }

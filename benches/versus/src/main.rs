@@ -151,7 +151,7 @@ fn candidates(options: &Options, cell: &Cell) -> Result<Vec<Candidate>, String> 
     Ok(all)
 }
 
-/// What is made of the CSV file, beside it.
+/// The files that are made of the CSV file, beside it.
 fn write_pictures(csv: &Path, results: &Results) -> Result<(), String> {
     write(&csv.with_extension("svg"), &picture::svg(results))?;
     write(&csv.with_extension("md"), &report::markdown(results))

@@ -39,8 +39,8 @@ impl Effort {
     };
 }
 
-/// What candidates write into. All share it, so that none has warmer pages or a better address than another, and none
-/// pays for memory in the timed part unless it allocates by itself.
+/// The memory that candidates write into. All share it, so that none has warmer pages or a better address than another,
+/// and none pays for memory in the timed part unless it allocates by itself.
 pub(crate) struct Buffers {
     /// For a copy of the text.
     pub(crate) copy: Vec<u8>,
@@ -72,7 +72,7 @@ impl Buffers {
     }
 }
 
-/// What a candidate leaves behind, and so what is checked of it. All return a number.
+/// The result of a candidate, and so the part of it that is checked. All return a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Yields {
     /// Returns the exclusive-or of all bytes of the text.

@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! The options of the command line.
 
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ impl Options {
                 "--from" => options.from = Some(value()?.into()),
                 "--no-processes" => options.processes = false,
                 "-h" | "--help" => return Err(String::new()),
-                // What `cargo bench` and test runners add.
+                // Options that `cargo bench` and test runners add.
                 "--bench" => {}
                 _ => return Err(format!("unknown argument {argument:?}")),
             }

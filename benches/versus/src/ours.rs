@@ -12,7 +12,7 @@ use crate::measure::{Candidate, Yields};
 pub(crate) const OURS: &str = "ours";
 pub(crate) const VISIT: &str = "ours, counting";
 pub(crate) const THREADS: &str = "ours, two threads";
-/// What two threads could do at best: each half of the text onto a list of its own, which nobody puts together.
+/// The best that two threads could do: each half of the text onto a list of its own, which nobody puts together.
 pub(crate) const APART: &str = "ours, two halves";
 
 /// The fastest tier is the last of its kind: the one that users get, who ask for none.

@@ -9,14 +9,14 @@ use crate::results::{Group, Results, Row};
 /// A panel a size, two beside each other.
 const PANEL_WIDTH: f64 = 470.0;
 const LABELS: f64 = 112.0;
-/// Room for the figure behind the longest bar.
+/// Room for the figure after the longest bar.
 const FIGURES: f64 = 40.0;
 const BAR: f64 = 9.0;
 const GAP: f64 = 10.0;
 const HEAD: f64 = 30.0;
 const TITLE: f64 = 64.0;
 
-/// What is drawn of each input, from above: name, colour, and where it stands.
+/// The bars of each input, from above: name, colour, and where it stands.
 type Pick = for<'a> fn(&Group<'a>) -> Option<&'a Row>;
 const BARS: [(&str, &str, Pick); 3] = [
     ("changed-blocks: text to extents", "#1b6ca8", |group| group.ours()),

@@ -1,4 +1,4 @@
-//! What is printed: ratios, rates, and where this library loses.
+//! The report that is printed: ratios, rates, and where this library loses.
 
 use std::fmt::Write as _;
 use std::slice;
@@ -54,7 +54,7 @@ two halves       two threads with half of the text each, and a list each, agains
 /processes       against the fastest of Python and Node
 ";
 
-/// What the texts of a size are called.
+/// The name of the texts of a size.
 pub(crate) fn title(size: &str) -> String {
     if size == REAL { "Real bitmaps, 2.67 MiB of text".to_owned() } else { format!("{size} of text") }
 }
@@ -135,7 +135,7 @@ fn rates(groups: &[Group<'_>]) -> Table {
     table
 }
 
-/// What is faster than this library: first at the same work, then at less. Of several, the fastest.
+/// The candidates that are faster than this library: first at the same work, then at less. Of several, the fastest.
 fn losses(results: &Results) -> String {
     let head = ["size", "input", "of ours", "is only", "as fast as"].map(str::to_owned).to_vec();
     let (mut same, mut less) = (vec![head.clone()], vec![head]);

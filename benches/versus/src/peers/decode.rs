@@ -1,4 +1,4 @@
-//! Bare decoders, into a buffer that is used again. What they leave behind is a bitmap, not a list.
+//! Bare decoders, into a buffer that is used again. Their result is a bitmap, not a list.
 
 use base64::Engine as _;
 use base64::engine::{GeneralPurposeConfig, Simd};
@@ -11,7 +11,7 @@ pub(crate) const DECODE: &str = "decode";
 /// Decodes into the front of a buffer and returns how many bytes that were.
 pub(crate) type Decode = fn(&[u8], &mut [u8]) -> usize;
 
-/// What the ratios are against.
+/// The peer that the ratios are against.
 pub(crate) const TURBO: &str = "base64-turbo";
 
 pub(crate) fn candidates() -> Vec<Candidate> {

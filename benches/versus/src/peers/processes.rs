@@ -24,7 +24,7 @@ pub(crate) struct Process {
     pub(crate) version: String,
 }
 
-/// What a process said.
+/// The output of a process.
 pub(crate) enum Outcome {
     Measured(Spread),
     /// With the reason.
