@@ -5,7 +5,7 @@ use changed_blocks::cbtlog::{ChainError, UnrelatedReason, Warning};
 
 use super::logs::*;
 
-/// The links that a host leaves which fails in the middle of a snapshot or a deletion, or tracking that was switched
+/// The links left by a host that fails in the middle of a snapshot or a deletion, or tracking that was switched
 /// off: links that go one way only. The reference follows them, and its answer may lack changes.
 #[test]
 fn a_link_that_goes_one_way_only_is_not_followed() {
