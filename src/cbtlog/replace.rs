@@ -157,7 +157,7 @@ mod tests {
 
     /// As another program may do it where there is no lock on folders.
     #[test]
-    fn what_is_being_written_is_no_leftover() {
+    fn a_file_that_is_being_written_is_not_removed_as_a_leftover() {
         let folder = tempfile::tempdir().expect("room");
         let path = folder.path().join("file");
         replace(&path, |file| {

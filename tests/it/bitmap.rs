@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn what_goes_out_comes_back_in(bits in bitmap(), number in 0..setups()) {
+    fn an_encoded_bitmap_decodes_to_itself(bits in bitmap(), number in 0..setups()) {
         let whole = made_of(&bits);
         prop_assert_eq!(pairs(&whole.extents()), naive::extents(&bits));
         prop_assert_eq!(whole.count(), bits.iter().filter(|&&bit| bit).count() as u64);

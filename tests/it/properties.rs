@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn what_lies_behind_the_bitmap_of_a_cbtlog_is_not_its(
+    fn bytes_after_the_bitmap_of_a_cbtlog_are_ignored(
         bits in bitmap(),
         behind in vec(any::<u8>(), 0..5000),
         setups in some_setups(),
@@ -234,7 +234,7 @@ proptest! {
 }
 
 #[test]
-fn what_fills_up_a_bitmap_is_zeros() {
+fn a_bitmap_may_be_filled_up_only_with_zeros() {
     // 29 blocks need 4 bytes, 33 need 5 and may have 8.
     for (blocks, bytes, verdict) in [
         (29, 4, None),

@@ -81,7 +81,7 @@ fn a_log_that_is_away_is_not_taken_for_none() {
 }
 
 #[test]
-fn what_kills_have_left_is_removed_and_nothing_else() {
+fn only_leftovers_of_kills_are_removed() {
     let (folder, writable) = writable();
     let path = |name: &str| folder.path().join(name);
     let log = format!("{DISK}.cbtlog");
@@ -151,7 +151,7 @@ fn a_log_keeps_its_owner_and_mode_and_a_new_one_has_those_of_any_file() {
 
 /// Another program, by its name, which waits for nothing.
 #[test]
-fn whoever_has_the_folder_is_named() {
+fn the_holder_of_the_folder_is_named() {
     let (folder, writable) = writable();
     let writable = writable.patience(Duration::ZERO);
     let mut command = Command::new("flock");

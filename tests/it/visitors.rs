@@ -84,7 +84,7 @@ fn visit(visitor: &mut Collects, chunk_bytes: usize) -> ControlFlow<usize> {
 }
 
 #[test]
-fn all_come_in_order_however_long_some_take() {
+fn parts_come_in_order_however_long_some_take() {
     for chunk_bytes in [8, 40, 1000, 4096] {
         let mut visitor = Collects::default();
         assert_eq!(visit(&mut visitor, chunk_bytes), ControlFlow::Continue(()));
@@ -94,7 +94,7 @@ fn all_come_in_order_however_long_some_take() {
 }
 
 #[test]
-fn none_come_after_a_stop() {
+fn no_parts_come_after_a_stop() {
     for after in [1, 100, 5000] {
         let mut visitor = Collects { stops_after: Some(after), ..Collects::default() };
         let ControlFlow::Break(len) = visit(&mut visitor, 40) else { panic!("it stops after {after}") };

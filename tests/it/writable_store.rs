@@ -66,7 +66,7 @@ fn the_guides_sequence() {
 }
 
 #[test]
-fn what_is_refused_changes_nothing() {
+fn a_refused_change_changes_nothing() {
     let (folder, writable) = writable();
     writable.create(id(0), size(10 * BLOCK)).expect("new");
     let before = contents(folder.path());
@@ -104,7 +104,7 @@ fn what_is_refused_changes_nothing() {
 }
 
 #[test]
-fn what_a_kill_has_left_is_in_nobodys_way() {
+fn leftovers_of_a_kill_hold_up_no_change() {
     let (folder, writable) = writable();
     writable.create(id(0), size(BLOCK)).expect("new");
     let rest = folder.path().join(format!("{}.cbtlog.{}.new", id(0), "0123456789abcdef".repeat(2)));

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_and_what_has_failed_pass_also_cut_short_and_damaged() {
+    fn seeds_and_regressions_pass_also_cut_short_and_damaged() {
         for (target, body) in TARGETS {
             let seeds = files("seeds", target);
             assert!(!seeds.is_empty(), "no seeds for {target}");

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_shown_as_an_escape() {
+    fn characters_that_a_terminal_obeys_are_escaped() {
         for (text, expected) in [
             ("", ""),
             ("pöol 日本 \\ \"x\" 😀", "pöol 日本 \\ \"x\" 😀"),

@@ -123,7 +123,7 @@ proptest! {
 
 /// Someone marks, snapshots and deletes without a pause, and others list where no lock keeps them apart.
 #[test]
-fn who_lists_without_a_lock_misses_nothing() {
+fn a_listing_without_a_lock_misses_no_change() {
     let folder = tempfile::tempdir().expect("room");
     let writable = WritableStore::open(folder.path()).expect("there");
     writable.create(DISK, VirtualSize::new(40 << 16).expect("not 0")).expect("new");

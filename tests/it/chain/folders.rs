@@ -153,7 +153,7 @@ fn damaged_logs_are_named_at_every_length() {
 }
 
 #[test]
-fn a_folder_has_other_files_too() {
+fn other_files_of_a_folder_are_left_alone() {
     let folder = folder_of(&chain(&[(20, &[0]), (20, &[1])]));
     let uuid = id(3).to_string();
     for name in ["notes.txt", "x.cbtlog", &uuid, &format!("{uuid}.cbtlog.bak"), &format!("copy of {uuid}.cbtlog")] {

@@ -125,7 +125,7 @@ fn the_table_in_the_docs_is_what_the_code_does() {
 }
 
 #[test]
-fn whoever_has_to_take_a_full_backup_is_told_so_and_nobody_else() {
+fn only_errors_that_need_a_full_backup_advise_one() {
     for error in samples() {
         let told = error.hint().is_some_and(|hint| hint.contains("full backup"));
         assert_eq!(told, error.consequence() == changed_blocks::Consequence::FullBackup, "{error:?}");

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_known_stays_while_others_can_go_and_who_is_busy_in_any_case() {
+    fn clients_with_a_session_go_last_and_busy_ones_never() {
         let test = Test(Admission::new(4));
         let places: Vec<_> = (0..3).map(|_| test.unknown("10.0.0.1")).collect();
         places[0].set(Standing::Busy);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_idle_leave_a_quarter_to_newcomers() {
+    fn idle_clients_leave_a_quarter_to_newcomers() {
         let test = Test(Admission::new(8));
         let idle: Vec<_> = (0..8).map(|_| test.enter("10.0.0.1", Standing::Idle).expect("others go")).collect();
         let first = test.unknown("10.0.0.2");
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weighs_more_makes_more_go() {
+    fn a_larger_claim_makes_more_clients_go() {
         let admission = Admission::new(100);
         let enter = |weight| admission.enter(origin("10.0.0.1"), weight, Standing::Unknown, &Arc::default());
         let small: Vec<_> = (0..7).map(|_| enter(10).expect("there is room")).collect();

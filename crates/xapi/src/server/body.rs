@@ -185,7 +185,7 @@ mod tests {
     use crate::server::value;
 
     #[test]
-    fn who_reads_too_slowly_goes_while_others_wait_for_room() {
+    fn a_slow_reader_is_cut_off_only_while_others_wait_for_room() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut due = Due { end: Some(at(100)), next: start + PATIENCE, bytes_per_second: 1000, takes_room: true };

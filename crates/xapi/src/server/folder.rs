@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_read_take_a_break_now_and_then() {
+    fn readers_take_breaks() {
         let start = Instant::now();
         let mut readers = Readers::new(start);
         let at = |millis| start + Duration::from_millis(millis);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_never_logs_out_ends_no_sessions_but_its_own() {
+    fn a_client_that_never_logs_out_ends_only_its_own_sessions() {
         let now = Instant::now();
         let mut sessions = Sessions::new("root".to_owned(), "secret".into());
         let mut login = |last, after| {

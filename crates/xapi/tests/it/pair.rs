@@ -144,7 +144,7 @@ async fn the_sequence_of_the_guide() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_given_up_leaves_nothing_in_the_pool() {
+async fn a_listing_that_is_given_up_leaves_nothing_in_the_pool() {
     // Room for one bitmap, so that a second listing waits.
     let pool = Pool::new(|limits| limits.bitmap_bytes = 1 << 20).await;
     pool.writable().create(DISK, VirtualSize::new(100 << 30).expect("not 0")).expect("new");

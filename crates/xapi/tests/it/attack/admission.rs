@@ -112,7 +112,7 @@ fn answer(mut stream: TcpStream, request: &str) -> String {
 
 /// A call that waits ends with its connection, whether that is closed or only its one side.
 #[test]
-fn who_has_gone_waits_for_no_events() {
+fn a_wait_for_events_ends_with_its_client() {
     let served = Served::limited(|limits| limits.connections = 256);
     let session = served.login();
     let token = session.get("event.from", &[&json!([]), &json!(""), &json!(0)])["token"].take();
@@ -143,7 +143,7 @@ fn who_has_gone_waits_for_no_events() {
 
 /// Neither the one that has all the memory for answers and does not read, nor those who wait for it.
 #[test]
-fn who_has_gone_waits_for_no_listing() {
+fn a_wait_for_a_listing_ends_with_its_client() {
     let served = Served::limited(|limits| {
         limits.connections = 4;
         limits.bitmap_bytes = 32 << 20;

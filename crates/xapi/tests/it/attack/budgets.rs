@@ -99,7 +99,7 @@ fn a_task_that_is_destroyed_counts_until_its_call_has_ended() {
 }
 
 #[test]
-fn one_who_does_not_read_leaves_the_room_for_answers_to_those_who_wait() {
+fn a_client_that_does_not_read_leaves_the_room_for_answers_to_others() {
     let served = Served::of(noted((8 << 20) - (200 << 10)), |options| options);
     let session = served.login();
     // In XML, an ampersand is five bytes: there is room for one answer of this kind.

@@ -20,7 +20,7 @@ fn never_ends(call: &Call) -> Option<Act> {
 }
 
 #[tokio::test]
-async fn one_call_does_it_all() {
+async fn one_call_logs_in_lists_and_logs_out() {
     let mock = Mock::start(|_| None).await;
     let changed = ask(mock.options()).await.unwrap();
     assert_eq!(changed.answer.base64(), b"AAAA");
@@ -43,7 +43,7 @@ async fn one_call_does_it_all() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_after_the_answer_is_a_warning() {
+async fn an_error_after_the_answer_is_a_warning() {
     for (method, kind) in [("session.logout", "internal"), ("task.destroy", "internal")] {
         let mock = Mock::start(move |call| (call.method == method).then(|| call.error("INTERNAL_ERROR", &["?"]))).await;
         let changed = ask(mock.options()).await.unwrap();

@@ -163,7 +163,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_that_is_shown_is_obeyed_by_a_terminal() {
+async fn texts_for_a_terminal_have_no_control_characters() {
     type Evil = fn(&Call) -> Act;
     let evils: [(&str, Evil); 8] = [
         ("session.login_with_password", |call| call.error("HOST_IS_SLAVE", &[EVIL])),
@@ -212,7 +212,7 @@ async fn names_in_certificates_are_cleaned_and_withheld() {
 
 /// A secret that is withheld from texts is sent all the same: it is the client's own.
 #[tokio::test]
-async fn what_is_withheld_still_works() {
+async fn a_withheld_secret_is_still_sent() {
     let mock = Mock::start(|_| None).await;
     changed_blocks(mock.options(), Uuid::from_u128(1), Uuid::from_u128(2)).await.unwrap();
     assert_eq!(mock.calls()[0].params[1], Value::from(PASSWORD));

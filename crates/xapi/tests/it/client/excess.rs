@@ -187,7 +187,7 @@ async fn an_answer_without_an_end_is_an_error_soon() {
 }
 
 #[tokio::test]
-async fn what_is_compressed_was_not_asked_for() {
+async fn a_compressed_answer_is_refused() {
     for header in ["content-encoding: gzip", "Content-Encoding: identity, br", "transfer-encoding: gzip, chunked"] {
         let mock = Mock::start(move |call| {
             let chunks = "3\r\n\x1f\x08\x08\r\n0\r\n\r\n";

@@ -177,7 +177,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn whatever_stands_in_a_certificate_that_is_trusted_by_name_does_not_matter() {
+async fn the_fields_of_a_pinned_certificate_do_not_matter() {
     if openssl_is_missing() {
         return;
     }

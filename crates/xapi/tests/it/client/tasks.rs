@@ -124,7 +124,7 @@ async fn a_task_that_is_given_up_is_stopped_destroyed_and_logged_out_of() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_destroyed_is_tried_again_at_the_end() {
+async fn a_task_that_could_not_be_destroyed_is_destroyed_when_closing() {
     let mock = Mock::start(|call| {
         (call.method == "task.destroy" && call.earlier == 0).then(|| call.error("INTERNAL_ERROR", &["?"]))
     })

@@ -69,7 +69,7 @@ fn links_in_the_place_of_the_servers_own_files_are_refused() {
 }
 
 #[test]
-fn what_kills_have_left_is_gone_once_a_server_begins() {
+fn leftovers_of_kills_are_removed_when_a_server_starts() {
     let served = Served::new();
     served.writable().create(DISK, VirtualSize::new(MIB).expect("not 0")).expect("new");
     let folder = served.stop();

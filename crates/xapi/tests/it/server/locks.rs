@@ -83,7 +83,7 @@ fn while_locked(served: &Served, changes: impl FnOnce(&Session<'_>, &Value)) {
 }
 
 #[test]
-fn one_who_reads_for_ever_holds_up_changes_only() {
+fn a_program_that_reads_for_ever_holds_up_only_changes() {
     let served = served();
     let held = File::open(served.folder()).expect("there");
     held.lock_shared().expect("possible");
@@ -102,7 +102,7 @@ fn one_who_reads_for_ever_holds_up_changes_only() {
 }
 
 #[test]
-fn one_who_changes_for_ever_holds_up_changes_and_listings_only() {
+fn a_program_that_writes_for_ever_holds_up_only_changes_and_listings() {
     let served = served();
     let held = File::open(served.folder()).expect("there");
     held.lock().expect("possible");
@@ -125,7 +125,7 @@ fn one_who_changes_for_ever_holds_up_changes_and_listings_only() {
 
 /// Each of those who read keeps changes out while it does.
 #[test]
-fn those_who_read_never_keep_a_change_out_for_long() {
+fn readers_never_keep_a_change_out_for_long() {
     let served = served();
     while_locked(&served, |session, disk| {
         for _ in 0..10 {
@@ -137,7 +137,7 @@ fn those_who_read_never_keep_a_change_out_for_long() {
 
 /// Nor do many who read at the same time keep other programs out.
 #[test]
-fn those_who_read_leave_the_folder_to_other_programs_now_and_then() {
+fn readers_leave_the_folder_to_other_programs_now_and_then() {
     let served = served();
     // So many that one who reads has it for some time, and they overlap.
     let log = served.folder().join(format!("{OLDER}.cbtlog"));

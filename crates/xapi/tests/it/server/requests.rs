@@ -90,7 +90,7 @@ fn both_versions_of_json_rpc_are_answered_in_kind() {
 }
 
 #[test]
-fn what_is_no_call_is_refused() {
+fn requests_that_are_no_calls_are_refused() {
     let served = Served::limited(|limits| limits.request_bytes = 1000);
     let status = |bytes: &[u8]| served.raw(bytes).status;
     assert_eq!(status(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);

@@ -213,7 +213,7 @@ fn every_view_of_a_disk_has_equal_fields() {
 }
 
 #[test]
-fn one_who_waits_hears_of_it_within_two_seconds() {
+fn a_waiting_client_hears_of_a_change_within_two_seconds() {
     let served = Served::new();
     let (session, writable) = (served.login(), served.writable());
     let from =
@@ -250,7 +250,7 @@ fn one_who_waits_hears_of_it_within_two_seconds() {
 
 /// Others, about whose objects it does not want to know, keep waking it.
 #[test]
-fn one_who_waits_hears_of_it_also_when_other_things_happen() {
+fn a_waiting_client_hears_of_a_change_among_others() {
     let served = Served::new();
     let session = served.login();
     let pools = session.get("pool.get_all", &[]);

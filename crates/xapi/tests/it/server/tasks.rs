@@ -127,7 +127,7 @@ fn only_listings_can_be_cancelled() {
 
 /// Byte by byte, it would keep the memory of its answer from all others.
 #[test]
-fn who_reads_an_answer_too_slowly_is_cut_off() {
+fn a_client_that_reads_an_answer_too_slowly_is_cut_off() {
     let served = Served::limited(|limits| {
         limits.bitmap_bytes = 32 << 20;
         limits.stall_time = Duration::from_secs(1);

@@ -79,7 +79,7 @@ fn records(session: &Session<'_>) -> Value {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_no_change() {
+fn a_log_that_cannot_be_read_is_an_error_and_no_change() {
     for noted in [false, true] {
         let served = Served::new();
         let (session, writable) = (served.login(), served.writable());
@@ -134,7 +134,7 @@ fn a_server_does_not_begin_without_knowing_all_disks() {
 
 /// Only its log knows what such a disk is. Records have to have something in each field; whoever asks for one is refused.
 #[test]
-fn what_a_damaged_log_alone_knew_is_not_made_up() {
+fn fields_that_only_a_damaged_log_knew_are_not_made_up() {
     let served = Served::new();
     let session = served.login();
     let writable: WritableStore = served.writable();
