@@ -11,6 +11,7 @@ mod queries;
 mod requests;
 mod snapshot_times;
 mod state;
+mod stores;
 mod tasks;
 mod unreadable;
 pub(crate) mod wire;
