@@ -27,9 +27,9 @@ impl Answer {
         self.base64().iter().filter(symbol).count() as u64 * 6 / 8
     }
 
-    /// How many bytes of memory are held for it. There is little more than the text.
+    /// The bytes of memory that the answer holds: little more than its text.
     #[must_use]
-    pub fn capacity(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.body.capacity()
     }
 

@@ -37,7 +37,7 @@ pub enum Trust {
     /// Only the one with this fingerprint. Nothing that stands in it is looked at, neither dates nor names: a host makes
     /// its own certificate, and no authority stands behind that.
     Fingerprint(Fingerprint),
-    /// Every one. Whoever is on the way can read and change everything, the password included.
+    /// Every certificate. A program on the way can read and change everything, the password included.
     Insecure,
 }
 

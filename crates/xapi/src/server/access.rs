@@ -35,7 +35,8 @@ impl<G: DerefMut<Target = Vdis>> DerefMut for Still<G> {
 }
 
 impl Api {
-    /// The disks, to be read. Whoever has them must not ask for them again: someone may be waiting to change them.
+    /// The disks, to be read. A holder must not ask for them again: a change may be waiting for them, and both would wait
+    /// for ever.
     pub(super) fn vdis(&self) -> Result<Still<RwLockReadGuard<'_, Vdis>>, Failure> {
         let folder = self.folder.wait_until_still();
         let new_notes = self.vdis_as_read().new_notes()?;

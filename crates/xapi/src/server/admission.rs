@@ -1,10 +1,10 @@
 //! Admission: which client has to go when there is no room for one more.
 //!
-//! Everyone who comes takes up some of what is there: one of the connections, or the bytes of a request. If that would
-//! be too much, those go first of whom the least is known: those without a session, of the address that takes up the
-//! most of it the one that has been so for the longest time; then those who are idle. Whoever has a call under way
-//! stays. A quarter is kept for those with a session, so however many come without one, they keep no one out who has.
-//! Another quarter is kept from those who are idle, or newcomers would push each other out before they have logged in.
+//! Each client takes up some of a resource: one of the connections, or the bytes of a request. If one more does not fit,
+//! clients go in this order: those without a session, of the address that takes up the most of it the one that has been
+//! so for the longest time; then those that are idle. A client with a call under way stays. A quarter is kept for those
+//! with a session, so however many come without one, they keep no one out who has. Another quarter is kept from those
+//! that are idle, or newcomers would push each other out before they have logged in.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -17,8 +17,8 @@ use super::util::lock;
 use super::vdis::Vdi;
 
 impl Api {
-    /// Tells what has become of the disks since the last look. Whoever calls it must not have the disks. Returns how long
-    /// to wait before the next look.
+    /// Tells what has become of the disks since the last look. The caller must not have the disks. Returns how long to
+    /// wait before the next look.
     pub(super) fn look(&self) -> Result<Duration, Failure> {
         self.look_unless(|_| false)
     }
