@@ -85,7 +85,7 @@ impl Bitmap {
         self.blocks
     }
 
-    /// The bitmap in the inner form. The bits beyond the last block are zero.
+    /// The bitmap as `Lsb0` words: block 0 in the lowest bit of the first word. The bits beyond the last block are zero.
     #[must_use]
     pub fn as_words(&self) -> &[u64] {
         &self.words

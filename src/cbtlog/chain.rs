@@ -105,9 +105,9 @@ impl Store {
 
     /// Walks the chain and merges its logs, unless `refuse` has something against them.
     ///
-    /// A snapshot moves what a disk's log says into another log. Whoever reads one before and the other after would miss
-    /// it. A [`WritableStore`](super::WritableStore) is kept out by a lock; others, such as the storage manager of a host, are found out by walking the
-    /// chain once more.
+    /// A snapshot moves the changes of a disk's log into another log. An answer that reads one before and the other after
+    /// would miss them. A [`WritableStore`](super::WritableStore) is kept out by a lock; other programs, such as the
+    /// storage manager of a host, are found out by walking the chain once more.
     fn answer(
         &self,
         from: Uuid,

@@ -1,6 +1,6 @@
 //! Files that are replaced as a whole: a kill at any moment leaves the old or the new one, and at most a temporary file
-//! beside it, which is told by its name and removed later. Whoever writes one has it locked, also against programs on
-//! other machines where the file system passes locks on; where it has none, nothing is removed.
+//! beside it, which is told by its name and removed later. Its writer has it locked, also against programs on other
+//! machines where the file system passes locks on; where it has none, nothing is removed.
 //!
 //! Others may be able to write to the folder. So a temporary name cannot be guessed, and its file is made only if nothing
 //! has that name: a link is never followed.
