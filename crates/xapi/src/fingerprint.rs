@@ -56,10 +56,10 @@ impl FromStr for Fingerprint {
         }
         let mut bytes = [0; 32];
         if pairs.len() != bytes.len() {
-            return Err(wrong("it has not 32 bytes"));
+            return Err(wrong("it needs 32 bytes"));
         }
         for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            let [high, low] = *pair else { return Err(wrong("a byte has not two digits")) };
+            let [high, low] = *pair else { return Err(wrong("each byte needs two digits")) };
             let digit = |char: u8| char::from(char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
             let (Some(high), Some(low)) = (digit(high), digit(low)) else {
                 return Err(wrong("a digit is not hexadecimal"));
