@@ -4,8 +4,10 @@ use changed_blocks::format::{ExtentFormat, Totals};
 use changed_blocks::{ByteRange, Error, Extent, Geometry};
 use rayon::prelude::*;
 
-/// How many extents one thread formats at a time: few enough for their ranges and their text to stay in a cache.
+/// How many extents a thread takes at a time: enough to be worth handing over.
 const CHUNK_EXTENTS: usize = 2048;
+/// How many of them are formatted at a time: their ranges and their text stay in the first cache.
+const BATCH_EXTENTS: usize = 512;
 
 /// How extents are written.
 #[derive(Clone, Copy)]
@@ -39,39 +41,54 @@ impl ListFormatter<'_> {
 
     /// Sums over extents of the window.
     pub(super) fn totals(&self, extents: &[Extent]) -> Result<Totals, Error> {
-        let mut totals = Totals::default();
+        let Geometry { block_size, .. } = self.geometry;
         // Only the first and the last may be clipped: the others need no ranges.
-        if let [first, whole @ .., last] = extents {
-            totals.add_whole(whole, self.geometry.block_size);
-            totals.add_all(&self.ranges(&[*first, *last])?, &self.geometry);
-        } else {
-            totals.add_all(&self.ranges(extents)?, &self.geometry);
-        }
+        let [first, whole @ .., last] = extents else { return self.totals_of_ranges(extents) };
+        let of_chunk = |chunk: &[Extent]| {
+            let mut totals = Totals::default();
+            totals.add_whole(chunk, block_size);
+            totals
+        };
+        let merge = |mut totals: Totals, other: Totals| {
+            totals.merge(&other);
+            totals
+        };
+        let ends = self.totals_of_ranges(&[*first, *last])?;
+        Ok(merge(ends, whole.par_chunks(8 * CHUNK_EXTENTS).map(of_chunk).reduce(Totals::default, merge)))
+    }
+
+    fn totals_of_ranges(&self, extents: &[Extent]) -> Result<Totals, Error> {
+        let (mut totals, mut ranges) = (Totals::default(), Vec::new());
+        self.ranges(extents, &mut ranges)?;
+        totals.add_all(&ranges, &self.geometry);
         Ok(totals)
     }
 
     /// The text of extents of the window, in pieces, made on all threads. Each piece starts with a separator, except the
     /// first one of the list.
     pub(super) fn text(&self, extents: &[Extent], is_first: bool) -> Result<Vec<Vec<u8>>, Error> {
-        let of_chunk = |(number, chunk)| {
-            let mut text = Vec::new();
-            if number > 0 || !is_first {
-                text.extend_from_slice(self.format.separator());
+        let of_chunk = |(number, chunk): (usize, &[Extent])| {
+            let (mut ranges, mut text) = (Vec::new(), Vec::new());
+            for batch in chunk.chunks(BATCH_EXTENTS) {
+                if number > 0 || !is_first || !text.is_empty() {
+                    text.extend_from_slice(self.format.separator());
+                }
+                self.ranges(batch, &mut ranges)?;
+                self.format.ranges(&ranges, &mut text);
             }
-            self.format.ranges(&self.ranges(chunk)?, &mut text);
             Ok(text)
         };
         extents.par_chunks(CHUNK_EXTENTS).enumerate().map(of_chunk).collect()
     }
 
-    /// The ranges of extents of the window.
-    fn ranges(&self, extents: &[Extent]) -> Result<Vec<ByteRange>, Error> {
-        let mut ranges = Vec::with_capacity(extents.len());
-        self.geometry.byte_ranges(extents, &mut ranges)?;
+    /// Replaces `ranges` by those of extents of the window.
+    fn ranges(&self, extents: &[Extent], ranges: &mut Vec<ByteRange>) -> Result<(), Error> {
+        ranges.clear();
+        self.geometry.byte_ranges(extents, ranges)?;
         let clip = |range: &mut ByteRange| *range = range.clip(self.window).unwrap_or(*range);
         ranges.first_mut().map(clip);
         ranges.last_mut().map(clip);
-        Ok(ranges)
+        Ok(())
     }
 }
 
@@ -122,7 +139,16 @@ mod tests {
         let window = ByteRange::between(0, u64::MAX);
         for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
             let formatter = ListFormatter { format, geometry: geometry(None), window };
-            for count in [0, 1, CHUNK_EXTENTS - 1, CHUNK_EXTENTS, CHUNK_EXTENTS + 1, 5 * CHUNK_EXTENTS + 7] {
+            for count in [
+                0,
+                1,
+                BATCH_EXTENTS,
+                BATCH_EXTENTS + 1,
+                CHUNK_EXTENTS - 1,
+                CHUNK_EXTENTS,
+                CHUNK_EXTENTS + 1,
+                5 * CHUNK_EXTENTS + 7,
+            ] {
                 let extents: Vec<Extent> = (0..count as u64).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
                 let (mut ranges, mut expected) = (Vec::new(), Vec::new());
                 geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");
