@@ -60,6 +60,7 @@ mod pipeline;
 mod scan;
 mod scanner;
 mod source;
+mod summary;
 mod threads;
 mod tier;
 mod verified;
@@ -74,8 +75,9 @@ pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use iter::{ByteRanges, Extents};
 pub use pipeline::{Visitor, release_buffers};
-pub use scanner::{Scanner, Summary};
+pub use scanner::Scanner;
 pub use source::{Mapped, Source, Stamp};
+pub use summary::Summary;
 pub use tier::Tier;
 pub use verified::TIER_VARIABLE;
 

@@ -12,7 +12,8 @@ use crate::pipeline::{Codec, ExtentOutput, Output, Plan};
 use crate::scan::{Expected, Scan, Watch};
 use crate::source::{Opened, Source};
 use crate::{
-    Bitmap, BlockSize, ByteRange, Encoding, Error, Extent, Geometry, Result, Tier, VirtualSize, Visitor, length, words,
+    Bitmap, BlockSize, ByteRange, Encoding, Error, Extent, Geometry, Result, Summary, Tier, VirtualSize, Visitor,
+    length, words,
 };
 
 /// Turns bitmaps into extents.
@@ -53,17 +54,6 @@ pub struct Scanner {
     largest_disk: Option<VirtualSize>,
     /// Whether a lock keeps others from writing to files.
     locked: bool,
-}
-
-/// What is known of a bitmap once all of it was scanned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// The number of blocks: those of the disk where its size is known, else the bits of the bitmap, which are a
-    /// multiple of eight unless it is a 0/1 text.
-    pub blocks: u64,
-    /// The block size, and the virtual size if it was given or found in the header of a `.cbtlog`.
-    pub geometry: Geometry,
 }
 
 impl Scanner {
