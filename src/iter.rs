@@ -13,7 +13,8 @@ use crate::{ByteRange, Extent, Geometry, Result, Summary};
 /// The extents of a bitmap, found as they are asked for, in bounded memory.
 ///
 /// Made by [`Scanner::iter_extents`](crate::Scanner::iter_extents). The extents before an error must not be used: the error
-/// may mean that all of them are another disk's.
+/// may mean that all of them are another disk's. So take each with `?`, or all by `collect::<Result<Vec<_>>>()`; adaptors
+/// that drop errors, as `flatten` does, make a list that lacks changes.
 pub struct Extents<'a> {
     scan: Scan<'a, ExtentOutput>,
     /// How many of the extents that are ready were given.
@@ -40,6 +41,12 @@ impl<'a> Extents<'a> {
     pub const fn summary(&self) -> Option<Summary> {
         self.summary
     }
+
+    /// Gives nothing more.
+    fn stop(&mut self) {
+        self.scan.output().discard_ready();
+        (self.given, self.ended) = (0, true);
+    }
 }
 
 impl Iterator for Extents<'_> {
@@ -60,8 +67,7 @@ impl Iterator for Extents<'_> {
                 Ok(None) => {}
                 Ok(summary) => (self.ended, self.summary) = (true, summary),
                 Err(error) => {
-                    self.scan.output().discard_ready();
-                    self.ended = true;
+                    self.stop();
                     return Some(Err(error));
                 }
             }
@@ -79,8 +85,8 @@ impl fmt::Debug for Extents<'_> {
 
 /// The byte ranges of a bitmap, found as they are asked for, in bounded memory.
 ///
-/// Made by [`Scanner::iter_byte_ranges`](crate::Scanner::iter_byte_ranges). The ranges before an error must not be used: the
-/// error may mean that all of them are another disk's.
+/// Made by [`Scanner::iter_byte_ranges`](crate::Scanner::iter_byte_ranges). The ranges before an error must not be used: see
+/// [`Extents`].
 #[derive(Debug)]
 pub struct ByteRanges<'a>(Extents<'a>);
 
@@ -107,7 +113,9 @@ impl Iterator for ByteRanges<'_> {
 
     fn next(&mut self) -> Option<Result<ByteRange>> {
         let range = self.0.next()?.and_then(|extent| self.0.geometry().byte_range(extent));
-        self.0.ended |= range.is_err();
+        if range.is_err() {
+            self.0.stop();
+        }
         Some(range)
     }
 }

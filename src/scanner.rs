@@ -21,7 +21,7 @@ use crate::{
 /// A scanner holds what is expected of the input and how to work; it can be used any number of times, from several
 /// threads. All ways give the same extents: sorted, disjoint, never adjacent, in blocks; see [`Geometry`] for bytes.
 ///
-/// Working memory is bounded, but for the lists and bitmaps that are returned: at most some 1.5 MiB for each thread, and
+/// Working memory is bounded, but for the lists and bitmaps that are returned: at most some 3 MiB for each thread, and
 /// 64 MiB in all. A part of it, usually less than 1 MiB and at most 16, is kept for the next call, until
 /// [`release_buffers`](crate::release_buffers).
 ///
@@ -73,7 +73,7 @@ impl Scanner {
         }
     }
 
-    /// The size of a block. Must be 64 KiB, as it is if nothing is said, for a `.cbtlog`.
+    /// The number of bytes that one bit of this bitmap stands for; no granularity to convert to. Must be 64 KiB, as it is if nothing is said, for a `.cbtlog`.
     #[must_use]
     pub const fn block_size(mut self, block_size: BlockSize) -> Self {
         self.geometry.block_size = block_size;

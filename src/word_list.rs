@@ -1,6 +1,7 @@
 //! Bits put one after the other, as `Lsb0` words.
 
 use crate::decode::Segment;
+use crate::{Error, Result};
 
 /// The bits of a piece of input.
 ///
@@ -38,6 +39,12 @@ impl WordList {
     pub(crate) fn clear(&mut self) {
         self.words.clear();
         (self.bits, self.last_bit) = (0, false);
+    }
+
+    /// Makes room for so many more bits.
+    pub(crate) fn try_reserve(&mut self, bits: u64) -> Result<()> {
+        let words = usize::try_from(bits.div_ceil(64)).unwrap_or(usize::MAX);
+        self.words.try_reserve_exact(words).map_err(|_| Error::OutOfMemory { bytes: bits.div_ceil(8) })
     }
 
     /// Repeats the last bit up to the end of the last word, which adds no boundary.

@@ -80,8 +80,9 @@ impl<'b> MergeOutput<'b> {
 
     fn push_words(&mut self, words: &[u64], bits: u64) {
         let on_disk = self.on_disk(bits);
-        if let Some(bit) = (on_disk..bits).find(|&bit| bit_of(words, bit)) {
-            self.beyond.get_or_insert(self.position + bit);
+        if self.beyond.is_none() {
+            let bit = (on_disk..bits).find(|&bit| bit_of(words, bit));
+            self.beyond = bit.map(|bit| self.position + bit);
         }
         if on_disk > 0 && words.iter().any(|&word| word != 0) && self.grow(self.position + on_disk) {
             or_bits(&mut self.bitmap.words, self.position, words, on_disk);

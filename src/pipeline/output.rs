@@ -14,6 +14,9 @@ use crate::arch::contract::Density;
 use crate::source::{Input, Scratch};
 use crate::{Extent, Result, threads};
 
+/// The most threads that scan an input.
+const MAX_WORKERS: usize = (MAX_WORKERS_BYTES / Worker::MAX_BYTES) as usize;
+
 /// Takes the bits of an input, in order.
 pub(crate) trait Output {
     /// The position of the next bit.
@@ -101,7 +104,7 @@ impl ExtentOutput {
                 ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
             }
         };
-        if plan.parallel && worth_sharing { threads::count().min(MAX_WORKERS_BYTES / Worker::MAX_BYTES) } else { 1 }
+        if plan.parallel && worth_sharing { threads::count().min(MAX_WORKERS) } else { 1 }
     }
 
     /// Scans a chunk straight onto the list, or as much of it as has boundaries for a batch.

@@ -24,7 +24,7 @@ use super::sequencer::Sequencer;
 use super::stitch::{BoundarySummary, Placement, StitchState};
 use super::tuning::{
     CACHED_BOUNDARIES, DENSE_BYTES_PER_BOUNDARY, MAX_CHUNK_BOUNDARIES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES,
-    MIN_LAST_CHUNK_BYTES, TARGET_CHUNK_BOUNDARIES, TARGET_DENSE_BOUNDARIES,
+    MIN_LAST_CHUNK_BYTES, SCRATCH_BYTES, TARGET_CHUNK_BOUNDARIES, TARGET_DENSE_BOUNDARIES,
 };
 use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES, TILE_SYMBOLS, TILE_WORDS};
 use crate::arch::{count_boundaries, scan_words};
@@ -55,12 +55,11 @@ impl Worker {
         }
     }
 
-    /// The most memory that a chunk takes: its boundaries, or the words of 256 tiles.
-    pub(super) const MAX_BYTES: usize =
-        (MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES) * size_of::<u64>() + 256 * TILE_WORDS * size_of::<u64>();
-}
+    /// The most memory that it takes: for boundaries, for words (a raw bitmap has as many bytes of them as of input), and to
+    /// read a file.
+    pub(super) const MAX_BYTES: u64 =
+        (MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES) as u64 * 8 + MAX_CHUNK_BYTES + SCRATCH_BYTES;
 
-impl Worker {
     /// Writes the boundaries of the words to their slot, of just as many. Returns how many were written.
     fn write_words(
         &mut self,
@@ -273,7 +272,7 @@ impl<I: Input> ParallelScan<'_, '_, I> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let number = queue.number;
         if (number as u64).is_multiple_of(self.workers) {
-            let share = queue.layout.left() * 4 / (5 * self.workers);
+            let share = queue.layout.left() / (5 * self.workers) * 4;
             queue.longest = share.clamp(MIN_LAST_CHUNK_BYTES, MAX_CHUNK_BYTES);
         }
         let bytes = self.sizer.next(queue.longest);
@@ -346,6 +345,8 @@ impl<I: Input> ParallelScan<'_, '_, I> {
     fn count(&self, job: &ChunkJob, worker: &mut Worker) -> Result<Scanned> {
         let Worker { scratch, words, density, .. } = worker;
         words.clear();
+        let span = job.span.range.end - job.span.range.start;
+        words.try_reserve(span.saturating_mul(self.plan.codec.bits_per_byte()))?;
         let mut boundaries = 0;
         let mut result = chunk::decode(self.plan, self.input, job.span.range.clone(), scratch, false, |segment| {
             // While they are in the L1 cache.
@@ -353,7 +354,7 @@ impl<I: Input> ParallelScan<'_, '_, I> {
                 boundaries += count_boundaries(self.plan.tier, these, words.last_bit());
             }
             words.push(segment);
-            ControlFlow::Continue(())
+            if boundaries < MAX_CHUNK_BOUNDARIES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         words.fill_up();
         result.boundaries = boundaries;

@@ -18,8 +18,8 @@ pub(super) const MAX_CHUNK_BYTES: u64 = 256 * TILE_BYTES;
 pub(super) const TARGET_CHUNK_BOUNDARIES: usize = 64 << 10;
 /// How many a dense chunk is to have, which is kept as words until its boundaries are written to their place.
 pub(super) const TARGET_DENSE_BOUNDARIES: usize = 128 << 10;
-/// How many it may have, those of one tile aside. A chunk with more stops early. Bounds the memory of a worker.
-pub(super) const MAX_CHUNK_BOUNDARIES: usize = 128 << 10;
+/// How many a chunk may have, those of one tile aside. A chunk with more stops early. Bounds the memory of a worker.
+pub(super) const MAX_CHUNK_BOUNDARIES: usize = 192 << 10;
 
 /// A chunk with a boundary in fewer bytes than this is dense: it takes less memory as words, which are scanned once its place
 /// is known, and then it is not copied.
@@ -27,9 +27,11 @@ pub(super) const DENSE_BYTES_PER_BOUNDARY: u64 = 8;
 /// How many boundaries of a list a cache holds that all threads share, or so.
 pub(super) const CACHED_BOUNDARIES: usize = 1 << 20;
 
-/// Memory for the chunks of all workers together, and with that the number of workers: some 30, as many as read
-/// faster than most memories can be read.
-pub(super) const MAX_WORKERS_BYTES: usize = 40 << 20;
+/// Memory for the chunks of all workers together, and with that the number of workers: some 20, as many as read faster than
+/// most memories can be read.
+pub(super) const MAX_WORKERS_BYTES: u64 = 64 << 20;
+/// How much of a file a worker reads at a time, or so.
+pub(super) const SCRATCH_BYTES: u64 = 256 << 10;
 
 /// What one thread scans without asking whether others should help.
 pub(super) const SMALL_INPUT_BYTES: u64 = 16 * TILE_BYTES;

@@ -420,8 +420,10 @@ fn stopped_in_its_middle_it_leaves_nothing_even_with_a_name() {
     let target = scratch.join("list");
     let start = |ignoring: &str| {
         let line = format!("{ignoring}exec \"$0\" extents -o \"$1\"");
-        let mut command = Command::new("sh");
-        command.args(["-c", &line]).arg(program()).arg(&target).env("CBT_NAMED_FILES", "1");
+        // In the background of a shell these tests are started with signals that are ignored.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,HUP", "sh", "-c", &line]);
+        command.arg(program()).arg(&target).env("CBT_NAMED_FILES", "1");
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         // More than a pipe and a first look hold.
         let pipe = child.stdin.as_mut().expect("piped");
