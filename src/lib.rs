@@ -8,15 +8,13 @@
 //! ```
 //! use changed_blocks::{Encoding, Scanner, VirtualSize};
 //!
-//! let answer = "ygAAAA=="; // what the call said: 11001010 and 24 zeros
+//! let answer = "ygAAAA=="; // the call's answer: 11001010 and 24 zeros
 //! let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(32 * 65_536)?);
-//! let mut extents = Vec::new();
-//! let summary = scanner.extents_into(answer, &mut extents)?;
-//! for &extent in &extents {
-//!     let range = summary.geometry.byte_range(extent)?;
+//! let ranges = scanner.byte_ranges(answer)?;
+//! for range in &ranges {
 //!     println!("read {} bytes at {}", range.len_bytes, range.offset_bytes);
 //! }
-//! assert_eq!(extents.len(), 3);
+//! assert_eq!(ranges.len(), 3);
 //! # Ok::<(), changed_blocks::Error>(())
 //! ```
 //!
@@ -29,13 +27,16 @@
 //!
 //! # Where to look
 //!
-//! * [`Scanner`]: from a [`Source`] in some [`Encoding`] to extents: all of them, into a buffer, or to a visitor.
-//! * [`Extent`]: a run of changed blocks. [`Geometry`]: from blocks to bytes.
+//! * [`Scanner`]: from a [`Source`] in some [`Encoding`] to byte ranges or extents: all at once, into a list that is used
+//!   again, lazily by an iterator ([`Extents`], [`ByteRanges`]), or in batches to a [`Visitor`], also one that has work done
+//!   by all threads ([`parallel`]).
+//! * [`Extent`]: a run of changed blocks. [`ByteRange`]: the same in bytes. [`Geometry`]: from the one to the other.
 //! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
 //! * [`mod@format`]: writers for extents and bitmaps.
-//! * [`cbtlog`]: the files behind the call.
+//! * [`cbtlog`]: the log files from which a host answers the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.
-//! * [`Tier`]: which implementation of the hot path runs.
+//! * [`Tier`]: the implementation of the hot path for one kind of processor.
+//! * [`release_buffers`]: gives back the memory that is kept between scans.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

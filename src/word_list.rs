@@ -145,7 +145,7 @@ mod tests {
             let (mut list, mut expected) = (WordList::default(), Vec::new());
             for bits in lengths {
                 let piece = bits_of(&words, bits);
-                // What follows the last bit repeats it, as decoders give it.
+                // The rest of the last word repeats the last bit, as decoders give it.
                 let mut given: Vec<u64> =
                     words.iter().copied().take(bits_of(&words, bits).len().div_ceil(64)).collect();
                 if let (Some(last), 1..) = (given.last_mut(), bits % 64) {

@@ -3,7 +3,7 @@
 use super::Bitmap;
 use crate::{Error, Result};
 
-/// What to do with two bitmaps of different lengths.
+/// How two bitmaps of different lengths are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lengths {
     /// Refuse them: they are not the same disk's.

@@ -40,7 +40,7 @@ impl BitmapWriter {
     ///
     /// # Errors
     ///
-    /// What `to` says.
+    /// The error of `to`.
     ///
     /// # Panics
     ///
@@ -48,7 +48,7 @@ impl BitmapWriter {
     pub fn extents(&mut self, extents: &[Extent], to: &mut impl Write) -> io::Result<()> {
         for extent in extents {
             assert!(extent.start_block >= self.end_block, "extents come in ascending order");
-            assert!(extent.start_block <= extent.end_block, "an extent ends behind its start");
+            assert!(extent.start_block <= extent.end_block, "an extent ends before its start");
             self.end_block = extent.end_block;
             let mut start = extent.start_block - self.first_block;
             while extent.end_block - self.first_block > TILE_BLOCKS {
@@ -65,7 +65,7 @@ impl BitmapWriter {
     ///
     /// # Errors
     ///
-    /// What `to` says.
+    /// The error of `to`.
     ///
     /// # Panics
     ///

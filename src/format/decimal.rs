@@ -64,7 +64,7 @@ const fn leading_zeros(digits: u64) -> u32 {
     (digits ^ EIGHT_ZEROS | 1 << 63).trailing_zeros() / 8
 }
 
-/// What a table of multiples has for a number, if that is one of them.
+/// The entry of a table of multiples for a number, if that is one of them.
 #[inline(always)]
 fn of_multiple<T: Copy>(table: &[T], number: u64) -> Option<T> {
     let entry = table.get(usize::try_from(number / MULTIPLE).ok()?)?;
@@ -77,7 +77,7 @@ pub(super) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    /// What a number needs beyond its digits.
+    /// The bytes that a number needs beyond its digits.
     pub(super) const SPARE: usize = 8;
 
     pub(super) const fn new(free: &'a mut [u8]) -> Self {

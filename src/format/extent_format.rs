@@ -5,10 +5,10 @@ use crate::{ByteRange, Geometry};
 
 /// A way to write extents down. All numbers are bytes from the start of the disk, in decimal.
 pub trait ExtentFormat {
-    /// What comes before the first extent. The totals may not be known yet.
+    /// Writes the text before the first extent. The totals may not be known yet.
     fn head(&self, _geometry: &Geometry, _totals: Option<&Totals>, _to: &mut Vec<u8>) {}
 
-    /// What stands between two extents.
+    /// The text between two extents.
     fn separator(&self) -> &'static [u8] {
         b""
     }
@@ -21,6 +21,6 @@ pub trait ExtentFormat {
         self.ranges(&[range], to);
     }
 
-    /// What comes after the last extent. `head_knew` tells whether the head was given the totals.
+    /// Writes the text after the last extent. `head_knew` tells whether the head was given the totals.
     fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _to: &mut Vec<u8>) {}
 }

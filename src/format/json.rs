@@ -7,7 +7,7 @@ use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry, VirtualSize};
 
 /// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
-/// array of objects with `offset` and `length`. Where the totals are not known in time, they stand behind the extents.
+/// array of objects with `offset` and `length`. Where the totals are not known in time, they stand after the extents.
 /// The command adds `warnings` at the end, an array of strings, where there are any.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
@@ -48,7 +48,7 @@ impl ExtentFormat for Json {
 
     fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<Self>(ranges, to);
-        // None behind the last.
+        // None after the last.
         to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
     }
 

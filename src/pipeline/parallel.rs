@@ -170,7 +170,7 @@ struct Scanned {
     in_words: bool,
 }
 
-/// What is known in the order of chunks.
+/// The joined list and its end, as far as chunks were stitched: changed in their order.
 struct Stitched<'s, 'l> {
     state: &'s mut StitchState,
     /// The part of the joined list that has no slots yet.

@@ -1,4 +1,4 @@
-//! What is decided before the first byte is read.
+//! The plan of a scan, made before the first byte is read.
 
 use crate::decode::Alphabet;
 use crate::verified::Verified;

@@ -33,7 +33,7 @@ pub(super) const MAX_WORKERS_BYTES: u64 = 64 << 20;
 /// How much of a file a worker reads at a time, or so.
 pub(super) const SCRATCH_BYTES: u64 = 256 << 10;
 
-/// What one thread scans without asking whether others should help.
+/// Bytes that one thread scans without asking whether others should help.
 pub(super) const SMALL_INPUT_BYTES: u64 = 16 * TILE_BYTES;
 /// How much of a longer input is scanned before its density is known.
 pub(super) const FIRST_LOOK_BYTES: u64 = 4 * TILE_BYTES;

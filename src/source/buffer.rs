@@ -7,7 +7,7 @@ use std::ops::Range;
 const ALIGN: usize = 64;
 
 /// Bytes to read into, at an aligned address. The system copies to that as fast as to any other but one, which is what
-/// an allocator gives for as much as this: 16 bytes behind the start of a page. To there it takes 1.3 times as long.
+/// an allocator gives for as much as this: 16 bytes after the start of a page. To there it takes 1.3 times as long.
 #[derive(Default)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,

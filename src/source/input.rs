@@ -1,4 +1,4 @@
-//! What the pipeline asks of an input whose length is known.
+//! The interface of an input whose length is known, as the pipeline asks for it.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub(crate) trait Input: Sync {
     fn data(&self, from: u64) -> Range<u64>;
 }
 
-/// What was read last of one input, in case it is asked for again.
+/// The bytes that were read last of one input, in case they are asked for again.
 #[derive(Default)]
 pub(crate) struct Scratch {
     buffer: Buffer,

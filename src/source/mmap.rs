@@ -26,7 +26,7 @@ impl Mapped {
     ///
     /// # Errors
     ///
-    /// What the system says: the file has no length, is empty, or cannot be mapped.
+    /// The system's error: the file has no length, is empty, or cannot be mapped.
     pub fn new(file: &File) -> io::Result<Self> {
         let prober = Prober::new(file);
         let len = prober.len(file)?;

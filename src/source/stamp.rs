@@ -14,9 +14,9 @@ const GRAIN: Duration = Duration::from_millis(if cfg!(fuzzing) { 0 } else { 10 }
 /// written to the file meanwhile, as far as its times tell.
 ///
 /// Scans of a [`Source::File`](crate::Source::File) and a [`Source::Mapped`](crate::Source::Mapped) compare stamps by
-/// themselves. Whoever reads a file more than once compares those before the first reading and after the last.
+/// themselves. A program that reads a file more than once compares those before the first reading and after the last.
 ///
-/// What times cannot tell, if it leaves the size as it is:
+/// Changes that times cannot tell, if they leave the size as it is:
 ///
 /// * A write within the same step of the clock as the one before it. These steps have 10 ms or less on Linux, which is
 ///   why [`before_reading`](Self::before_reading) waits for so long if the file was just written to. They are longer on
@@ -43,7 +43,7 @@ impl Stamp {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         #[cfg(unix)]
@@ -65,7 +65,7 @@ impl Stamp {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn before_reading(file: &File) -> io::Result<Option<Self>> {
         let metadata = file.metadata()?;
         if !metadata.is_file() && !is_block_device(&metadata) {

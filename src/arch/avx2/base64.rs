@@ -14,7 +14,7 @@ use crate::arch::portable;
 const STEP: usize = 32;
 const STEP_NUMBERS: usize = STEP * 6 / 32;
 
-/// The same sixteen bytes for both halves of a register.
+/// Sixteen bytes for both halves of a register.
 #[target_feature(enable = "avx2")]
 fn both(table: [u8; 16]) -> __m256i {
     // SAFETY: the array has the 16 bytes that are loaded.

@@ -17,7 +17,7 @@ pub(in crate::arch) fn scan_words(words: &[u64], carry: bool, position: u64, out
     scan_groups(words, |&word| word, mask, |mask| mask, if carry { u64::MAX } else { 0 }, position, out)
 }
 
-/// The same for words as they lie in an `Msb0` bitmap.
+/// As `scan_words`, for words as they lie in an `Msb0` bitmap.
 pub(super) fn scan_msb0(words: &[[u8; 8]], carry: bool, position: u64, out: &mut [MaybeUninit<u64>]) -> usize {
     // Bytes in order, so that nothing has to be swapped but in words with boundaries: the bit before a byte's highest
     // is the lowest of the byte below.

@@ -19,7 +19,7 @@ use crate::run::run;
 use crate::sanitize::sanitize;
 use crate::scan_options::{prepare_threads, scanner_of, tier};
 
-/// What is asked for, once the options make sense together.
+/// The request, once the options make sense together.
 struct Request<'a> {
     args: &'a ListArgs,
     from: Uuid,
