@@ -12,7 +12,7 @@
 //! ```
 
 use crate::BitOrder;
-use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES};
+use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES, TILE_WORDS};
 use crate::arch::{scan_base64, scan_words};
 use crate::decode::{Alphabet, RawReader, Segment, TextProgress, TextReader};
 use crate::verified::Verified;
@@ -95,6 +95,13 @@ impl<'a> BoundaryWriter<'a> {
         self.carry = progress.carry;
         self.position += progress.symbols as u64 * 6;
         progress.symbols
+    }
+
+    /// Takes whole words.
+    pub(crate) fn scan_words(&mut self, words: &[u64]) {
+        for words in words.chunks(TILE_WORDS) {
+            self.scan_segment(Segment::Words { words, bits: words.len() as u64 * 64 });
+        }
     }
 
     /// Takes a segment that follows the last bit.

@@ -19,14 +19,13 @@ pub struct Extents<'a> {
     scan: Scan<'a, ExtentOutput>,
     /// How many of the extents that are ready were given.
     given: usize,
-    /// Whether nothing more is to come, and the summary, if that is no error.
-    ended: bool,
-    summary: Option<Summary>,
+    /// Whether an error was given, after which there is nothing more.
+    failed: bool,
 }
 
 impl<'a> Extents<'a> {
     pub(crate) const fn new(scan: Scan<'a, ExtentOutput>) -> Self {
-        Self { scan, given: 0, ended: false, summary: None }
+        Self { scan, given: 0, failed: false }
     }
 
     /// The units of the extents: the block size, and the virtual size if it was given or found in the header of a
@@ -39,13 +38,13 @@ impl<'a> Extents<'a> {
     /// The summary of the whole bitmap, once it was read and judged.
     #[must_use]
     pub const fn summary(&self) -> Option<Summary> {
-        self.summary
+        self.scan.summary()
     }
 
     /// Gives nothing more.
     fn stop(&mut self) {
         self.scan.output().discard_ready();
-        (self.given, self.ended) = (0, true);
+        (self.given, self.failed) = (0, true);
     }
 }
 
@@ -58,18 +57,14 @@ impl Iterator for Extents<'_> {
                 self.given += 1;
                 return Some(Ok(extent));
             }
-            if self.ended {
+            if self.failed || self.scan.summary().is_some() {
                 return None;
             }
             self.scan.output().discard_ready();
             self.given = 0;
-            match self.scan.step() {
-                Ok(None) => {}
-                Ok(summary) => (self.ended, self.summary) = (true, summary),
-                Err(error) => {
-                    self.stop();
-                    return Some(Err(error));
-                }
+            if let Err(error) = self.scan.step() {
+                self.stop();
+                return Some(Err(error));
             }
         }
     }
@@ -79,7 +74,7 @@ impl FusedIterator for Extents<'_> {}
 
 impl fmt::Debug for Extents<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Extents").field("summary", &self.summary).finish_non_exhaustive()
+        f.debug_struct("Extents").field("summary", &self.summary()).finish_non_exhaustive()
     }
 }
 

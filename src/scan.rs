@@ -114,6 +114,11 @@ impl<'a, O: Output> Scan<'a, O> {
         &self.geometry
     }
 
+    /// The summary, once the whole was judged.
+    pub(crate) const fn summary(&self) -> Option<Summary> {
+        self.summary
+    }
+
     pub(crate) const fn output(&mut self) -> &mut O {
         &mut self.output
     }

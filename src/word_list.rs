@@ -15,9 +15,10 @@ pub(crate) struct WordList {
 }
 
 impl WordList {
-    /// An empty list in the memory of `words`, which is empty.
-    pub(crate) const fn within(words: Vec<u64>) -> Self {
-        Self { words, bits: 0, last_bit: false }
+    /// A list that begins with whole words, and goes on in their memory.
+    pub(crate) fn after(words: Vec<u64>) -> Self {
+        let (bits, last_bit) = (words.len() as u64 * 64, words.last().is_some_and(|word| word >> 63 == 1));
+        Self { words, bits, last_bit }
     }
 
     pub(crate) fn into_words(self) -> Vec<u64> {
@@ -146,8 +147,7 @@ mod tests {
             for bits in lengths {
                 let piece = bits_of(&words, bits);
                 // The rest of the last word repeats the last bit, as decoders give it.
-                let mut given: Vec<u64> =
-                    words.iter().copied().take(bits_of(&words, bits).len().div_ceil(64)).collect();
+                let mut given = words[..piece.len().div_ceil(64)].to_vec();
                 if let (Some(last), 1..) = (given.last_mut(), bits % 64) {
                     let fill = u64::MAX << (bits % 64);
                     *last = if *piece.last().expect("some bits") { *last | fill } else { *last & !fill };

@@ -18,11 +18,12 @@ pub(crate) fn roundtrip(data: &[u8]) {
     let blocks = bitmap.blocks();
     let extents = bitmap.extents();
     assert_eq!(pairs(&extents), naive::extents(&bits));
-    assert_eq!(bitmap.to_base64(), naive::encode_base64(&bits));
-    assert_eq!(bitmap.to_bits(), naive::encode_bits(&bits));
+    let (base64, text) = (bitmap.to_base64(), bitmap.to_bits());
+    assert_eq!(base64, naive::encode_base64(&bits));
+    assert_eq!(text, naive::encode_bits(&bits));
     let forms = [
-        (Encoding::Base64, bitmap.to_base64().into_bytes()),
-        (Encoding::Bits, bitmap.to_bits().into_bytes()),
+        (Encoding::Base64, base64.into_bytes()),
+        (Encoding::Bits, text.into_bytes()),
         (Encoding::Raw(BitOrder::Msb0), bitmap.to_raw(BitOrder::Msb0)),
         (Encoding::Raw(BitOrder::Lsb0), bitmap.to_raw(BitOrder::Lsb0)),
         (Encoding::CbtLog, naive::encode_cbtlog(&bits, blocks * 65_536)),

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use super::Bitmap;
 use crate::decode::Segment;
-use crate::pipeline::{ChunkLayout, ChunkResult, Output, Plan, decode};
+use crate::pipeline::{ChunkResult, ChunkSpan, Output, Plan, decode};
 use crate::source::{Input, Scratch};
 use crate::word_list::{or_bits, set_bits};
 use crate::{Error, Result};
@@ -101,9 +101,7 @@ impl Output for MergeOutput<'_> {
 
     fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
         let bytes = plan.chunk_bytes.map_or(CHUNK_BYTES, |bytes| bytes as u64);
-        let Some(span) = ChunkLayout::new(plan.codec, at..input.len()).next(input, bytes) else {
-            return Ok(ChunkResult { next: at, ..ChunkResult::default() });
-        };
+        let span = ChunkSpan::starting_at(plan.codec, input, at, bytes);
         if span.hole > 0 {
             self.position += span.hole * 8;
             self.carry = false;
@@ -114,8 +112,6 @@ impl Output for MergeOutput<'_> {
         })?;
         self.failure.take().map_or(Ok(result), Err)
     }
-
-    fn drop_if_too_long(&mut self) {}
 
     fn finish(&mut self, _bits: u64) -> Result<()> {
         match (self.beyond, self.disk_blocks) {

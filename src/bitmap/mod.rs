@@ -9,10 +9,8 @@ pub use algebra::Lengths;
 pub(crate) use merge::MergeOutput;
 pub use writer::BitmapWriter;
 
-use crate::arch::contract::TILE_WORDS;
 use crate::arch::count_ones;
 use crate::boundaries::BoundaryWriter;
-use crate::decode::Segment;
 use crate::verified::Verified;
 use crate::word_list::set_bits;
 use crate::{Error, Extent, Result, Tier};
@@ -108,10 +106,7 @@ impl Bitmap {
     #[must_use]
     pub fn extents(&self) -> Vec<Extent> {
         let mut boundaries = Vec::new();
-        let mut writer = BoundaryWriter::new(tier(), &mut boundaries, 0, false);
-        for words in self.words.chunks(TILE_WORDS) {
-            writer.scan_segment(Segment::Words { words, bits: words.len() as u64 * 64 });
-        }
+        BoundaryWriter::new(tier(), &mut boundaries, 0, false).scan_words(&self.words);
         // Only a run up to the last bit of the last word is still open.
         if boundaries.len() % 2 == 1 {
             boundaries.push(self.blocks);

@@ -42,11 +42,11 @@ impl ChunkResult {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScanOptions {
     /// How many boundaries there may be, those of one tile aside.
-    pub(crate) limit: usize,
+    pub(super) limit: usize,
     /// Whether the list's memory was written to not long ago, so that a cache holds it.
-    pub(crate) reused: bool,
+    pub(super) reused: bool,
     /// The density that is expected.
-    pub(crate) density: Density,
+    pub(super) density: Density,
 }
 
 /// Decodes and scans a range of the input from `state` on, appends its boundaries to `list`, and moves `state`.
@@ -140,8 +140,15 @@ pub(crate) struct ChunkSpan {
     pub(crate) range: Range<u64>,
 }
 
+impl ChunkSpan {
+    /// The chunk from `at` on, which is before the end of the input; of at most `bytes` bytes.
+    pub(crate) fn starting_at(codec: Codec, input: &impl Input, at: u64, bytes: u64) -> Self {
+        ChunkLayout::new(codec, at..input.len()).next(input, bytes).expect("some input is left")
+    }
+}
+
 /// Lays out chunks one after the other, stepping over holes.
-pub(crate) struct ChunkLayout {
+pub(super) struct ChunkLayout {
     at: u64,
     end: u64,
     /// The next range of data. All of a text: only a raw bitmap may have holes.
@@ -150,7 +157,7 @@ pub(crate) struct ChunkLayout {
 
 impl ChunkLayout {
     /// The chunks of a range of an input.
-    pub(crate) const fn new(codec: Codec, range: Range<u64>) -> Self {
+    pub(super) const fn new(codec: Codec, range: Range<u64>) -> Self {
         let data = match codec {
             Codec::Text(_) => range.start..range.end,
             Codec::Raw(_) => range.start..range.start,
@@ -159,12 +166,12 @@ impl ChunkLayout {
     }
 
     /// How many bytes are left.
-    pub(crate) const fn left(&self) -> u64 {
+    pub(super) const fn left(&self) -> u64 {
         self.end - self.at
     }
 
     /// The next chunk, of at most `bytes` bytes. A hole at the end comes with a chunk of no bytes.
-    pub(crate) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<ChunkSpan> {
+    pub(super) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<ChunkSpan> {
         if self.at == self.end {
             return None;
         }

@@ -1,7 +1,7 @@
 //! The list of extents, as a whole or in batches; and what a scan asks of any output.
 
 use super::buffers::BOUNDARY_LISTS;
-use super::chunk::{self, ChunkLayout, ChunkResult, ScanOptions};
+use super::chunk::{self, ChunkResult, ChunkSpan, ScanOptions};
 use super::parallel::{self, ChunkSizer, Worker};
 use super::plan::Plan;
 use super::stitch::Stitcher;
@@ -22,11 +22,11 @@ pub(crate) trait Output {
     /// The position of the next bit.
     fn position(&self) -> u64;
 
-    /// Takes as much of the input from `at` on as it sees fit, and returns how far it came.
+    /// Takes as much of the input from `at` on, which is before its end, as it sees fit, and returns how far it came.
     fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult>;
 
     /// Makes room, if the bitmap is already too long for the disk, which is an error for certain.
-    fn drop_if_too_long(&mut self);
+    fn drop_if_too_long(&mut self) {}
 
     /// Ends the bitmap after so many bits, the length of which was judged.
     fn finish(&mut self, bits: u64) -> Result<()>;
@@ -123,9 +123,7 @@ impl ExtentOutput {
         } else {
             usize::MAX
         };
-        let Some(span) = ChunkLayout::new(plan.codec, at..input.len()).next(input, bytes) else {
-            return Ok(ChunkResult { next: at, ..ChunkResult::default() });
-        };
+        let span = ChunkSpan::starting_at(plan.codec, input, at, bytes);
         self.stitcher.skip_zeros(span.hole * 8);
         let options = ScanOptions { limit, reused: self.in_batches, density: self.density };
         let (list, state) = self.stitcher.end();

@@ -23,8 +23,8 @@ use super::plan::Plan;
 use super::sequencer::Sequencer;
 use super::stitch::{BoundarySummary, Placement, StitchState};
 use super::tuning::{
-    CACHED_BOUNDARIES, DENSE_BYTES_PER_BOUNDARY, MAX_CHUNK_BOUNDARIES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES,
-    MIN_LAST_CHUNK_BYTES, SCRATCH_BYTES, TARGET_CHUNK_BOUNDARIES, TARGET_DENSE_BOUNDARIES,
+    DENSE_BYTES_PER_BOUNDARY, MAX_CHUNK_BOUNDARIES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, MIN_LAST_CHUNK_BYTES,
+    SCRATCH_BYTES, SHARED_CACHE_BOUNDARIES, TARGET_CHUNK_BOUNDARIES, TARGET_DENSE_BOUNDARIES,
 };
 use crate::arch::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES, TILE_SYMBOLS, TILE_WORDS};
 use crate::arch::{count_boundaries, scan_words};
@@ -50,7 +50,7 @@ impl Worker {
         Self {
             scratch: Scratch::default(),
             boundaries: BOUNDARY_LISTS.take(),
-            words: WordList::within(BOUNDARY_LISTS.take()),
+            words: WordList::after(BOUNDARY_LISTS.take()),
             density: Density::default(),
         }
     }
@@ -373,7 +373,7 @@ impl<I: Input> ParallelScan<'_, '_, I> {
 
     /// Whether a cache may hold the list where so many boundaries are left.
     const fn cache_hint(&self, left: usize) -> CacheHint {
-        if self.capacity - left > CACHED_BOUNDARIES { CacheHint::Uncached } else { CacheHint::Unknown }
+        if self.capacity - left > SHARED_CACHE_BOUNDARIES { CacheHint::Uncached } else { CacheHint::Unknown }
     }
 
     fn close(&self) {

@@ -25,7 +25,7 @@ pub(super) const MAX_CHUNK_BOUNDARIES: usize = 192 << 10;
 /// is known, and then it is not copied.
 pub(super) const DENSE_BYTES_PER_BOUNDARY: u64 = 8;
 /// How many boundaries of a list a cache holds that all threads share, or so.
-pub(super) const CACHED_BOUNDARIES: usize = 1 << 20;
+pub(super) const SHARED_CACHE_BOUNDARIES: usize = 1 << 20;
 
 /// Memory for the chunks of all workers together, and with that the number of workers: some 20, as many as read faster than
 /// most memories can be read.

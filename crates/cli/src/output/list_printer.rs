@@ -16,7 +16,7 @@ use super::list_formatter::ListFormatter;
 use super::printer::{PrintError, Printer};
 use crate::args::Format;
 
-/// How many extents are formatted before their text is written: less than 1 MiB of it, which stays in a cache.
+/// How many extents are formatted before their text is written: some 1 MiB of it, which stays in a cache.
 const WAVE_EXTENTS: usize = 32 << 10;
 
 /// The format that was asked for. Only the JSON object has a place for warnings.
