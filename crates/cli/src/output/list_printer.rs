@@ -63,9 +63,19 @@ impl<'f> ListPrinter<'f> {
         }
     }
 
-    /// Holds extents back; once there are too many of them, writes them all, or leaves them to a second pass.
+    fn count(&mut self, extents: &[Extent]) -> Result<(), PrintError> {
+        self.totals.merge(&self.formatter.totals(extents)?);
+        Ok(())
+    }
+
+    /// Counts extents and holds them back; once there are too many of them, writes them all, or leaves them to a second
+    /// pass.
     fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        if self.buffered.push(extents)? {
+        let (formatter, buffered) = (&self.formatter, &mut self.buffered);
+        // At once, since fresh memory is cleared by one thread.
+        let (totals, has_room) = rayon::join(|| formatter.totals(extents), || buffered.push(extents));
+        self.totals.merge(&totals?);
+        if has_room? {
             return Ok(());
         }
         let buffered = std::mem::take(&mut self.buffered);
@@ -123,11 +133,13 @@ impl Printer for ListPrinter<'_> {
 
     fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         let extents = self.formatter.in_window(extents)?;
-        self.totals.merge(&self.formatter.totals(extents)?);
         match output.mode() {
             OutputMode::Buffering => self.buffer(extents, output),
-            OutputMode::CountOnly => Ok(()),
-            OutputMode::Streaming => self.write(extents, output),
+            OutputMode::CountOnly => self.count(extents),
+            OutputMode::Streaming => {
+                self.count(extents)?;
+                self.write(extents, output)
+            }
         }
     }
 
