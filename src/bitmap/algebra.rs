@@ -1,6 +1,6 @@
 //! Set algebra: what changed in either, in both, in one but not the other.
 
-use super::Bitmap;
+use super::words::Bitmap;
 use crate::{Error, Result};
 
 /// How two bitmaps of different lengths are combined.

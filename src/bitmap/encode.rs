@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Bitmap;
+use super::words::Bitmap;
 use crate::{BitOrder, Result};
 
 /// How much is written at a time.
@@ -16,7 +16,7 @@ impl Bitmap {
     /// If there is not as much memory; see [`try_to_raw`](Self::try_to_raw).
     #[must_use]
     pub fn to_raw(&self, order: BitOrder) -> Vec<u8> {
-        self.try_to_raw(order).expect(super::ENOUGH)
+        self.try_to_raw(order).expect(super::words::ENOUGH)
     }
 
     /// As [`to_raw`](Self::to_raw), where there may not be as much memory.
@@ -26,7 +26,7 @@ impl Bitmap {
     /// [`OutOfMemory`](crate::Error::OutOfMemory).
     pub fn try_to_raw(&self, order: BitOrder) -> Result<Vec<u8>> {
         let mut raw = Vec::new();
-        raw.try_reserve_exact(self.words.len() * 8).map_err(|_| super::out_of_memory(self.blocks))?;
+        raw.try_reserve_exact(self.words.len() * 8).map_err(|_| super::words::out_of_memory(self.blocks))?;
         raw.extend(self.words.iter().flat_map(|&word| bytes_of(word, order)));
         raw.truncate(raw.len() - self.unused_bytes());
         Ok(raw)

@@ -5,14 +5,14 @@
 
 use std::ops::ControlFlow;
 
-use super::Bitmap;
+use super::words::Bitmap;
 use crate::decode::Segment;
 use crate::pipeline::{ChunkResult, ChunkSpan, Output, Plan, decode};
 use crate::source::{Input, Scratch};
 use crate::word_list::{or_bits, set_bits};
 use crate::{Error, Result};
 
-/// Bytes of input that are decoded at a time.
+/// Bytes of input that are decoded at a time: their words stay in a cache.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Marks the blocks as changed that an input has marked.

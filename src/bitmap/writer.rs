@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Bitmap;
+use super::words::Bitmap;
 use crate::{BitOrder, Encoding, Extent};
 
 /// Blocks of a tile: its bytes are a multiple of three, so that base64 needs padding only at the very end.

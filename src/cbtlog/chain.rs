@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, HashSet};
 use rayon::prelude::*;
 use uuid::Uuid;
 
+use super::error::{ChainError, DiskRole, UnrelatedReason};
 use super::store::{Linked, Links};
-use super::{ChainError, DiskRole, Header, LogEntry, Store, UnrelatedReason};
+use super::store::{LogEntry, Store};
+use crate::encoding::Header;
 use crate::{Bitmap, Lengths, VirtualSize, threads};
 
 /// How often a chain may turn out to have been changed while it was read.

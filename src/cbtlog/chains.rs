@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{ChainError, LogEntry, Store};
+use super::error::ChainError;
+use super::store::{LogEntry, Store};
 
 /// Logs that follow each other by their child pointers.
 #[derive(Debug)]

@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use uuid::Uuid;
 
+use super::chain::Warning;
+use super::chains::{Chain, ChainEnd};
+use super::error::{ChainError, UnrelatedReason};
 use super::store::Linked;
-use super::{Chain, ChainEnd, ChainError, LogEntry, Store, UnrelatedReason, Warning};
+use super::store::{LogEntry, Store};
 use crate::Error;
 
 /// The faults for which [`Store::list_changed_blocks`] refuses answers over a chain, and its warnings. Logs that cannot be

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::error::{ChainError, DiskRole};
 use super::lock::{Sharing, lock};
 use super::replace::{remove_leftovers, replace, sync_folder};
-use super::{ChainError, DiskRole, Header, Store};
+use super::store::Store;
+use crate::encoding::Header;
 use crate::encoding::LARGEST_DISK;
 use crate::{BitOrder, Bitmap, ByteRange, Error, Extent, VirtualSize};
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{ChainError, Header, LockedStore};
+use super::error::ChainError;
+use super::locked_store::LockedStore;
+use crate::encoding::Header;
 
 impl LockedStore {
     /// Brings to an end what a kill has cut short: a log that was written between two others, or was to be removed from

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::error::ChainError;
 use super::lock::{PATIENCE, Sharing, lock};
-use super::{ChainError, HEADER_BYTES, Header};
+use crate::encoding::{HEADER_BYTES, Header};
 use crate::source::Stamp;
 use crate::{Encoding, Error, Scanner};
 

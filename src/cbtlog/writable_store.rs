@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::error::ChainError;
 use super::lock::PATIENCE;
-use super::{ChainError, Header, LockedStore, Store};
+use super::locked_store::LockedStore;
+use super::store::Store;
+use crate::encoding::Header;
 use crate::encoding::LARGEST_DISK;
 use crate::{ByteRange, VirtualSize};
 

@@ -179,7 +179,7 @@ impl ChunkLayout {
             self.data = input.data(self.at);
         }
         let start = self.data.start.max(self.at).min(self.end);
-        // Up to an offset where the input begins a read, lest every chunk takes two of them.
+        // Up to an offset at which the input begins a read: otherwise every chunk would take two.
         let end = start + bytes;
         let end = Some(end - end % input.piece()).filter(|&end| end > start).unwrap_or(end);
         let span = ChunkSpan { hole: start - self.at, range: start..self.data.end.min(end).min(self.end).max(start) };

@@ -34,7 +34,7 @@ use crate::verified::Verified;
 use crate::word_list::WordList;
 use crate::{Error, Result};
 
-/// The fewest words for which it is worth calling a kernel once more.
+/// With room for fewer words than these, a whole tile is scanned to a scratch list and copied: one call instead of many.
 const MIN_WORDS: usize = 32;
 
 /// The memory of one thread, used again and again.

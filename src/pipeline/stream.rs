@@ -2,8 +2,10 @@
 
 use std::io::{self, Read};
 
+use super::driver::Pipeline;
+use super::output::Output;
+use super::plan::{Codec, Plan};
 use super::tuning::{MAX_STREAM_SPACE, MIN_STREAM_READ_BYTES, STREAM_BUFFER_BYTES};
-use super::{Codec, Output, Pipeline, Plan};
 use crate::source::{Buffer, Slice};
 use crate::{Error, Result};
 
@@ -52,8 +54,8 @@ impl<'a> Stream<'a> {
         }
         // Two bytes of line break after each symbol. More white space than that has no end.
         let most_bytes = pipeline.tail.symbols().saturating_mul(3).saturating_add(MAX_STREAM_SPACE);
-        if matches!(pipeline.plan.codec, Codec::Text(_)) && pipeline.done > most_bytes {
-            return Err(Error::InvalidSymbol { offset: pipeline.done - 1, byte: last_byte });
+        if matches!(pipeline.plan.codec, Codec::Text(_)) && pipeline.done_bytes() > most_bytes {
+            return Err(Error::InvalidSymbol { offset: pipeline.done_bytes() - 1, byte: last_byte });
         }
         Ok(false)
     }
@@ -69,9 +71,9 @@ impl<'a> Stream<'a> {
             Some(beyond) if beyond < buffer.len() as u64 => {
                 let len = MIN_STREAM_READ_BYTES.max(usize::try_from(beyond).unwrap_or(usize::MAX));
                 let len = buffer.len().min(len);
-                read(&mut self.reader, &mut buffer[..len], pipeline.done)
+                read(&mut self.reader, &mut buffer[..len], pipeline.done_bytes())
             }
-            _ => fill(&mut self.reader, buffer, pipeline.done),
+            _ => fill(&mut self.reader, buffer, pipeline.done_bytes()),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, Seek};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::input::{Input, Scratch};
 use super::prober::Prober;
-use super::{Input, Scratch};
 use crate::{Error, Result};
 
 /// How much is read at a time: little enough to stay in a cache until it is decoded.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Buffer, Mapped};
+use super::buffer::Buffer;
+use super::mmap::Mapped;
 use crate::{Error, Result};
 
 /// Bytes of known number, readable at any place by several threads.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Error;
+use super::error::Error;
 use super::rpc::Reply;
 
 /// The answer of [`list_changed_blocks`](super::Client::list_changed_blocks): a bitmap in base64.

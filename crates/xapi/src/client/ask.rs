@@ -8,7 +8,11 @@ use changed_blocks::{BlockSize, ByteRange, Scanner, VirtualSize};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{Answer, CLOSING_LATE, Client, DiskSize, Error, Options};
+use super::answer::Answer;
+use super::error::Error;
+use super::options::Options;
+use super::session::{CLOSING_LATE, Client};
+use super::size::DiskSize;
 
 /// The changes between two disks, with the size of the newer one.
 #[derive(Debug)]

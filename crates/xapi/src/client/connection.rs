@@ -13,11 +13,12 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::body;
+use super::error::Error;
 use super::meter::{Limits, Meter};
 use super::options::{Address, Options};
 use super::stream::{self, Tls};
 use super::trust::Trust;
-use super::{Error, body};
 
 /// How long a connection may still be busy with the last request when the next one is to be sent.
 const READY: Duration = Duration::from_secs(1);

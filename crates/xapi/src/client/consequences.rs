@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Error, Handshake, Refusal};
+use super::error::Error;
+use super::handshake::Handshake;
+use super::refusal::Refusal;
 use crate::Fingerprint;
 
 const TABLE: &str = include_str!("consequences.md");

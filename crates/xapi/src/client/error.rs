@@ -5,8 +5,9 @@ use std::io;
 
 use changed_blocks::Consequence;
 
+use super::handshake::Handshake;
 use super::message::{At, Chain, Left, Params, Received, Via};
-use super::{Handshake, Refusal};
+use super::refusal::Refusal;
 use crate::{Fingerprint, Plain};
 
 /// An error between here and the pool. No variant holds a password or the reference of a session, also where the

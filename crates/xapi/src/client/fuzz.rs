@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::answer::Answer;
+use super::error::Error;
 use super::message::MOST_PARAMS;
 use super::meter::{Limits, Meter};
 use super::rpc::Reply;
 use super::task::State;
-use super::{Answer, Error};
 
 /// The bitmap in an answer, as the result of the call or of a task, is the string that a JSON library finds there, or an
 /// error; so is the code of a refusal. All bytes are counted but those of the bitmap.

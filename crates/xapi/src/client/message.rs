@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::Plain;
 
 /// The most parameters of an error that are kept. No code has so many.

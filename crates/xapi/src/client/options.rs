@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{Error, Secret, Trust};
+use super::Secret;
+use super::error::Error;
+use super::trust::Trust;
 
 /// Which pool is asked, by whom, and how long is waited for it.
 #[derive(Debug)]

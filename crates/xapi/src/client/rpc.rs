@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::error::Error;
 use super::message::MOST_PARAMS;
-use super::{Error, Refusal};
+use super::refusal::Refusal;
 use crate::plain::WITHHELD;
 use crate::secret::Wiped;
 

@@ -7,8 +7,10 @@
 use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
+use super::error::Error;
+use super::handshake::Handshake;
+use super::refusal::Refusal;
 use super::refusal::SLAVE;
-use super::{Error, Handshake, Refusal};
 use crate::plain::{WITHHELD, without_user_info};
 use crate::secret::Wiped;
 

@@ -4,8 +4,11 @@ use changed_blocks::{BlockSize, Encoding, Scanner, VirtualSize};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::answer::Answer;
+use super::error::Error;
+use super::refusal::Refusal;
 use super::rpc;
-use super::{Answer, Client, Error, Refusal, VdiRef};
+use super::session::{Client, VdiRef};
 
 /// The size of the disk that a bitmap is of, as far as it is known.
 ///

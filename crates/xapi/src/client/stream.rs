@@ -12,9 +12,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::TLS12;
 use tokio_rustls::rustls::{self, AlertDescription, ClientConfig, PeerIncompatible};
 
+use super::error::Error;
+use super::handshake::Handshake;
 use super::options::Address;
 use super::trust::{Trust, Verifier};
-use super::{Error, Handshake};
 
 /// How TLS is begun.
 #[derive(Clone)]

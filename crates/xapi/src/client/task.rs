@@ -8,11 +8,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 
-#[cfg(doc)]
-use super::Options;
+use super::answer::Answer;
 use super::backoff::BusyRetry;
+use super::error::Error;
+#[cfg(doc)]
+use super::options::Options;
+use super::refusal::Refusal;
 use super::rpc::{self, Reply};
-use super::{Answer, CLOSING, Client, Error, Refusal, VdiRef};
+use super::session::{CLOSING, Client, VdiRef};
 
 /// The pauses between two looks at a task.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -19,8 +19,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::certificate::HostCertificate;
+use super::error::Error;
+use super::handshake::Handshake;
 use super::proof::{self, NoProof};
-use super::{Error, Handshake};
 use crate::{Fingerprint, Plain, pem};
 
 /// Which certificates are trusted.

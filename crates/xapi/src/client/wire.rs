@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Error;
 use super::connection::{Broken, Connection, Connector, Sent};
+use super::error::Error;
 use super::options::{Address, Options};
 use super::rpc::{self, Reply};
 use super::secrets::Secrets;
