@@ -1,4 +1,7 @@
 //! Segments of input that need not be decoded, since they only repeat the last bit.
+//!
+//! Invariant: segments cover the input in order, each byte once; a uniform one is whole steps of the byte that holds
+//! nothing but the last bit. Where few tiles are uniform, most are not checked, and count as mixed.
 
 use std::mem::MaybeUninit;
 

@@ -1,4 +1,7 @@
 //! The reader of raw bitmaps: bytes in, segments out.
+//!
+//! Invariant: segments cover the bytes in order, each once, and none crosses a multiple of a tile. A word that lacks bytes
+//! at the end is filled up with the last bit, which adds no boundary, and the segment says how many of its bits count.
 
 use super::segment::Segment;
 use crate::BitOrder;

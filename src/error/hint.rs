@@ -5,26 +5,15 @@ use std::borrow::Cow;
 
 use super::{BlockSizes, Error};
 
+const DAMAGED: &str = "the text is damaged or is not a bitmap; ask for it again, or take a full backup";
+
 impl Error {
     /// Advice in a sentence, where there is more to say than the error itself says.
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
-            Self::InvalidSymbol { byte: b'-' | b'_', .. } => {
-                "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'"
-            }
-            Self::InvalidSymbol { offset: 0, byte: b'<' | b'"' | b'{' | b'[' } => {
-                "this looks like XML or JSON; pass only the string inside it"
-            }
-            Self::InvalidSymbol { offset: 0, byte: 0xef | 0xfe | 0xff } => {
-                "this looks like a byte order mark; save the text as plain ASCII"
-            }
-            Self::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=255, .. } => {
-                "this looks like binary data: read it as a raw bitmap or as a .cbtlog if it is one"
-            }
-            Self::InvalidSymbol { .. } | Self::InvalidBit { .. } => {
-                "the text is damaged or is not a bitmap; ask for it again, or take a full backup"
-            }
+            &Self::InvalidSymbol { offset, byte } => symbol_hint(offset, byte),
+            Self::InvalidBit { .. } => DAMAGED,
             Self::MisplacedPadding { .. } => {
                 "characters are missing before it, or two texts follow each other: pass one answer of the call at a time"
             }
@@ -37,12 +26,12 @@ impl Error {
             Self::Empty => "some storage answers so when it fails; ask again, or take a full backup",
             Self::TooShort { fitting, .. } => {
                 let advice = "the bitmap was cut short or is another disk's: ask for it again, or take a full backup";
-                return Some(Self::length_hint(advice, fitting));
+                return Some(length_hint(advice, fitting));
             }
             Self::TooLong { fitting, .. } => {
                 let advice = "it is another disk's, or the disk has another size by now: give the size that it has, or \
                               take a full backup";
-                return Some(Self::length_hint(advice, fitting));
+                return Some(length_hint(advice, fitting));
             }
             Self::UnknownBlockSize { fitting, .. } if fitting.is_empty() => {
                 "the bitmap was cut short or is another disk's; take a full backup"
@@ -77,14 +66,25 @@ impl Error {
     }
 }
 
-impl Error {
-    /// The advice for a length that does not fit. Another block size comes last: a bitmap that was cut to a half fits
-    /// blocks of twice the size, too.
-    fn length_hint(advice: &'static str, fitting: &[u64]) -> Cow<'static, str> {
-        if fitting.is_empty() {
-            return Cow::Borrowed(advice);
+/// The advice for a byte that is no symbol of base64.
+const fn symbol_hint(offset: u64, byte: u8) -> &'static str {
+    match (offset, byte) {
+        (_, b'-' | b'_') => "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'",
+        (0, b'<' | b'"' | b'{' | b'[') => "this looks like XML or JSON; pass only the string inside it",
+        (0, 0xef | 0xfe | 0xff) => "this looks like a byte order mark; save the text as plain ASCII",
+        (_, 0..=8 | 14..=31 | 127..=255) => {
+            "this looks like binary data: read it as a raw bitmap or as a .cbtlog if it is one"
         }
-        let sizes = BlockSizes(fitting, "or");
-        Cow::Owned(format!("{advice}; only if its storage is known to track {sizes}, give that block size"))
+        _ => DAMAGED,
     }
+}
+
+/// The advice for a length that does not fit. Another block size comes last: a bitmap that was cut to a half fits
+/// blocks of twice the size, too.
+fn length_hint(advice: &'static str, fitting: &[u64]) -> Cow<'static, str> {
+    if fitting.is_empty() {
+        return Cow::Borrowed(advice);
+    }
+    let sizes = BlockSizes(fitting, "or");
+    Cow::Owned(format!("{advice}; only if its storage is known to track {sizes}, give that block size"))
 }

@@ -18,19 +18,52 @@ use crate::stop_signal::StopSignal;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let tls = tls(args)?;
-    if tls.is_none() && !args.listen.ip().is_loopback() && !args.allow_plain_http {
-        let message =
-            format!("{} can be reached by other machines, and without TLS they could read the password", args.listen);
-        return Err(Failure::Usage { message, hint: "say --tls, or --allow-plain-http if that is as it should be" });
-    }
-    if tls.is_some() && args.allow_plain_http {
-        let message = "with TLS, nothing is served over plain HTTP".to_owned();
-        return Err(Failure::Usage { message, hint: "leave out --allow-plain-http, or the options for TLS" });
-    }
+    refuse_plain_http(args, tls.is_some())?;
     let given = password::given(args.password_file.as_deref())?;
     // As hard to guess as a reference: 122 random bits.
     let password = given.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
-    let mut options = Options::new(&args.store, &args.user, password.as_str()).read_only(args.read_only);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut login = format!("user {}\n", args.user);
+    if given.is_none() {
+        login.push_str(&format!("password {password}\n"));
+    }
+    if let Some(tls) = &tls {
+        login.push_str(&format!("fingerprint {}\n", Fingerprint::of(tls.certificate())));
+    }
+    let options = options(args, &password, tls)?;
+    raise_limit_of_files();
+    let runtime = runtime().map_err(Failure::Serve)?;
+    let outcome = runtime.block_on(async {
+        let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
+        let stop = StopSignal::new().map_err(Failure::Serve)?;
+        let mut target = Target::open(None)?;
+        let lines = format!("url {scheme}://{}\n{login}", server.address());
+        target.write_all(lines.as_bytes()).map_err(|error| target.failure(error))?;
+        run(server, stop).await;
+        Ok(())
+    });
+    // A call whose client has gone meanwhile is not waited for. Files are replaced as a whole.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Refuses passwords in the clear, unless that was said, and a server of TLS that is said to do without.
+fn refuse_plain_http(args: &ServeArgs, has_tls: bool) -> Result<(), Failure> {
+    if !has_tls && !args.listen.ip().is_loopback() && !args.allow_plain_http {
+        let message =
+            format!("{} can be reached by other machines, and without TLS they could read the password", args.listen);
+        let hint = "say --tls; or --allow-plain-http, if everyone on that network may know the password";
+        return Err(Failure::Usage { message, hint });
+    }
+    if has_tls && args.allow_plain_http {
+        let message = "with TLS, nothing is served over plain HTTP".to_owned();
+        return Err(Failure::Usage { message, hint: "leave out --allow-plain-http, or the options for TLS" });
+    }
+    Ok(())
+}
+
+fn options(args: &ServeArgs, password: &str, tls: Option<Tls>) -> Result<Options, Failure> {
+    let mut options = Options::new(&args.store, &args.user, password).read_only(args.read_only);
     options = options.pad_like_vhd(args.pad_like_vhd);
     if let Some(storage) = args.sizes_after_scan {
         options = options.sizes_after_scan(match storage {
@@ -38,8 +71,6 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
             Storage::Lvm => SizesAfterScan::Lvm,
         });
     }
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let fingerprint = tls.as_ref().map(|tls| Fingerprint::of(tls.certificate()));
     if let Some(tls) = tls {
         options = options.tls(tls);
     }
@@ -50,36 +81,21 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         })?;
         options = options.nbd(server);
     }
-    raise_limit_of_files();
-    let runtime = runtime().map_err(Failure::Serve)?;
-    let outcome = runtime.block_on(async {
-        let server = Server::bind(args.listen, options).await.map_err(Failure::Serve)?;
-        let mut stop = StopSignal::new().map_err(Failure::Serve)?;
-        let mut lines = format!("url {scheme}://{}\nuser {}\n", server.address(), args.user);
-        if given.is_none() {
-            lines.push_str(&format!("password {password}\n"));
-        }
-        if let Some(fingerprint) = fingerprint {
-            lines.push_str(&format!("fingerprint {fingerprint}\n"));
-        }
-        let mut target = Target::open(None)?;
-        target.write_all(lines.as_bytes()).map_err(|error| target.failure(error))?;
-        let (tell, told) = tokio::sync::oneshot::channel::<()>();
-        let mut running = pin!(server.run(async { drop(told.await) }));
-        tokio::select! {
-            () = running.as_mut() => return Ok(()),
-            () = stop.received() => drop(tell),
-        }
-        // Told once more, it does not wait for what is under way.
-        tokio::select! {
-            () = running => {}
-            () = stop.received() => {}
-        }
-        Ok(())
-    });
-    // A call whose client has gone meanwhile is not waited for. Files are replaced as a whole.
-    runtime.shutdown_background();
-    outcome
+    Ok(options)
+}
+
+/// Serves until it is told to stop. Told once more, it does not wait for the calls under way.
+async fn run(server: Server, mut stop: StopSignal) {
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let mut running = pin!(server.run(async { drop(told.await) }));
+    tokio::select! {
+        () = running.as_mut() => return,
+        () = stop.received() => drop(tell),
+    }
+    tokio::select! {
+        () = running => {}
+        () = stop.received() => {}
+    }
 }
 
 /// The server has connections for half of the files that it may open. The soft limit is for programs that cannot have
