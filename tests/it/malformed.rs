@@ -69,9 +69,9 @@ fn every_byte_everywhere(expect: &Expect, text: &str, setups: &[Setup], every: u
     }
 }
 
-/// By default, every seventh, and the last few.
+/// By default, a part of them, and the last few.
 fn every_truncation(expect: &Expect, whole: &[u8], setups: &[Setup]) {
-    let every = cases(7, 1);
+    let every = cases(29, 1);
     for len in (0..=whole.len()).filter(|len| len % every == 0 || len + 8 > whole.len()) {
         let expected = expect.scan(&whole[..len]);
         let input = Input::new(&whole[..len]);
@@ -84,14 +84,14 @@ fn every_truncation(expect: &Expect, whole: &[u8], setups: &[Setup]) {
 #[test]
 fn every_byte_at_every_place_of_a_base64_text() {
     for text in texts() {
-        every_byte_everywhere(&Expect::new(Encoding::Base64), &text, &serial_setups(), cases(23, 1));
+        every_byte_everywhere(&Expect::new(Encoding::Base64), &text, &serial_setups(), cases(67, 1));
     }
 }
 
 #[test]
 fn every_byte_at_every_place_of_a_base64_text_in_parallel_and_from_a_stream() {
     for text in texts() {
-        every_byte_everywhere(&Expect::new(Encoding::Base64), &text, &other_setups(), cases(233, 29));
+        every_byte_everywhere(&Expect::new(Encoding::Base64), &text, &other_setups(), cases(997, 29));
     }
 }
 
@@ -105,7 +105,7 @@ fn odd_bytes_around_every_step_of_a_text_that_holds_little() {
     bits[30_000..40_000].fill(true);
     let text = naive::encode_base64(&bits);
     let expect = Expect::new(Encoding::Base64);
-    for step in (0..text.len()).step_by(256) {
+    for step in (0..text.len()).step_by(256 * cases(5, 1)) {
         for place in [step, step + 1, step + 128, step + 255].into_iter().filter(|&place| place < text.len()) {
             for byte in [b'A', b'/', b'Q', b'=', b'\n', b' ', 0, 0x80] {
                 let mut odd = text.as_bytes().to_vec();
@@ -123,8 +123,8 @@ fn odd_bytes_around_every_step_of_a_text_that_holds_little() {
 #[test]
 fn every_byte_at_every_place_of_a_bits_text() {
     for text in bit_texts() {
-        every_byte_everywhere(&Expect::new(Encoding::Bits), &text, &serial_setups(), cases(23, 1));
-        every_byte_everywhere(&Expect::new(Encoding::Bits), &text, &other_setups(), cases(233, 29));
+        every_byte_everywhere(&Expect::new(Encoding::Bits), &text, &serial_setups(), cases(67, 1));
+        every_byte_everywhere(&Expect::new(Encoding::Bits), &text, &other_setups(), cases(997, 29));
     }
 }
 

@@ -45,7 +45,7 @@ fn reversed(bytes: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(24, 192)) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(16, 192)) })]
 
     #[test]
     fn extents_are_the_oracle_s_in_every_encoding(bits in bitmap(), setups in some_setups()) {

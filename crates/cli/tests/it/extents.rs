@@ -1,6 +1,6 @@
 //! `cbt extents`: the same list for the same bitmap, however it is written down, and what the options make of it.
 
-use crate::common::{Bits, MIB, Scratch, ranges_as_text, run, run_piped};
+use crate::common::{Bits, MIB, Scratch, cases, ranges_as_text, run, run_piped};
 
 /// Bitmaps of 32 blocks and more, as the call and `.cbtlog` files have them.
 fn bitmaps() -> Vec<Bits> {
@@ -13,7 +13,7 @@ fn bitmaps() -> Vec<Bits> {
         Bits::new("00000001 10000000 00000001 11111111"),
         Bits::new("10101010 01010101 11001100 00110011"),
     ];
-    for (blocks, run) in [(64, 2), (4096, 3), (100_000, 50), (3_000_000, 4000), (1_000_000, 2)] {
+    for (blocks, run) in [(64, 2), (4096, 3), (100_000, 50), (3_000_000, 4000), (cases(100_000, 1_000_000), 2)] {
         bitmaps.push(Bits::scattered(blocks, run, blocks as u64 + run));
     }
     bitmaps

@@ -83,7 +83,7 @@ fn a_list_that_is_held_back_prints_nothing_on_failure_even_from_a_pipe() {
 #[test]
 fn a_good_file_is_printed_whole() {
     let scratch = Scratch::new();
-    let long = LongList::HUGE;
+    let long = cases(LongList::MIDDLE, LongList::HUGE);
     assert!(long.text_len() > 100 << 20);
     let path = scratch.file("good.b64", long.base64() + "\n");
     let mut child = start(&["extents", text(&path)], None);
@@ -117,7 +117,10 @@ fn every_source_and_format_gives_the_long_list_whole() {
         ("ndjson", &["--threads", "2"], Some(long.base64())),
         ("csv", &[text(&path)], None),
         ("csv", &[], Some(long.base64())),
-    ] {
+    ]
+    .into_iter()
+    .step_by(cases(3, 1))
+    {
         let args = [&["extents", "--output", format], options].concat();
         let mut child = start(&args, input);
         lines(format, child.stdout.take().expect("piped"));
@@ -149,11 +152,9 @@ fn json_of_a_file_has_its_totals_first_however_long_it_is() {
         let path = scratch.file("good.b64", long.base64());
         assert_json(&long, &run(["extents", "--output", "json", text(&path)]).text(), true);
     }
-    assert_json(
-        &LongList::LARGE,
-        &run_redirected(["extents", "--output", "json"], &scratch.join("good.b64")).text(),
-        true,
-    );
+    let long = cases(LongList::HELD, LongList::LARGE);
+    let path = scratch.file("good.b64", long.base64());
+    assert_json(&long, &run_redirected(["extents", "--output", "json"], &path).text(), true);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "server")]
 mod attack;
+#[path = "../../../../tests/it/common/cases.rs"]
+mod cases;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "server")]

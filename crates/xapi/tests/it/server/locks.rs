@@ -11,6 +11,7 @@ use changed_blocks::cbtlog::Uuid;
 use serde_json::{Value, json};
 
 use super::wire::{Served, Session};
+use crate::cases::cases;
 
 const DISK: Uuid = Uuid::from_u128(1);
 const OLDER: Uuid = Uuid::from_u128(2);
@@ -18,6 +19,8 @@ const MIB: u64 = 1 << 20;
 
 /// Far less than a change waits, and far more than an answer takes.
 const PROMPT: Duration = Duration::from_secs(3);
+/// So that readers do not take all processors from the rest.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(20);
 /// Far less than a program that is stopped may keep the folder.
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -51,6 +54,7 @@ fn read_until(done: &AtomicBool, session: &Session<'_>, disk: &Value) -> usize {
             within(PROMPT, || session.call(method, &params)).unwrap_or_else(|error| panic!("{method}: {error:?}"));
         }
         rounds += 1;
+        std::thread::sleep(BETWEEN_ROUNDS);
     }
     rounds
 }
@@ -186,7 +190,7 @@ fn changes_under_way_are_seen_before_or_after() {
         }
     };
     let change = || {
-        let end = Instant::now() + Duration::from_secs(4);
+        let end = Instant::now() + cases(Duration::from_secs(1), Duration::from_secs(4));
         let mut snapshots = (100..).map(Uuid::from_u128);
         while Instant::now() < end {
             let snapshot = snapshots.next().expect("any number");
