@@ -1,15 +1,16 @@
 //! Owned bitmaps: what they are written as is read back, and their set algebra is that of truth values.
 
-use changed_blocks::{BitOrder, Bitmap, Encoding, Error, Extent, Lengths, Result};
+use changed_blocks::{Bitmap, Encoding, Error, Extent, Lengths, Result};
 
 use super::cursor::Cursor;
 use super::setup::{Setup, pairs};
 use crate::naive::{self, Expect};
 
-/// A bitmap is read back from every encoding that it is written in.
+/// A bitmap is read back from the encoding that the input chooses.
 pub(crate) fn roundtrip(data: &[u8]) {
     let mut cursor = Cursor::new(data);
     let setups = Setup::chosen(&mut cursor);
+    let encoding = cursor.choose(Encoding::ALL);
     let bits = cursor.bits();
     if bits.is_empty() {
         return;
@@ -18,23 +19,25 @@ pub(crate) fn roundtrip(data: &[u8]) {
     let blocks = bitmap.blocks();
     let extents = bitmap.extents();
     assert_eq!(pairs(&extents), naive::extents(&bits));
-    let (base64, text) = (bitmap.to_base64(), bitmap.to_bits());
-    assert_eq!(base64, naive::encode_base64(&bits));
-    assert_eq!(text, naive::encode_bits(&bits));
-    let forms = [
-        (Encoding::Base64, base64.into_bytes()),
-        (Encoding::Bits, text.into_bytes()),
-        (Encoding::Raw(BitOrder::Msb0), bitmap.to_raw(BitOrder::Msb0)),
-        (Encoding::Raw(BitOrder::Lsb0), bitmap.to_raw(BitOrder::Lsb0)),
-        (Encoding::CbtLog, naive::encode_cbtlog(&bits, blocks * 65_536)),
-    ];
-    for (encoding, bytes) in &forms {
-        let expect = Expect::new(*encoding).blocks(blocks);
-        for setup in &setups {
-            let scanner = setup.apply(expect.scanner(), bytes.len());
-            assert_eq!(scanner.bitmap(bytes).expect("a good bitmap"), bitmap, "{setup:?} {encoding}");
-            assert_eq!(scanner.extents(bytes).expect("a good bitmap"), extents, "{setup:?} {encoding}");
+    let bytes = match encoding {
+        Encoding::Base64 => {
+            let text = bitmap.to_base64();
+            assert_eq!(text, naive::encode_base64(&bits));
+            text.into_bytes()
         }
+        Encoding::Bits => {
+            let text = bitmap.to_bits();
+            assert_eq!(text, naive::encode_bits(&bits));
+            text.into_bytes()
+        }
+        Encoding::Raw(order) => bitmap.to_raw(order),
+        _ => naive::encode_cbtlog(&bits, blocks * 65_536),
+    };
+    let expect = Expect::new(encoding).blocks(blocks);
+    for setup in setups {
+        let scanner = setup.apply(expect.scanner(), bytes.len());
+        assert_eq!(scanner.bitmap(&bytes).expect("a good bitmap"), bitmap, "{setup:?} {encoding}");
+        assert_eq!(scanner.extents(&bytes).expect("a good bitmap"), extents, "{setup:?} {encoding}");
     }
 }
 
