@@ -1,6 +1,6 @@
 //! The messages of the command when it fails, and its exit codes.
 
-use crate::common::{Scratch, cbt, data, feed, run, run_piped, run_redirected};
+use crate::common::{Scratch, cases, cbt, data, feed, run, run_piped, run_redirected};
 
 /// Bad base64: the text, the offset that is named, a word of the message, the kind.
 const MALFORMED: [(&[u8], Option<usize>, &str, &str); 26] = [
@@ -124,7 +124,7 @@ fn an_empty_input_is_no_empty_list() {
 
 #[test]
 fn one_byte() {
-    for byte in 0..=255u8 {
+    for byte in (0..=255u8).step_by(cases(3, 1)) {
         let message = run_piped(["extents"], [byte]).failure(3);
         // White space alone, vertical tabulators included, is an empty bitmap.
         assert!(message.contains("offset") || matches!(byte, 9..=13 | b' '), "{byte}: {message}");

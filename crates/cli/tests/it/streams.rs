@@ -83,8 +83,8 @@ fn a_list_that_is_held_back_prints_nothing_on_failure_even_from_a_pipe() {
 #[test]
 fn a_good_file_is_printed_whole() {
     let scratch = Scratch::new();
-    let long = cases(LongList::MIDDLE, LongList::HUGE);
-    assert!(long.text_len() > 100 << 20);
+    let (long, mib) = cases((LongList::LARGE, 50), (LongList::HUGE, 100));
+    assert!(long.text_len() > mib << 20);
     let path = scratch.file("good.b64", long.base64() + "\n");
     let mut child = start(&["extents", text(&path)], None);
     long.assert_lines(child.stdout.take().expect("piped"), LongList::text_line);
