@@ -2,6 +2,7 @@
 
 use super::contract::{BASE64_SYMBOLS, MAX_TILE_BOUNDARIES};
 use super::*;
+use crate::tier::Tier;
 
 /// The value of a symbol, by the definition.
 fn value(byte: u8) -> Option<u64> {
