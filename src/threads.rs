@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::OnceLock;
+use std::thread::available_parallelism;
 
 /// The number of threads of the present rayon pool; one, the caller's, if the global one cannot be had, since the system
 /// has no more threads. Rayon itself would panic.
@@ -13,4 +14,10 @@ pub(crate) fn count() -> usize {
         Err(error) => error.source().is_none(),
     };
     if rayon::current_thread_index().is_some() || *GLOBAL.get_or_init(build) { rayon::current_num_threads() } else { 1 }
+}
+
+/// The number of processors that this process had at first: more threads than these only wait for each other.
+pub(crate) fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| available_parallelism().map_or(usize::MAX, Into::into))
 }

@@ -17,6 +17,13 @@ use crate::{Extent, Result, threads};
 /// The most threads that scan an input.
 const MAX_WORKERS: usize = (MAX_WORKERS_BYTES / Worker::MAX_BYTES) as usize;
 
+/// How many threads scan an input together: those of the pool, as far as there are processors for them. Chunks of a given
+/// length are for tests, which want to see more threads than that.
+fn workers(plan: &Plan) -> usize {
+    let useful = if plan.chunk_bytes.is_some() { MAX_WORKERS } else { MAX_WORKERS.min(threads::processors()) };
+    threads::count().min(useful)
+}
+
 /// Takes the bits of an input, in order.
 pub(crate) trait Output {
     /// The position of the next bit.
@@ -104,7 +111,7 @@ impl ExtentOutput {
                 ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
             }
         };
-        if plan.parallel && worth_sharing { threads::count().min(MAX_WORKERS) } else { 1 }
+        if plan.parallel && worth_sharing { workers(plan) } else { 1 }
     }
 
     /// Scans a chunk straight onto the list, or as much of it as has boundaries for a batch.
