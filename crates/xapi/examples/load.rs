@@ -2,7 +2,8 @@
 //! how much memory it takes.
 //!
 //! ```text
-//! cargo run --release -p changed-blocks-xapi --example load -- target/release/cbt [CLIENTS [CALLS]]
+//! cargo build --profile dist -p changed-blocks-cli
+//! cargo run --profile dist -p changed-blocks-xapi --example load -- target/dist/cbt [CLIENTS [CALLS]]
 //! ```
 //!
 //! One call in a hundred lists changed blocks, half of them in a task. Every answer is compared with what it has to be;

@@ -1,10 +1,7 @@
 //! Clients that do as they should, beside ten thousand that say nothing and others that guess passwords.
 //!
 //! All of them and the server share the processors, so nothing else must run meanwhile, and not without optimisation:
-//!
-//! ```text
-//! cargo test --release --test it -- --ignored --nocapture crowd::
-//! ```
+//! `.ci/run` has the command.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};

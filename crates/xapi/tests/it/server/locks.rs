@@ -19,8 +19,6 @@ const MIB: u64 = 1 << 20;
 
 /// Far less than a change waits, and far more than an answer takes.
 const PROMPT: Duration = Duration::from_secs(3);
-/// So that readers do not take all processors from the rest.
-const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
 /// Far less than a program that is stopped may keep the folder.
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -40,7 +38,7 @@ fn within(limit: Duration, call: impl FnOnce() -> Result<Value, Vec<String>>) ->
     result
 }
 
-/// Every way to read, over and over.
+/// Every way to read, over and over; with pauses by default, so that other tests get on.
 fn read_until(done: &AtomicBool, session: &Session<'_>, disk: &Value) -> usize {
     let mut rounds = 0;
     while !done.load(Ordering::SeqCst) {
@@ -54,7 +52,7 @@ fn read_until(done: &AtomicBool, session: &Session<'_>, disk: &Value) -> usize {
             within(PROMPT, || session.call(method, &params)).unwrap_or_else(|error| panic!("{method}: {error:?}"));
         }
         rounds += 1;
-        std::thread::sleep(BETWEEN_ROUNDS);
+        std::thread::sleep(cases(Duration::from_millis(100), Duration::ZERO));
     }
     rounds
 }
