@@ -15,6 +15,8 @@ use crate::{ByteRange, Extent, Geometry, Result, Summary};
 /// Made by [`Scanner::iter_extents`](crate::Scanner::iter_extents). The extents before an error must not be used: the error
 /// may mean that all of them are another disk's. So take each with `?`, or all by `collect::<Result<Vec<_>>>()`; adaptors
 /// that drop errors, as `flatten` does, make a list that lacks changes.
+///
+/// It stays on the thread that made it: it is not `Send`, as its source may be a reader that is not.
 pub struct Extents<'a> {
     scan: Scan<'a, ExtentOutput>,
     /// How many of the extents that are ready were given.

@@ -57,7 +57,7 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner for bitmaps of that encoding, of blocks of 64 KiB, on all threads of the present rayon pool.
+    /// A scanner for bitmaps of that encoding, of blocks of 64 KiB, on the threads of the present rayon pool.
     #[must_use]
     pub const fn new(encoding: Encoding) -> Self {
         Self {
@@ -110,7 +110,8 @@ impl Scanner {
     }
 
     /// Whether to work on the threads of the present rayon pool (the global one, or the one that `install` was called
-    /// on), or on the caller's thread alone. An input that is too short to be worth several threads is scanned by one.
+    /// on), as far as there are processors for them, or on the caller's thread alone. An input that is too short to be worth
+    /// several threads is scanned by one.
     #[must_use]
     pub const fn parallel(mut self, parallel: bool) -> Self {
         self.parallel = parallel;
@@ -125,7 +126,7 @@ impl Scanner {
     }
 
     /// How many bytes of input to a chunk, from 1 to 16 MiB; what is outside is taken as the nearest of these. For
-    /// testing and tuning: the result does not depend on it.
+    /// testing: the result does not depend on it, and all threads of the pool take part, also if there are fewer processors.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.chunk_bytes = Some(bytes.clamp(1, 16 << 20));
@@ -267,7 +268,7 @@ impl Scanner {
         self.visit(source, InWaves::new(visitor, self.parallel))
     }
 
-    /// The bitmap itself, in memory.
+    /// The bitmap itself, in memory. One thread decodes it.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ pub(crate) fn count() -> usize {
     if rayon::current_thread_index().is_some() || *GLOBAL.get_or_init(build) { rayon::current_num_threads() } else { 1 }
 }
 
-/// The number of processors that this process had at first: more threads than these only wait for each other.
+/// How many processors the thread that asks first may use: more threads than these only wait for each other.
 pub(crate) fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     *PROCESSORS.get_or_init(|| available_parallelism().map_or(usize::MAX, Into::into))

@@ -19,9 +19,9 @@ const MAX_WORKERS: usize = (MAX_WORKERS_BYTES / Worker::MAX_BYTES) as usize;
 
 /// How many threads scan an input together: those of the pool, as far as there are processors for them. Chunks of a given
 /// length are for tests, which want to see more threads than that.
-fn workers(plan: &Plan) -> usize {
-    let useful = if plan.chunk_bytes.is_some() { MAX_WORKERS } else { MAX_WORKERS.min(threads::processors()) };
-    threads::count().min(useful)
+fn worker_limit(plan: &Plan) -> usize {
+    let limit = if plan.chunk_bytes.is_some() { MAX_WORKERS } else { MAX_WORKERS.min(threads::processors()) };
+    threads::count().min(limit)
 }
 
 /// Takes the bits of an input, in order.
@@ -111,7 +111,7 @@ impl ExtentOutput {
                 ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
             }
         };
-        if plan.parallel && worth_sharing { workers(plan) } else { 1 }
+        if plan.parallel && worth_sharing { worker_limit(plan) } else { 1 }
     }
 
     /// Scans a chunk straight onto the list, or as much of it as has boundaries for a batch.

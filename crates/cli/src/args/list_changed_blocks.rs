@@ -63,7 +63,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
 
-    /// How many threads to use [default: one for each processor]
+    /// How many threads to use, at the most [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Input")]
     pub(crate) threads: Option<u16>,
 

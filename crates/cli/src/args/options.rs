@@ -33,7 +33,7 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) allow_inconsistent: bool,
 
-    /// How many threads to use [default: one for each processor]
+    /// How many threads to use, at the most [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }

@@ -18,19 +18,19 @@ use crate::stop_signal::StopSignal;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let tls = tls(args)?;
-    refuse_plain_http(args, tls.is_some())?;
-    let given = password::given(args.password_file.as_deref())?;
+    check_transport(args, tls.is_some())?;
+    let given_password = password::given(args.password_file.as_deref())?;
     // As hard to guess as a reference: 122 random bits.
-    let password = given.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
+    let password = given_password.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut login = format!("user {}\n", args.user);
-    if given.is_none() {
+    if given_password.is_none() {
         login.push_str(&format!("password {password}\n"));
     }
     if let Some(tls) = &tls {
         login.push_str(&format!("fingerprint {}\n", Fingerprint::of(tls.certificate())));
     }
-    let options = options(args, &password, tls)?;
+    let options = server_options(args, &password, tls)?;
     raise_limit_of_files();
     let runtime = runtime().map_err(Failure::Serve)?;
     let outcome = runtime.block_on(async {
@@ -47,8 +47,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     outcome
 }
 
-/// Refuses passwords in the clear, unless that was said, and a server of TLS that is said to do without.
-fn refuse_plain_http(args: &ServeArgs, has_tls: bool) -> Result<(), Failure> {
+/// Refuses plain HTTP that other machines can reach, unless it is allowed, and that permission beside TLS.
+fn check_transport(args: &ServeArgs, has_tls: bool) -> Result<(), Failure> {
     if !has_tls && !args.listen.ip().is_loopback() && !args.allow_plain_http {
         let message =
             format!("{} can be reached by other machines, and without TLS they could read the password", args.listen);
@@ -62,7 +62,7 @@ fn refuse_plain_http(args: &ServeArgs, has_tls: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn options(args: &ServeArgs, password: &str, tls: Option<Tls>) -> Result<Options, Failure> {
+fn server_options(args: &ServeArgs, password: &str, tls: Option<Tls>) -> Result<Options, Failure> {
     let mut options = Options::new(&args.store, &args.user, password).read_only(args.read_only);
     options = options.pad_like_vhd(args.pad_like_vhd);
     if let Some(storage) = args.sizes_after_scan {
@@ -86,11 +86,11 @@ fn options(args: &ServeArgs, password: &str, tls: Option<Tls>) -> Result<Options
 
 /// Serves until it is told to stop. Told once more, it does not wait for the calls under way.
 async fn run(server: Server, mut stop: StopSignal) {
-    let (tell, told) = tokio::sync::oneshot::channel::<()>();
-    let mut running = pin!(server.run(async { drop(told.await) }));
+    let (stop_sender, stop_receiver) = tokio::sync::oneshot::channel::<()>();
+    let mut running = pin!(server.run(async { drop(stop_receiver.await) }));
     tokio::select! {
         () = running.as_mut() => return,
-        () = stop.received() => drop(tell),
+        () = stop.received() => drop(stop_sender),
     }
     tokio::select! {
         () = running => {}

@@ -14,10 +14,10 @@ use super::buffer::MAX_BUFFERED_BYTES;
 
 /// How many extents are held back at the most.
 const MAX_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
-/// Up to how many extents ordinary memory is cheaper: to clear a huge page takes as long as some fifty faults.
+/// The longest list for which ordinary memory is cheaper: to clear a huge page takes as long as some fifty faults.
 const FEW_EXTENTS: usize = (128 << 10) / size_of::<Extent>();
 
-/// A list of extents that has an end to its growth.
+/// A list of extents of bounded length.
 #[derive(Default)]
 pub(super) struct ExtentBuffer {
     /// All extents, unless they are mapped.

@@ -63,6 +63,7 @@ impl<'f> ListPrinter<'f> {
         }
     }
 
+    /// Adds extents to the totals.
     fn count(&mut self, extents: &[Extent]) -> Result<(), PrintError> {
         self.totals.merge(&self.formatter.totals(extents)?);
         Ok(())
@@ -72,7 +73,7 @@ impl<'f> ListPrinter<'f> {
     /// pass.
     fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         let (formatter, buffered) = (&self.formatter, &mut self.buffered);
-        // At once, since fresh memory is cleared by one thread.
+        // In parallel: most of the time goes to clearing fresh memory, which one thread does.
         let (totals, has_room) = rayon::join(|| formatter.totals(extents), || buffered.push(extents));
         self.totals.merge(&totals?);
         if has_room? {
