@@ -12,7 +12,7 @@ use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::{Uuid, WritableStore};
 use serde_json::{Value, json};
 
-use crate::common::{Scratch, cbt};
+use crate::common::{Scratch, cases, cbt};
 
 const DISK: Uuid = Uuid::from_u128(1);
 const SNAPSHOT: Uuid = Uuid::from_u128(2);
@@ -131,7 +131,7 @@ fn a_log_that_cannot_be_opened_is_no_disk_of_other_properties() {
         if !limit(open + free) {
             return crate::common::skip("few files: there is no prlimit");
         }
-        for _ in 0..8 {
+        for _ in 0..cases(2, 8) {
             std::thread::scope(|scope| {
                 let asking: Vec<_> = askers.iter_mut().map(|asker| scope.spawn(|| ask_all(asker, free))).collect();
                 for asking in asking {

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Bits, Run, Scratch, program, skip};
+use crate::common::{Bits, Run, Scratch, cases, program, skip};
 
 const OLDER: &str = "11111111-1111-1111-1111-111111111111";
 const NEWER: &str = "22222222-2222-2222-2222-222222222222";
@@ -200,11 +200,12 @@ fn less_memory_than_it_takes_is_an_error_and_no_abort() {
         }
         commands.push((vec!["extents", "--threads", threads, sparse], &none));
     }
-    // The memory of the program itself before it begins: its libraries and its heap.
+    // The memory of the program itself before it begins: its libraries, its heap, and a stack that the system can grow. It
+    // ends a program without a word where it cannot.
     let begins = |kib| with_memory(kib, &["--version"], "").output().is_ok_and(|output| output.status.success());
-    let least = (1..1000).map(|step| step * 1024).find(|&kib| begins(kib)).expect("less than 1 GiB");
+    let least = (1..1000).map(|step| step * 1024).find(|&kib| begins(kib)).expect("less than 1 GiB") + 512;
     let (mut whole, mut refused) = (0, 0);
-    for more in [0, 1024, 4096, 9216, 24_000] {
+    for more in [0, 1024, 4096, 9216, 24_000].into_iter().step_by(cases(2, 1)) {
         for (args, feed) in &commands {
             let run = Run::from(with_memory(least + more, args, feed).output().expect("there is sh"));
             let _ = fs::remove_dir_all(large);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::mock::{Act, Call, Mock, assert_discreet, disks, ok};
+use crate::cases::cases;
 
 const MIB: usize = 1 << 20;
 
@@ -100,10 +101,11 @@ async fn a_bitmap_may_be_longer_and_so_may_other_calls_whose_limit_is_set() {
 
 #[tokio::test]
 async fn parameters_are_counted_and_messages_are_cut() {
-    let many = vec!["€"; 150_000];
+    let count = cases(40_000, 400_000);
+    let many = vec!["€"; count * 3 / 8];
     let old = [&["SOMETHING_NEW"][..], &many].concat();
-    let deep = format!("{}{}", "[".repeat(400_000), "]".repeat(400_000));
-    let long = "é".repeat(400_000);
+    let deep = format!("{}{}", "[".repeat(count), "]".repeat(count));
+    let long = "é".repeat(count);
     let bodies = [
         json!({"error": {"message": "SOMETHING_NEW", "data": many}}).to_string(),
         json!({"error": old}).to_string(),
@@ -126,7 +128,7 @@ async fn parameters_are_counted_and_messages_are_cut() {
         client.close().await.unwrap();
     }
     // Values are as deep as the JSON library lets them be.
-    let deep = format!(r#"{{"id":ID,"result":{}{}}}"#, "[".repeat(400_000), "]".repeat(400_000));
+    let deep = format!(r#"{{"id":ID,"result":{}{}}}"#, "[".repeat(count), "]".repeat(count));
     let mock = Mock::start(move |call| {
         (call.method == "other.call").then(|| call.body(&deep.replace("ID", &call.id.to_string())))
     })
