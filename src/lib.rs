@@ -56,6 +56,7 @@ mod geometry;
 pub mod internals;
 mod iter;
 mod length;
+mod not_a_bitmap;
 pub mod parallel;
 mod pipeline;
 mod scan;
@@ -66,7 +67,6 @@ mod threads;
 mod tier;
 mod verified;
 mod word_list;
-mod words;
 
 pub use bitmap::{Bitmap, BitmapWriter, Lengths};
 pub use consequence::Consequence;

@@ -128,8 +128,8 @@ impl<'a, O: Output> Scan<'a, O> {
         self.pipeline.done_bytes()
     }
 
-    /// Takes the next step. Returns the summary if that was the last one: to judge the whole, after the caller has dealt with
-    /// all that was read.
+    /// Takes the next step. The last one judges the whole, after the caller has dealt with all that was read, and returns the
+    /// summary.
     pub(crate) fn step(&mut self) -> Result<Option<Summary>> {
         if !self.ended {
             let ended = self.step_unwatched();

@@ -13,7 +13,7 @@ use crate::scan::{Expected, Scan, Watch};
 use crate::source::{Opened, Source};
 use crate::{
     Bitmap, BlockSize, ByteRange, Encoding, Error, Extent, Geometry, Result, Summary, Tier, VirtualSize, Visitor,
-    length, words,
+    length, not_a_bitmap,
 };
 
 /// Turns bitmaps into extents.
@@ -73,7 +73,8 @@ impl Scanner {
         }
     }
 
-    /// The number of bytes that one bit of this bitmap stands for; no granularity to convert to. Must be 64 KiB, as it is if nothing is said, for a `.cbtlog`.
+    /// How many bytes of the disk one bit of this bitmap stands for. It is a fact about the bitmap: extents are not converted
+    /// to it. 64 KiB if nothing is said, and always for a `.cbtlog`.
     #[must_use]
     pub const fn block_size(mut self, block_size: BlockSize) -> Self {
         self.geometry.block_size = block_size;
@@ -347,7 +348,7 @@ impl Scanner {
         let plan = Plan { codec, tier, parallel: self.parallel, chunk_bytes: self.chunk_bytes };
         let opened = Opened::from(source);
         match self.encoding {
-            Encoding::Base64 => Ok((words::refuse(opened)?, 0, plan, self.geometry)),
+            Encoding::Base64 => Ok((not_a_bitmap::refuse(opened)?, 0, plan, self.geometry)),
             Encoding::CbtLog => {
                 let (head, rest) = opened.split(HEADER_BYTES)?;
                 let header = Header::parse(&head)?;

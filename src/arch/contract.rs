@@ -60,14 +60,14 @@ pub(crate) const fn expected_byte(step: &[u8; STEP], uniform_bytes: [u8; 2]) -> 
 #[repr(align(64))]
 pub(crate) struct Aligned<T>(pub(crate) T);
 
-/// How many boundaries the words have that have any. What a kernel expects of the next words decides how it goes about
-/// them, and changes nothing but the speed.
+/// How many boundaries the words have that have any. A kernel chooses by it how it scans
+/// the next words; the result does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Density {
     /// So few that four are expected to do.
     #[default]
     Sparse,
-    /// More.
+    /// More than that, and not so many that whole lines pay.
     Middling,
     /// So many that putting whole lines of them together is worth a branch for each word.
     Dense,
@@ -75,7 +75,7 @@ pub(crate) enum Density {
 
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only tiers of x86-64 take the hint"))]
 impl Density {
-    /// That of so many boundaries in so many words.
+    /// The density of so many boundaries in so many words.
     pub(crate) const fn of(boundaries: usize, words: usize) -> Self {
         if 2 * boundaries <= 5 * words {
             Self::Sparse

@@ -8,7 +8,7 @@ use crate::verified::Verified;
 use crate::word_list::set_bits;
 use crate::{Error, Extent, Result, Tier};
 
-/// The words of the panic in functions that do not return errors.
+/// The message of the panic in functions that do not return errors.
 pub(super) const ENOUGH: &str = "memory for the bitmap";
 
 /// A bitmap in memory: one bit a block, 1 = changed.

@@ -123,7 +123,7 @@ impl Store {
             let answer = match &walk {
                 // A lasting fault comes before a disk that is in use now.
                 Ok(walk) => walk.require_growth().and_then(|()| refuse(walk)).and_then(|()| walk.merge(from)),
-                // Once it is certain.
+                // An error of the walk is told below, once a second walk ends with the same one.
                 Err(_) => Err(ChainError::Changing { from, to }),
             };
             #[cfg(test)]

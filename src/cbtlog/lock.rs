@@ -60,7 +60,7 @@ fn holder(file: &File) -> Option<Holder> {
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let mut holders: Vec<u32> = holders(&locks, metadata.dev(), metadata.ino()).collect();
     holders.sort_by_key(|&process| process == std::process::id());
-    // Of one that has gone and left its lock to another there is no name.
+    // A process that has gone and left its lock to another has no name.
     let named = |process| Some((process, fs::read_to_string(format!("/proc/{process}/comm")).ok()?));
     let (process, name) = holders.into_iter().find_map(named)?;
     Some(Holder { process, name: name.trim_end_matches('\n').to_owned() })

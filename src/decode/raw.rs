@@ -75,7 +75,7 @@ fn load<'w>(order: BitOrder, tier: Verified, bytes: &[u8], words: &'w mut [u64; 
     &words[..used]
 }
 
-/// As many whole words.
+/// Whole words, as many as there are.
 fn load_words(order: BitOrder, tier: Verified, bytes: &[[u8; 8]], words: &mut [u64]) {
     match order {
         BitOrder::Lsb0 => {

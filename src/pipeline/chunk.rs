@@ -117,8 +117,8 @@ fn read(
     let mut result = ChunkResult { next: range.start, ..ChunkResult::default() };
     while result.next < range.end && !result.stopped {
         let start = result.next;
-        // Up to an offset that does not depend on where this began, so that bytes that were read, but not taken, are not
-        // read again.
+        // A piece ends at an offset that does not depend on where the range began, so that bytes that were read, but not
+        // taken, are not read again.
         let piece_end = range.end.min((start / input.piece() + 1) * input.piece());
         let progress = take(input.bytes(start..piece_end, scratch)?);
         result.symbols += progress.symbols;
@@ -179,7 +179,7 @@ impl ChunkLayout {
             self.data = input.data(self.at);
         }
         let start = self.data.start.max(self.at).min(self.end);
-        // Up to an offset at which the input begins a read: otherwise every chunk would take two.
+        // A chunk ends where the input begins a read: otherwise every chunk would take two.
         let end = start + bytes;
         let end = Some(end - end % input.piece()).filter(|&end| end > start).unwrap_or(end);
         let span = ChunkSpan { hole: start - self.at, range: start..self.data.end.min(end).min(self.end).max(start) };

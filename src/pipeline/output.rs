@@ -143,7 +143,7 @@ impl ExtentOutput {
     fn scan_shared(&mut self, plan: &Plan, input: &impl Input, at: u64, threads: usize) -> Result<ChunkResult> {
         self.workers.resize_with(threads, Worker::new);
         let (most_bytes, wanted) = match self.last_part {
-            // As many as will fit into a batch, most likely: a chunk that does not is scanned in vain.
+            // As many bytes as most likely fit into a batch: a chunk that does not fit is scanned again.
             Some(Part { bytes, boundaries }) if self.in_batches && boundaries > 0 => {
                 let bytes = bytes.saturating_mul(SHARED_BATCH_BOUNDARIES as u64 * 3 / 4) / boundaries as u64;
                 (bytes.clamp(MIN_CHUNK_BYTES, SHARED_BATCH_BYTES), SHARED_BATCH_BOUNDARIES)

@@ -15,7 +15,7 @@ use super::contract::{CacheHint, Density, MAX_TILE_BOUNDARIES, STEP, ScanProgres
 
 /// How many bytes ahead of the decoder the text is fetched into the L2 cache, if boundaries stay in caches.
 ///
-/// A store that misses the L1 cache then waits behind all loads that wait for memory, and all stores after it wait as
+/// Otherwise a store that misses the L1 cache waits for all loads that wait for memory, and all stores after it wait as
 /// well (Zen 4): a loop that copies text from memory to the same 16 KiB is little more than half as fast as one that
 /// copies it to the same 4 KiB. Loads that find the text in L2 keep no store waiting. Boundaries written to memory do
 /// not gain from it. Half as far is a tenth slower.

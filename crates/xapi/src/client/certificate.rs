@@ -1,7 +1,7 @@
 //! The names, the dates and the key in a host's certificate.
 //!
 //! Certificates that are trusted by name need not be such as an authority may sign: hosts have made theirs in many ways.
-//! So this reads more than the checker of chains does, X.509 version 1 above all. It vouches for nothing by itself.
+//! So this reads more than the checker of chains does, X.509 version 1 above all. That a certificate can be read does not mean that it is trusted.
 
 use std::net::IpAddr;
 

@@ -63,14 +63,14 @@ pub(super) struct Admission {
 struct Taken {
     all: u64,
     unknown: u64,
-    /// The next number. The lower the number, the longer ago.
+    /// The number of the next event. A lower one was longer ago.
     next: u64,
     guests: HashMap<u64, Guest>,
-    /// Those of whom nothing is known, by origin.
+    /// The clients of whom nothing is known, by origin.
     crowds: HashMap<Origin, Crowd>,
     /// The origins in their order: last the one that takes up the most or, of equal ones, has done so the longest.
     order: BTreeSet<(u64, Reverse<u64>, Origin)>,
-    /// Those who are idle, by the number since when.
+    /// The idle clients, by the number of the event since which they are.
     idle: BTreeMap<u64, u64>,
 }
 
@@ -194,7 +194,8 @@ impl Taken {
         }
     }
 
-    /// Those without a session, if they take up what is kept for them, or nobody is idle.
+    /// The client that has to go first: one without a session, if these take up more than is kept for them or nobody is
+    /// idle.
     fn first_to_go(&self, kept: u64) -> Option<u64> {
         let idle = self.idle.values().next().copied();
         if self.unknown < kept && idle.is_some() {

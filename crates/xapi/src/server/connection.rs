@@ -30,11 +30,11 @@ pub(super) struct Shared {
     pub(super) api: Arc<Api>,
     pub(super) limits: Limits,
     tls: Option<Tls>,
-    /// Of connections.
+    /// The budget of connections.
     pub(super) places: Arc<Admission>,
-    /// Of bytes of requests that are being read.
+    /// The budget of bytes of requests that are being read.
     requests: Arc<Admission>,
-    /// Of handshakes that are worked at: they take time of the processor, before anything is known of a client.
+    /// The budget of handshakes that are worked at: they take time of the processor, before anything is known of a client.
     handshakes: Semaphore,
 }
 

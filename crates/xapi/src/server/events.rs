@@ -52,7 +52,7 @@ struct Last {
     events: BTreeMap<u64, Event>,
     /// The numbers, by reference.
     numbers: HashMap<String, u64>,
-    /// Up to this number, not all of them are known any more.
+    /// The number up to which not all events are known any more.
     forgotten: u64,
 }
 

@@ -114,7 +114,7 @@ impl Failure {
     }
 }
 
-/// Of changes to a store.
+/// The failure of a change to a store.
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         match error {
@@ -127,7 +127,7 @@ impl From<ChainError> for Failure {
     }
 }
 
-/// Of the store's folder.
+/// The failure of the store's folder.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::internal(error.to_string())

@@ -205,7 +205,7 @@ pub(super) fn stored(value: &Value) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Of a record whose fields have their own names in capitals as values.
+    /// Whether an expression holds for a record whose fields have their own names in capitals as values.
     fn holds(text: &str) -> Result<bool, Failure> {
         Filter::parse(text)?.holds(&|name| match name {
             "missing" => Err(Failure::internal("missing")),

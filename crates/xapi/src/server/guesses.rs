@@ -20,7 +20,7 @@ pub(super) struct Guesses {
 }
 
 impl Guesses {
-    /// So many at once, and so many more a second.
+    /// A limit of so many guesses at once, and so many more a second.
     pub(super) fn new(at_once: u32, a_second: u32) -> Self {
         let each = Duration::from_secs(1) / a_second.max(1);
         Self { each, all: each.saturating_mul(at_once.max(1)), whole_again: HashMap::new() }

@@ -149,7 +149,7 @@ impl Piece {
 /// Why an answer could not be written.
 #[derive(Debug)]
 pub(super) enum TooMuch {
-    /// So long would it be.
+    /// It would have so many bytes.
     Bytes(usize),
     Memory,
 }
@@ -159,7 +159,7 @@ pub(super) enum TooMuch {
 pub(super) struct Pieces {
     done: Vec<Piece>,
     text: String,
-    /// Of the text that is done.
+    /// The length of the pieces that are done.
     bytes: usize,
     /// Where room has to be found, if the answer may be long.
     room: Option<Arc<Semaphore>>,
