@@ -64,21 +64,23 @@ impl ListFormatter<'_> {
         Ok(totals)
     }
 
-    /// The text of extents of the window, in pieces, made on all threads. Each piece starts with a separator, except the
-    /// first one of the list.
-    pub(super) fn text(&self, extents: &[Extent], is_first: bool) -> Result<Vec<Vec<u8>>, Error> {
-        let of_chunk = |(number, chunk): (usize, &[Extent])| {
-            let (mut ranges, mut text) = (Vec::new(), Vec::new());
+    /// Replaces `pieces` by the text of extents of the window, made on all threads. Each piece starts with a separator,
+    /// except the first one of the list.
+    pub(super) fn text(&self, extents: &[Extent], is_first: bool, pieces: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+        let write_piece = |(number, (chunk, text)): (usize, (&[Extent], &mut Vec<u8>))| {
+            let mut ranges = Vec::new();
+            text.clear();
             for batch in chunk.chunks(BATCH_EXTENTS) {
                 if number > 0 || !is_first || !text.is_empty() {
                     text.extend_from_slice(self.format.separator());
                 }
                 self.ranges(batch, &mut ranges)?;
-                self.format.ranges(&ranges, &mut text);
+                self.format.ranges(&ranges, text);
             }
-            Ok(text)
+            Ok(())
         };
-        extents.par_chunks(CHUNK_EXTENTS).enumerate().map(of_chunk).collect()
+        pieces.resize_with(extents.len().div_ceil(CHUNK_EXTENTS), Vec::new);
+        extents.par_chunks(CHUNK_EXTENTS).zip(pieces).enumerate().try_for_each(write_piece)
     }
 
     /// Replaces `ranges` by those of extents of the window.
@@ -100,6 +102,13 @@ mod tests {
     use super::*;
 
     const BLOCK: u64 = 65_536;
+
+    fn text_of(formatter: &ListFormatter<'_>, extents: &[Extent], is_first: bool) -> Vec<u8> {
+        // More pieces, longer ones, and other text than there will be.
+        let mut pieces = vec![b"old".repeat(100_000); 7];
+        formatter.text(extents, is_first, &mut pieces).expect("on the disk");
+        pieces.concat()
+    }
 
     fn geometry(virtual_size: Option<u64>) -> Geometry {
         let virtual_size = virtual_size.map(|size| VirtualSize::new(size).expect("not 0"));
@@ -128,7 +137,7 @@ mod tests {
                     let formatter = ListFormatter { format, geometry, window };
                     let shown = formatter.in_window(&extents).expect("on the disk");
                     assert_eq!(formatter.totals(shown).expect("on the disk"), totals, "{from} {to}");
-                    assert!(formatter.text(shown, true).expect("on the disk").concat() == text, "{from} {to}");
+                    assert!(text_of(&formatter, shown, true) == text, "{from} {to}");
                 }
             }
         }
@@ -153,10 +162,10 @@ mod tests {
                 let (mut ranges, mut expected) = (Vec::new(), Vec::new());
                 geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");
                 format.ranges(&ranges, &mut expected);
-                assert!(formatter.text(&extents, true).expect("on the disk").concat() == expected, "{count}");
+                assert!(text_of(&formatter, &extents, true) == expected, "{count}");
                 if count > 0 {
                     expected.splice(0..0, format.separator().iter().copied());
-                    assert!(formatter.text(&extents, false).expect("on the disk").concat() == expected, "{count}");
+                    assert!(text_of(&formatter, &extents, false) == expected, "{count}");
                 }
             }
         }

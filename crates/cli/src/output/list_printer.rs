@@ -42,6 +42,8 @@ pub(crate) struct ListPrinter<'f> {
     totals: Totals,
     /// The extents of the window that are held back.
     buffered: ExtentBuffer,
+    /// The text of a wave, in memory that the next one uses again.
+    pieces: Vec<Vec<u8>>,
     has_written_head: bool,
     has_written_extents: bool,
 }
@@ -58,6 +60,7 @@ impl<'f> ListPrinter<'f> {
             known_totals,
             totals: Totals::default(),
             buffered: ExtentBuffer::default(),
+            pieces: Vec::new(),
             has_written_head: false,
             has_written_extents: false,
         }
@@ -91,8 +94,9 @@ impl<'f> ListPrinter<'f> {
     fn write(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.write_head(output)?;
         for wave in extents.chunks(WAVE_EXTENTS) {
-            for text in self.formatter.text(wave, !self.has_written_extents)? {
-                output.write_all(&text)?;
+            self.formatter.text(wave, !self.has_written_extents, &mut self.pieces)?;
+            for text in &self.pieces {
+                output.write_all(text)?;
             }
             self.has_written_extents = true;
         }
