@@ -11,7 +11,9 @@ pub(crate) fn roundtrip(data: &[u8]) {
     let mut cursor = Cursor::new(data);
     let setups = Setup::chosen(&mut cursor);
     let chosen = cursor.choose(Encoding::ALL);
-    let bits = cursor.bits();
+    let mut bits = cursor.bits();
+    // A tile of text and a bit: other targets look at more tiles.
+    bits.truncate(4096 * 6 + 1000);
     if bits.is_empty() {
         return;
     }
