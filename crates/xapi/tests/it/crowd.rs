@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::attack::process::Process;
 use crate::server::wire::{PASSWORD, post};
+use crate::skip::skip;
 
 const DISK: Uuid = Uuid::from_u128(1);
 
@@ -272,7 +273,7 @@ fn beside_attackers(from: Ipv4Addr, silent_ones: usize) -> Result<()> {
     }
     match peak {
         Some(bytes) => assert!(bytes < 128 << 20, "{bytes}"),
-        None => say("skipped: the server's memory (this system does not tell)"),
+        None => skip("the server's memory (this system does not tell)"),
     }
     Ok(())
 }
@@ -282,13 +283,13 @@ fn beside_attackers(from: Ipv4Addr, silent_ones: usize) -> Result<()> {
 fn clients_keep_their_pace_beside_attackers() {
     let silent_ones = SILENT.min(files().saturating_sub(2000));
     if silent_ones < SILENT {
-        say(&format!("skipped: more than {silent_ones} silent connections (this process may have no more files)"));
+        skip(&format!("more than {silent_ones} silent connections (this process may have no more files)"));
     }
     let mut addresses = vec![Ipv4Addr::LOCALHOST];
     if cfg!(target_os = "linux") {
         addresses.push(Ipv4Addr::new(127, 0, 0, 2));
     } else {
-        say("skipped: attackers from another address (this machine may have no other one)");
+        skip("attackers from another address (this machine may have no other one)");
     }
     for from in addresses {
         // Other programs may need the processors meanwhile: what counts is what it can do.

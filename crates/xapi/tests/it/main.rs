@@ -14,3 +14,4 @@ mod crowd;
 mod pair;
 #[cfg(feature = "server")]
 mod server;
+mod skip;

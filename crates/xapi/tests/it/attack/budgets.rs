@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cases::cases;
 use crate::server::wire::{Served, Session, post};
+use crate::skip::skip;
 
 /// A request of 300 KiB is the longest.
 const LONG: usize = 290 << 10;
@@ -146,10 +147,9 @@ fn texts_of_tasks_have_an_end() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn notes_of_disks_have_an_end_and_there_is_a_way_back() {
     if !cases(false, true) {
-        eprintln!("skipped: notes at their end (takes long; set CHANGED_BLOCKS_TESTS=full)");
+        skip("notes at their end (takes long; set CHANGED_BLOCKS_TESTS=full)");
         return;
     }
     let served = Served::of(noted((8 << 20) - (200 << 10)), |options| options);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::process::Process;
 use crate::cases::cases;
 use crate::server::wire::{PASSWORD, post};
+use crate::skip::skip;
 
 /// The most memory that the server may have had.
 const MOST: u64 = 256 << 20;
@@ -58,10 +59,9 @@ fn full() -> tempfile::TempDir {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn a_server_at_all_its_limits_stays_small_and_answers() {
     if !cases(false, true) {
-        eprintln!("skipped: a server at all its limits (takes long; set CHANGED_BLOCKS_TESTS=full)");
+        skip("a server at all its limits (takes long; set CHANGED_BLOCKS_TESTS=full)");
         return;
     }
     let process = Process::new(full());
@@ -153,7 +153,7 @@ fn a_server_at_all_its_limits_stays_small_and_answers() {
     assert!(after["result"].is_array(), "{after}");
     assert!(slowest < Duration::from_secs(30), "{slowest:?}");
     let Some(peak) = process.peak() else {
-        eprintln!("skipped: the server's memory (this system does not tell)");
+        skip("the server's memory (this system does not tell)");
         return;
     };
     assert!(peak < MOST, "{peak} bytes, {prepared:?} of them before the readers came");

@@ -19,13 +19,13 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::mock::Mock;
 use super::tls::log_in;
+use crate::skip::skip;
 
 /// Whether `openssl` is there. If it is not, the test is skipped, and says so.
-#[allow(clippy::print_stderr, reason = "whoever runs the tests should know what was not tested")]
 fn openssl_is_missing() -> bool {
     let missing = Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err();
     if missing {
-        eprintln!("skipped: hosts played by openssl s_server (there is no openssl)");
+        skip("hosts played by openssl s_server (there is no openssl)");
     }
     missing
 }
