@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::Secret;
 use super::error::Error;
 use super::trust::Trust;
+use crate::Secret;
 
 /// Which pool is asked, by whom, and how long is waited for it.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::handshake::Handshake;
-use super::refusal::Refusal;
-use super::refusal::SLAVE;
+use super::refusal::{Refusal, SLAVE};
 use crate::plain::{WITHHELD, without_user_info};
 use crate::secret::Wiped;
 
