@@ -219,6 +219,22 @@ pub enum Error {
         /// The length of the second, in blocks.
         right: u64,
     },
+    /// A byte range of a list that is said to be sorted, but this one is empty, reaches beyond 2^64 - 1, or does not begin
+    /// after the end of the one before it.
+    #[error(
+        "byte range {index}, {len_bytes} bytes at offset {offset_bytes}, {}",
+        RangeFault(*offset_bytes, *len_bytes, *previous_end_bytes)
+    )]
+    ByteRange {
+        /// How many ranges are before it.
+        index: u64,
+        /// Where it begins, in bytes.
+        offset_bytes: u64,
+        /// Its length in bytes.
+        len_bytes: u64,
+        /// Where the one before it ends, if there is one.
+        previous_end_bytes: Option<u64>,
+    },
     /// A name that is no encoding's.
     #[error("{name:?} is no encoding; known are: {known}")]
     UnknownEncoding {
@@ -306,6 +322,7 @@ impl Error {
             Self::Changed => "changed",
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::LengthMismatch { .. } => "length-mismatch",
+            Self::ByteRange { .. } => "byte-range",
             Self::UnknownEncoding { .. } => "unknown-encoding",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
@@ -321,6 +338,7 @@ impl Error {
             | Self::VirtualSize { .. }
             | Self::NoVirtualSize
             | Self::BlockSizeMismatch { .. }
+            | Self::ByteRange { .. }
             | Self::UnknownEncoding { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
@@ -348,6 +366,21 @@ impl fmt::Display for BlockSizes<'_> {
             write!(f, " {word} ")?;
         }
         write!(f, "{last} bytes")
+    }
+}
+
+/// The fault of a byte range, from its offset, its length, and the end of the one before it.
+struct RangeFault(u64, u64, Option<u64>);
+
+impl fmt::Display for RangeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(_, 0, _) => f.write_str("is empty"),
+            Self(offset, _, Some(end)) if offset <= end => {
+                write!(f, "does not begin after the one before it, which ends at {end}")
+            }
+            Self(..) => f.write_str("ends beyond 2^64 - 1 bytes"),
+        }
     }
 }
 

@@ -3,12 +3,16 @@
 //! Invariant: an iterator ends with the first error, and gives `None` without an error only after the whole bitmap was read
 //! and judged.
 
+mod valid;
+
 use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::pipeline::ExtentOutput;
 use crate::scan::Scan;
 use crate::{ByteRange, Extent, Geometry, Result, Summary};
+
+pub use valid::ValidRanges;
 
 /// The extents of a bitmap, found as they are asked for, in bounded memory.
 ///

@@ -32,6 +32,8 @@
 //!   by all threads ([`parallel`]).
 //! * [`Extent`]: a run of changed blocks. [`ByteRange`]: the same in bytes. [`Geometry`]: from the one to the other.
 //! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
+//! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
+//!   sorted ranges.
 //! * [`mod@format`]: writers for extents and bitmaps.
 //! * [`cbtlog`]: the log files from which a host answers the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.
@@ -61,6 +63,7 @@ pub mod parallel;
 mod pipeline;
 mod scan;
 mod scanner;
+pub mod shape;
 mod source;
 mod summary;
 mod threads;
@@ -74,7 +77,7 @@ pub use encoding::Encoding;
 pub use error::{Error, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
-pub use iter::{ByteRanges, Extents};
+pub use iter::{ByteRanges, Extents, ValidRanges};
 pub use pipeline::{Visitor, release_buffers};
 pub use scanner::Scanner;
 pub use source::{Mapped, Source, Stamp};

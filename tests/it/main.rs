@@ -16,6 +16,7 @@ mod malformed;
 mod properties;
 mod real_bitmaps;
 mod seams;
+mod shape;
 mod store_files;
 mod streams;
 mod visitors;

@@ -5,9 +5,11 @@
 #![allow(dead_code)]
 
 mod judge;
+mod region;
 mod verdict;
 
 pub(crate) use judge::{Expect, Found};
+pub(crate) use region::{Region, Spans};
 pub(crate) use verdict::Verdict;
 
 /// Runs of changed blocks: first block, first block after the run.
