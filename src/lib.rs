@@ -33,7 +33,7 @@
 //! * [`Extent`]: a run of changed blocks. [`ByteRange`]: the same in bytes. [`Geometry`]: from the one to the other.
 //! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
 //! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
-//!   sorted ranges.
+//!   sorted ranges; a cost model.
 //! * [`mod@format`]: writers for extents and bitmaps.
 //! * [`cbtlog`]: the log files from which a host answers the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.

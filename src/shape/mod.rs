@@ -10,7 +10,7 @@
 //! | shape | result |
 //! |---|---|
 //! | [`window`](SortedRanges::window) | only what lies in a part of the disk |
-//! | [`merge_gaps`](SortedRanges::merge_gaps) | unchanged gaps up to a length are read through |
+//! | [`merge_gaps`](SortedRanges::merge_gaps) | unchanged gaps up to a length are read through; [`CostModel`] says up to which |
 //! | [`align`](SortedRanges::align) | outward to multiples of a size, never beyond the end of the disk |
 //! | [`at_most`](SortedRanges::at_most) | at most so many ranges, for the fewest bytes |
 //! | [`split`](SortedRanges::split) | pieces of at most some length, with borders on its multiples |
@@ -36,12 +36,14 @@ mod budget;
 mod coalesce;
 mod combine;
 mod contract;
+mod cost;
 mod cut;
 mod options;
 mod ranges;
 mod sources;
 
 pub(crate) use contract::Sorted;
+pub use cost::CostModel;
 pub use cut::Limit;
 pub use options::Shape;
 pub use ranges::{SortedRanges, union_all};

@@ -2,6 +2,7 @@
 
 mod adaptors;
 mod budget;
+mod cost;
 mod extremes;
 mod operations;
 mod process;
