@@ -10,8 +10,10 @@ mod cursor;
 mod lines;
 mod scans;
 mod setup;
+mod shape;
 
 pub(crate) use bitmaps::{algebra, roundtrip};
 pub(crate) use chain::chain;
 pub(crate) use lines::lines;
 pub(crate) use scans::{cbtlog_header, raw, stream, text, tiers};
+pub(crate) use shape::shape;

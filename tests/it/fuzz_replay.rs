@@ -10,7 +10,7 @@ use crate::common::cases;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 9] = [
+const TARGETS: [(&str, Body); 10] = [
     ("text", bodies::text),
     ("raw", bodies::raw),
     ("stream", bodies::stream),
@@ -20,6 +20,7 @@ const TARGETS: [(&str, Body); 9] = [
     ("chain", bodies::chain),
     ("tiers", bodies::tiers),
     ("lines", bodies::lines),
+    ("shape", bodies::shape),
 ];
 
 /// The files of a folder; none if it is not there.
