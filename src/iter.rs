@@ -8,6 +8,7 @@ mod valid;
 use std::fmt;
 use std::iter::FusedIterator;
 
+use crate::extent::into_extents;
 use crate::pipeline::ExtentOutput;
 use crate::scan::Scan;
 use crate::{ByteRange, Extent, Geometry, Result, Summary};
@@ -19,6 +20,8 @@ pub use valid::ValidRanges;
 /// Made by [`Scanner::iter_extents`](crate::Scanner::iter_extents). The extents before an error must not be used: the error
 /// may mean that all of them are another disk's. So take each with `?`, or all by `collect::<Result<Vec<_>>>()`; adaptors
 /// that drop errors, as `flatten` does, make a list that lacks changes.
+///
+/// To have many at once, as a slice, see [`read_more`](Self::read_more).
 ///
 /// It stays on the thread that made it: it is not `Send`, as its source may be a reader that is not.
 pub struct Extents<'a> {
@@ -47,6 +50,74 @@ impl<'a> Extents<'a> {
         self.scan.summary()
     }
 
+    /// Scans a part of the bitmap more, and adds its extents to those that are [`buffered`](Self::buffered). Returns whether
+    /// there may be more of them: after `false`, the whole bitmap was read and judged.
+    ///
+    /// For who wants slices of extents instead of one after the other. So many of them are to be buffered at the most, or
+    /// so: a part is longer, and takes less time for each extent, where there is room for many. The caller stops when there
+    /// are enough, deals with them and [`consume`](Self::consume)s them.
+    ///
+    /// ```
+    /// use changed_blocks::{Encoding, Scanner};
+    /// let mut extents = Scanner::new(Encoding::Base64).iter_extents("YAAAAA==")?;
+    /// let mut changed_blocks = 0;
+    /// while extents.read_more(0)? {
+    ///     changed_blocks += extents.buffered().iter().map(|extent| extent.len_blocks()).sum::<u64>();
+    ///     extents.consume();
+    /// }
+    /// changed_blocks += extents.buffered().iter().map(|extent| extent.len_blocks()).sum::<u64>();
+    /// assert_eq!(changed_blocks, 2);
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`](crate::Error). Nothing is buffered then, and no extent of before must be used.
+    pub fn read_more(&mut self, most: usize) -> Result<bool> {
+        if self.is_at_end() {
+            return Ok(false);
+        }
+        self.scan.output().hold(most);
+        match self.scan.step() {
+            Ok(summary) => Ok(summary.is_none()),
+            Err(error) => {
+                self.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// The extents that were found and not given yet.
+    #[must_use]
+    pub fn buffered(&mut self) -> &[Extent] {
+        &self.scan.output().ready()[self.given..]
+    }
+
+    /// Takes all extents that are buffered as given.
+    pub fn consume(&mut self) {
+        self.scan.output().discard_ready();
+        self.given = 0;
+    }
+
+    /// The extents that were found and not given yet, in the allocation in which they are.
+    #[must_use]
+    pub fn into_buffered(mut self) -> Vec<Extent> {
+        let len = self.buffered().len();
+        let mut extents = into_extents(self.scan.into_output().into_boundaries());
+        extents.drain(..extents.len() - len);
+        extents
+    }
+
+    /// How many bytes of the source have been read.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.scan.done_bytes()
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.failed || self.summary().is_some()
+    }
+
     /// Gives nothing more.
     fn stop(&mut self) {
         self.scan.output().discard_ready();
@@ -63,13 +134,11 @@ impl Iterator for Extents<'_> {
                 self.given += 1;
                 return Some(Ok(extent));
             }
-            if self.failed || self.scan.summary().is_some() {
+            if self.is_at_end() {
                 return None;
             }
-            self.scan.output().discard_ready();
-            self.given = 0;
-            if let Err(error) = self.scan.step() {
-                self.stop();
+            self.consume();
+            if let Err(error) = self.read_more(0) {
                 return Some(Err(error));
             }
         }

@@ -13,6 +13,7 @@
 mod buffers;
 mod chunk;
 mod driver;
+mod huge_pages;
 mod output;
 mod parallel;
 mod plan;

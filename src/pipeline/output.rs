@@ -2,13 +2,14 @@
 
 use super::buffers::BOUNDARY_LISTS;
 use super::chunk::{self, ChunkResult, ChunkSpan, ScanOptions};
+use super::huge_pages;
 use super::parallel::{self, ChunkSizer, Worker};
 use super::plan::Plan;
 use super::stitch::Stitcher;
 use super::tuning::{
-    BATCH_BOUNDARIES, BOUNDARY_NS, FIRST_LOOK_BYTES, MAX_SHARED_VISIT_DENSITY, MAX_WORKERS_BYTES, MIN_CHUNK_BYTES,
-    RECHECK_AFTER_BOUNDARIES, SERIAL_CHUNK_BYTES, SHARED_BATCH_BOUNDARIES, SHARED_BATCH_BYTES, SMALL_INPUT_BYTES,
-    WORTH_SHARING_NS,
+    BATCH_BOUNDARIES, BOUNDARY_NS, FEW_BOUNDARIES, FIRST_LOOK_BYTES, MAX_SHARED_VISIT_DENSITY, MAX_WORKERS_BYTES,
+    MIN_CHUNK_BYTES, RECHECK_AFTER_BOUNDARIES, SERIAL_CHUNK_BYTES, SHARED_BATCH_BOUNDARIES, SHARED_BATCH_BYTES,
+    SMALL_INPUT_BYTES, WORTH_SHARING_NS,
 };
 use crate::arch::contract::Density;
 use crate::source::{Input, Scratch};
@@ -55,8 +56,8 @@ impl Part {
 /// Finds extents.
 pub(crate) struct ExtentOutput {
     stitcher: Stitcher,
-    /// Whether extents are taken off the list in batches.
-    in_batches: bool,
+    /// How many boundaries there may be on the list before extents are taken off it.
+    most: usize,
     workers: Vec<Worker>,
     sizer: ChunkSizer,
     last_part: Option<Part>,
@@ -68,7 +69,7 @@ impl ExtentOutput {
     pub(crate) fn list(plan: &Plan, blocks: Option<u64>, list: Vec<u64>) -> Self {
         Self {
             stitcher: Stitcher::new(list, blocks),
-            in_batches: false,
+            most: usize::MAX,
             workers: Vec::new(),
             sizer: ChunkSizer::new(plan.chunk_bytes),
             last_part: None,
@@ -76,9 +77,14 @@ impl ExtentOutput {
         }
     }
 
-    /// An output whose extents are taken from it after each step.
+    /// An output whose extents are taken from it in batches: after each step, unless it is to hold more.
     pub(crate) fn batches(plan: &Plan, blocks: Option<u64>) -> Self {
-        Self { in_batches: true, ..Self::list(plan, blocks, BOUNDARY_LISTS.take()) }
+        Self { most: 0, ..Self::list(plan, blocks, BOUNDARY_LISTS.take()) }
+    }
+
+    /// Lets extents stay on the list until there are about so many.
+    pub(crate) fn hold(&mut self, extents: usize) {
+        self.most = extents.saturating_mul(2);
     }
 
     /// The extents that have ended, unless one of them or of those before lies beyond the disk.
@@ -89,6 +95,28 @@ impl ExtentOutput {
     /// Takes the extents that have ended off the list.
     pub(crate) fn discard_ready(&mut self) {
         self.stitcher.discard_ready();
+    }
+
+    /// Whether extents are taken off the list before it is long.
+    const fn in_batches(&self) -> bool {
+        self.most <= SHARED_BATCH_BOUNDARIES
+    }
+
+    /// Whether extents are taken off the list before the end.
+    const fn has_limit(&self) -> bool {
+        self.most < usize::MAX
+    }
+
+    /// Makes room for all boundaries that may come onto the list, if it is to hold many and is going to.
+    fn make_room(&mut self, input_left: u64) {
+        let Some(part) = self.last_part.filter(|_| self.has_limit() && !self.in_batches()) else { return };
+        let expected = part.boundaries_per_byte() * input_left as f64;
+        let (list, _) = self.stitcher.end();
+        // A chunk more than the most always fits.
+        let capacity = self.most + parallel::LEAST_CAPACITY;
+        if expected > FEW_BOUNDARIES as f64 && list.capacity() < capacity {
+            huge_pages::reserve(list, capacity.next_multiple_of(2) - list.len());
+        }
     }
 
     pub(crate) fn into_boundaries(self) -> Vec<u64> {
@@ -108,7 +136,7 @@ impl ExtentOutput {
             (None, Some(part)) => {
                 let density = part.boundaries_per_byte();
                 let ns = (input.len() - at) as f64 * (input.ns_per_byte() + density * BOUNDARY_NS);
-                ns > WORTH_SHARING_NS && (!self.in_batches || density <= MAX_SHARED_VISIT_DENSITY)
+                ns > WORTH_SHARING_NS && (!self.in_batches() || density <= MAX_SHARED_VISIT_DENSITY)
             }
         };
         if plan.parallel && worth_sharing { worker_limit(plan) } else { 1 }
@@ -122,7 +150,7 @@ impl ExtentOutput {
             None if may_share && self.last_part.is_none() => FIRST_LOOK_BYTES,
             None => SERIAL_CHUNK_BYTES,
         };
-        let limit = if self.in_batches {
+        let limit = if self.has_limit() {
             BATCH_BOUNDARIES
         } else if may_share {
             // Other threads may be worth it once the input gets denser.
@@ -132,7 +160,7 @@ impl ExtentOutput {
         };
         let span = ChunkSpan::starting_at(plan.codec, input, at, bytes);
         self.stitcher.skip_zeros(span.hole * 8);
-        let options = ScanOptions { limit, reused: self.in_batches, density: self.density };
+        let options = ScanOptions { limit, reused: self.in_batches(), density: self.density };
         let (list, state) = self.stitcher.end();
         let result = chunk::scan(plan, input, span.range, scratch, options, state, list)?;
         self.sizer.note(result.next - at, result.boundaries);
@@ -144,11 +172,12 @@ impl ExtentOutput {
         self.workers.resize_with(threads, Worker::new);
         let (most_bytes, wanted) = match self.last_part {
             // As many bytes as most likely fit into a batch: a chunk that does not fit is scanned again.
-            Some(Part { bytes, boundaries }) if self.in_batches && boundaries > 0 => {
-                let bytes = bytes.saturating_mul(SHARED_BATCH_BOUNDARIES as u64 * 3 / 4) / boundaries as u64;
+            Some(Part { bytes, boundaries }) if self.has_limit() && boundaries > 0 => {
+                let room = self.most.saturating_sub(self.stitcher.end().0.len()).max(SHARED_BATCH_BOUNDARIES);
+                let bytes = bytes.saturating_mul(room as u64 * 3 / 4) / boundaries as u64;
                 (bytes.clamp(MIN_CHUNK_BYTES, SHARED_BATCH_BYTES), SHARED_BATCH_BOUNDARIES)
             }
-            _ if self.in_batches => (SHARED_BATCH_BYTES, SHARED_BATCH_BOUNDARIES),
+            _ if self.has_limit() => (SHARED_BATCH_BYTES, SHARED_BATCH_BOUNDARIES),
             _ => (input.len(), 0),
         };
         let end = input.len().min(at.saturating_add(most_bytes));
@@ -162,6 +191,7 @@ impl Output for ExtentOutput {
     }
 
     fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
+        self.make_room(input.len() - at);
         let result = match self.threads(plan, input, at) {
             1 => self.scan_chunk(plan, input, at, scratch)?,
             threads => match self.scan_shared(plan, input, at, threads)? {

@@ -37,6 +37,9 @@ use crate::{Error, Result};
 /// With room for fewer words than these, a whole tile is scanned to a scratch list and copied: one call instead of many.
 const MIN_WORDS: usize = 32;
 
+/// How many more boundaries a list takes at the least: those of one chunk, and one for the end of a run at its start.
+pub(super) const LEAST_CAPACITY: usize = MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES + 1;
+
 /// The memory of one thread, used again and again.
 pub(super) struct Worker {
     scratch: Scratch,
@@ -208,10 +211,8 @@ pub(super) fn scan(
     wanted: usize,
     (list, state): (&mut Vec<u64>, &mut StitchState),
 ) -> Result<ChunkResult> {
-    // One more for the end of a run at the start of a chunk.
-    let least = MAX_CHUNK_BOUNDARIES + MAX_TILE_BOUNDARIES + 1;
-    let reserved = list.try_reserve_exact(wanted).and_then(|()| list.try_reserve(least));
-    reserved.map_err(|_| Error::OutOfMemory { bytes: (wanted.max(least) * size_of::<u64>()) as u64 })?;
+    let reserved = list.try_reserve_exact(wanted).and_then(|()| list.try_reserve(LEAST_CAPACITY));
+    reserved.map_err(|_| Error::OutOfMemory { bytes: (wanted.max(LEAST_CAPACITY) * size_of::<u64>()) as u64 })?;
     let rest = list.spare_capacity_mut();
     let capacity = rest.len();
     let total = Ok(ChunkResult { next: range.start, ..ChunkResult::default() });

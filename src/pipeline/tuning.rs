@@ -51,6 +51,8 @@ pub(super) const MAX_SHARED_VISIT_DENSITY: f64 = 1.0;
 pub(super) const BATCH_BOUNDARIES: usize = 64 << 10;
 /// Boundaries to a batch from several threads, or so.
 pub(super) const SHARED_BATCH_BOUNDARIES: usize = 256 << 10;
+/// The longest list for which small pages are cheaper: to clear a huge one takes as long as some fifty faults.
+pub(super) const FEW_BOUNDARIES: usize = 16 << 10;
 /// Bytes of input to a batch from several threads, so that a visitor hears of progress.
 pub(super) const SHARED_BATCH_BYTES: u64 = 32 << 20;
 

@@ -12,6 +12,7 @@ mod chain;
 mod consequences;
 mod files;
 mod fuzz_replay;
+mod iterators;
 mod malformed;
 mod properties;
 mod real_bitmaps;

@@ -6,9 +6,7 @@
 //! if both passes have seen the same: let the output appear
 //! ```
 
-use std::ops::ControlFlow;
-
-use changed_blocks::{Consequence, Extent, Geometry, Scanner, Summary, Visitor};
+use changed_blocks::{Consequence, Extent, Scanner, Source, Summary};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -43,28 +41,26 @@ pub(crate) fn run<P: Printer>(
 fn pass<P: Printer>(
     scanner: &Scanner,
     input: &mut Input,
-    printer: P,
+    mut printer: P,
     output: &mut OutputBuffer<'_>,
 ) -> Result<(P::Digest, Summary), Failure> {
-    let mut pass = Pass { printer, output, progress: Progress::new(input.len()) };
-    let outcome = scanner.visit(input.source(), &mut pass);
-    pass.progress.stop();
-    let Pass { mut printer, output, .. } = pass;
+    let mut progress = Progress::new(input.len());
+    let outcome = print_all_but_end(scanner, input.source(), &mut printer, output, &mut progress);
+    progress.stop();
     // Before the last of the output, and before anything is said of the content of a file.
     let is_judged = match &outcome {
-        Ok(outcome) => outcome.is_continue(),
-        Err(error) => error.consequence() == Consequence::FullBackup,
+        Ok(_) => true,
+        Err(PrintError::Bitmap(error)) => error.consequence() == Consequence::FullBackup,
+        Err(_) => false,
     };
     if is_judged {
         input.refuse_if_changed()?;
     }
-    let printed = match outcome {
-        Err(error) => Err(error.into()),
-        Ok(ControlFlow::Break(error)) => Err(error),
-        Ok(ControlFlow::Continue(summary)) => {
-            printer.end(&summary, output).and_then(|()| Ok(output.finish()?)).map(|()| (printer.digest(), summary))
-        }
-    };
+    let printed = outcome.and_then(|(extents, summary)| {
+        printer.end(&extents, &summary, output)?;
+        output.finish()?;
+        Ok((printer.digest(), summary))
+    });
     printed.map_err(|error| match error {
         PrintError::Write(error) => output.failure(error),
         PrintError::Bitmap(error) => Failure::Bitmap { input: input.name.clone(), error },
@@ -72,30 +68,30 @@ fn pass<P: Printer>(
     })
 }
 
-struct Pass<'p, 't, P> {
-    printer: P,
-    output: &'p mut OutputBuffer<'t>,
-    progress: Progress,
-}
-
-impl<P: Printer> Visitor for &mut Pass<'_, '_, P> {
-    type Break = PrintError;
-
-    fn begin(&mut self, geometry: &Geometry) {
-        self.printer.begin(geometry);
-    }
-
-    fn extents(&mut self, extents: &[Extent]) -> ControlFlow<PrintError> {
-        match self.printer.extents(extents, self.output) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
+/// Hands extents to the printer, as many at a time as it wants, and returns the last of them, once the whole was judged.
+fn print_all_but_end<P: Printer>(
+    scanner: &Scanner,
+    source: Source<'_>,
+    printer: &mut P,
+    output: &mut OutputBuffer<'_>,
+    progress: &mut Progress,
+) -> Result<(Vec<Extent>, Summary), PrintError> {
+    let mut extents = scanner.iter_extents(source)?;
+    printer.begin(extents.geometry());
+    loop {
+        let wanted = printer.wanted_extents(output.mode());
+        let may_have_more = extents.read_more(wanted)?;
+        if let Some(summary) = extents.summary().filter(|_| !may_have_more) {
+            return Ok((extents.into_buffered(), summary));
         }
-    }
-
-    fn progress(&mut self, input_bytes: u64) {
-        if self.output.is_on_terminal() {
-            self.progress.stop();
+        let buffered = extents.buffered();
+        if !buffered.is_empty() && buffered.len() >= wanted {
+            printer.extents(buffered, output)?;
+            extents.consume();
         }
-        self.progress.update(input_bytes);
+        if output.is_on_terminal() {
+            progress.stop();
+        }
+        progress.update(extents.bytes_read());
     }
 }

@@ -138,11 +138,58 @@ impl Setup {
         })
     }
 
-    /// As `extents`, but put together from the extents that a visitor gets, of whichever kind.
+    /// As `extents`, but put together from the extents that a visitor gets, of whichever kind, or that an iterator gives.
     pub(crate) fn visited(&self, scanner: &Scanner, input: &Input) -> Result<(Summary, Vec<Extent>), Error> {
         let visited = self.called(scanner, input);
         assert_eq!(simplify(&visited), simplify(&self.prepared(scanner, input)), "{self:?}");
+        for most in [None, Some(0), Some(5), Some(1_000_000)] {
+            assert_eq!(simplify(&visited), simplify(&self.pulled(scanner, input, most)), "{self:?} {most:?}");
+        }
         visited
+    }
+
+    /// By an iterator: all one by one, or every third one so and the others in slices, if that many of them are `wanted`.
+    fn pulled(&self, scanner: &Scanner, input: &Input, wanted: Option<usize>) -> Result<(Summary, Vec<Extent>), Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        let pull = |source: Source<'_>| {
+            let mut extents = scanner.iter_extents(source)?;
+            let mut pulled = Vec::new();
+            let Some(wanted) = wanted else {
+                for extent in extents.by_ref() {
+                    pulled.push(extent?);
+                }
+                let summary = extents.summary().expect("the whole was judged");
+                assert!(extents.next().is_none() && extents.buffered().is_empty(), "nothing more");
+                return Ok((summary, pulled));
+            };
+            let mut bytes_read = 0;
+            for number in 0.. {
+                let more = match extents.read_more(wanted) {
+                    Ok(more) => more,
+                    Err(error) => {
+                        assert!(extents.buffered().is_empty() && extents.next().is_none(), "nothing after an error");
+                        assert!(extents.summary().is_none() && !extents.read_more(wanted)?);
+                        return Err(error);
+                    }
+                };
+                assert!(extents.bytes_read() >= bytes_read, "progress goes on");
+                bytes_read = extents.bytes_read();
+                if !more {
+                    break;
+                }
+                if number % 3 == 2 && !extents.buffered().is_empty() {
+                    pulled.push(extents.next().expect("it is buffered")?);
+                }
+                if extents.buffered().len() >= wanted {
+                    pulled.extend_from_slice(extents.buffered());
+                    extents.consume();
+                }
+            }
+            let summary = extents.summary().expect("the whole was judged");
+            pulled.extend(extents.into_buffered());
+            Ok((summary, pulled))
+        };
+        self.on_threads(|| input.with_source(self.kind, pull))
     }
 
     /// Put together from what a visitor gets that has all threads copy the extents first.

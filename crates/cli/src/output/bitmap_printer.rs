@@ -4,7 +4,7 @@ use std::io::Write;
 
 use changed_blocks::{BitmapWriter, Encoding, Extent, Summary};
 
-use super::buffer::OutputBuffer;
+use super::buffer::{OutputBuffer, OutputMode};
 use super::printer::{PrintError, Printer};
 
 pub(crate) struct BitmapPrinter {
@@ -36,6 +36,10 @@ impl BitmapPrinter {
 impl Printer for BitmapPrinter {
     type Digest = BitmapDigest;
 
+    fn wanted_extents(&self, _mode: OutputMode) -> usize {
+        0
+    }
+
     fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.digest.extents += extents.len() as u64;
         let end_block = self.count.map_or(u64::MAX, |count| self.first_block.saturating_add(count));
@@ -49,7 +53,8 @@ impl Printer for BitmapPrinter {
         Ok(())
     }
 
-    fn end(&mut self, summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+    fn end(&mut self, extents: &[Extent], summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        self.extents(extents, output)?;
         let rest = summary.blocks.saturating_sub(self.first_block);
         let count = self.count.unwrap_or(rest);
         if count > rest || rest == 0 {

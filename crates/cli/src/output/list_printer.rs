@@ -1,21 +1,22 @@
 //! The list of extents, printed in one of the formats.
 //!
 //! Extents are held back while the output is; the text is made when it is written. Invariant: every extent that was taken
-//! is in `totals`, and either in `buffered`, or written, or left to a second pass.
+//! is in `totals`, and either in `held`, or written, or left to a second pass.
 
 use std::io::Write;
 
 use changed_blocks::format::{Csv, ExtentFormat, Json, Ndjson, Text, Totals};
 use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Summary, VirtualSize};
 
-use super::buffer::{OutputBuffer, OutputMode};
-use super::extent_buffer::ExtentBuffer;
+use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::human::Human;
 use super::json_with_warnings::JsonWithWarnings;
 use super::list_formatter::ListFormatter;
 use super::printer::{PrintError, Printer};
 use crate::args::Format;
 
+/// How many extents are held back at the most.
+const MAX_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
 /// How many extents are formatted before their text is written: some 1 MiB of it, which stays in a cache.
 const WAVE_EXTENTS: usize = 32 << 10;
 
@@ -40,8 +41,8 @@ pub(crate) struct ListPrinter<'f> {
     /// The totals, if they are known before the first extent is written.
     known_totals: Option<Totals>,
     totals: Totals,
-    /// The extents of the window that are held back.
-    buffered: ExtentBuffer,
+    /// Extents that are held back: those of a window in a list that is too long to be held back itself.
+    held: Vec<Extent>,
     /// The text of a wave, in memory that the next one uses again.
     pieces: Vec<Vec<u8>>,
     has_written_head: bool,
@@ -59,7 +60,7 @@ impl<'f> ListPrinter<'f> {
             formatter: ListFormatter { format, geometry: Geometry::default(), window },
             known_totals,
             totals: Totals::default(),
-            buffered: ExtentBuffer::default(),
+            held: Vec::new(),
             pieces: Vec::new(),
             has_written_head: false,
             has_written_extents: false,
@@ -72,22 +73,14 @@ impl<'f> ListPrinter<'f> {
         Ok(())
     }
 
-    /// Counts extents and holds them back; once there are too many of them, writes them all, or leaves them to a second
-    /// pass.
-    fn buffer(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        let (formatter, buffered) = (&self.formatter, &mut self.buffered);
-        // In parallel: most of the time goes to clearing fresh memory, which one thread does.
-        let (totals, has_room) = rayon::join(|| formatter.totals(extents), || buffered.push(extents));
-        self.totals.merge(&totals?);
-        if has_room? {
-            return Ok(());
+    /// Holds extents back, or returns false if they would be too many.
+    fn hold(&mut self, extents: &[Extent]) -> std::io::Result<bool> {
+        let has_room = self.held.len() + extents.len() < MAX_EXTENTS;
+        if has_room {
+            self.held.try_reserve(extents.len())?;
+            self.held.extend_from_slice(extents);
         }
-        let buffered = std::mem::take(&mut self.buffered);
-        if output.overflow() == OutputMode::Streaming {
-            self.write(buffered.extents(), output)?;
-            self.write(extents, output)?;
-        }
-        Ok(())
+        Ok(has_room)
     }
 
     /// Writes extents: a wave is formatted on all threads, then written in order.
@@ -136,25 +129,36 @@ impl Printer for ListPrinter<'_> {
         self.formatter.geometry = *geometry;
     }
 
-    fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        let extents = self.formatter.in_window(extents)?;
-        match output.mode() {
-            OutputMode::Buffering => self.buffer(extents, output),
-            OutputMode::CountOnly => self.count(extents),
-            OutputMode::Streaming => {
-                self.count(extents)?;
-                self.write(extents, output)
-            }
-        }
+    fn wanted_extents(&self, mode: OutputMode) -> usize {
+        if mode == OutputMode::Buffering { MAX_EXTENTS - self.held.len() } else { 0 }
     }
 
-    fn end(&mut self, summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+    fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        let extents = self.formatter.in_window(extents)?;
+        self.count(extents)?;
+        if output.mode() == OutputMode::Buffering && self.hold(extents)? {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        if output.overflow() == OutputMode::Streaming {
+            self.write(&held, output)?;
+            self.write(extents, output)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, extents: &[Extent], summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        let extents = self.formatter.in_window(extents)?;
         self.refuse_window_beyond_end(summary)?;
+        self.count(extents)?;
         if output.mode() == OutputMode::Buffering {
             self.known_totals = Some(self.totals);
             output.release();
-            let buffered = std::mem::take(&mut self.buffered);
-            self.write(buffered.extents(), output)?;
+        }
+        if output.mode() == OutputMode::Streaming {
+            let held = std::mem::take(&mut self.held);
+            self.write(&held, output)?;
+            self.write(extents, output)?;
         }
         // Of an empty list, this is all.
         self.write_head(output)?;

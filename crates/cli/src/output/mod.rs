@@ -6,7 +6,6 @@
 mod atomic_file;
 pub(crate) mod bitmap_printer;
 pub(crate) mod buffer;
-mod extent_buffer;
 mod human;
 mod json_with_warnings;
 mod list_formatter;

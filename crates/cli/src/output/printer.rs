@@ -4,7 +4,7 @@ use std::io;
 
 use changed_blocks::{Error, Extent, Geometry, Summary};
 
-use super::buffer::OutputBuffer;
+use super::buffer::{OutputBuffer, OutputMode};
 
 /// Writes down the extents of one pass over the input. Each pass has a printer of its own.
 pub(crate) trait Printer {
@@ -14,11 +14,14 @@ pub(crate) trait Printer {
     /// Takes the geometry, which turns blocks into bytes, before the first extents.
     fn begin(&mut self, _geometry: &Geometry) {}
 
-    /// Takes the next extents.
+    /// How many extents it wants to have at once, if there are as many.
+    fn wanted_extents(&self, mode: OutputMode) -> usize;
+
+    /// Takes the next extents, at least as many as it wanted.
     fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
 
-    /// Writes the rest once all extents were seen.
-    fn end(&mut self, summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
+    /// Takes the last extents, once the whole was judged, and writes the rest.
+    fn end(&mut self, extents: &[Extent], summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
 
     /// Tells the sums over the extents so far.
     fn digest(&self) -> Self::Digest;
