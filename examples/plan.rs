@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use changed_blocks::{Bitmap, BlockSize, ByteRange, Consequence, Encoding, Geometry, Lengths, Scanner, VirtualSize};
+use changed_blocks::{Bitmap, ByteRange, Consequence, Encoding, Lengths, Scanner, VirtualSize};
 use rayon::prelude::*;
 
 /// The next step for a disk.
@@ -44,12 +44,9 @@ fn changed_ranges(disk: &Path) -> Result<Vec<ByteRange>, Box<dyn Error + Send + 
     let scanner = Scanner::new(Encoding::Base64).virtual_size(virtual_size).parallel(false);
     let mut changed = Bitmap::default();
     for answer in files(disk, "b64")? {
-        changed = changed.union(&scanner.bitmap(&File::open(answer)?)?, Lengths::Extend)?;
+        changed.union_with(&scanner.bitmap(&File::open(answer)?)?, Lengths::Extend)?;
     }
-    let geometry = Geometry { block_size: BlockSize::DEFAULT, virtual_size: Some(virtual_size) };
-    let mut ranges = Vec::new();
-    geometry.byte_ranges(&changed.extents(), &mut ranges)?;
-    Ok(ranges)
+    Ok(changed.byte_ranges()?)
 }
 
 /// The files of a folder with that extension, in order. A folder without any is an error: nothing would be read.

@@ -235,6 +235,14 @@ pub enum Error {
         /// Where the one before it ends, if there is one.
         previous_end_bytes: Option<u64>,
     },
+    /// Two bitmaps with blocks of different sizes, which cannot be combined block by block.
+    #[error("one bitmap has blocks of {left} bytes and the other of {right}")]
+    UnequalBlockSizes {
+        /// The block size of the first, in bytes.
+        left: u64,
+        /// The block size of the second, in bytes.
+        right: u64,
+    },
     /// A name that is no encoding's.
     #[error("{name:?} is no encoding; known are: {known}")]
     UnknownEncoding {
@@ -323,6 +331,7 @@ impl Error {
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::LengthMismatch { .. } => "length-mismatch",
             Self::ByteRange { .. } => "byte-range",
+            Self::UnequalBlockSizes { .. } => "unequal-block-sizes",
             Self::UnknownEncoding { .. } => "unknown-encoding",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
@@ -342,7 +351,8 @@ impl Error {
             | Self::UnknownEncoding { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }
-            | Self::LengthMismatch { .. } => Consequence::WrongUsage,
+            | Self::LengthMismatch { .. }
+            | Self::UnequalBlockSizes { .. } => Consequence::WrongUsage,
             Self::Shrunk { .. } | Self::Grown { .. } | Self::Changed => Consequence::Retry,
             Self::OutOfMemory { .. } => Consequence::Operator,
             Self::Read { source, .. } => Consequence::of_io(source),

@@ -31,7 +31,7 @@
 //!   again, lazily by an iterator ([`Extents`], [`ByteRanges`]), or in batches to a [`Visitor`], also one that has work done
 //!   by all threads ([`parallel`]).
 //! * [`Extent`]: a run of changed blocks. [`ByteRange`]: the same in bytes. [`Geometry`]: from the one to the other.
-//! * [`Bitmap`]: an owned bitmap, with set algebra, and back to base64.
+//! * [`Bitmap`]: an owned bitmap, asked block by block, by ranges, or with a [`Cursor`]; with set algebra, and back to base64.
 //! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
 //!   sorted ranges; a cost model.
 //! * [`mod@format`]: writers for extents and bitmaps.
@@ -71,7 +71,7 @@ mod tier;
 mod verified;
 mod word_list;
 
-pub use bitmap::{Bitmap, BitmapWriter, Lengths};
+pub use bitmap::{Bitmap, BitmapWriter, Cursor, Lengths};
 pub use consequence::Consequence;
 pub use encoding::Encoding;
 pub use error::{Error, Result, Unit};

@@ -277,9 +277,20 @@ impl Scanner {
     /// memory.
     pub fn bitmap<'a>(&self, source: impl Into<Source<'a>>) -> Result<Bitmap> {
         let mut bitmap = Bitmap::default();
-        let summary = self.merge_into(source, &mut bitmap)?;
-        bitmap.try_resize(summary.blocks)?;
+        self.bitmap_into(source, &mut bitmap)?;
         Ok(bitmap)
+    }
+
+    /// Replaces what is in `bitmap` by the bitmap itself, in the same allocation if that is large enough.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bitmap`](Self::bitmap). After an error the bitmap has no blocks, and its allocation is given back.
+    pub fn bitmap_into<'a>(&self, source: impl Into<Source<'a>>, bitmap: &mut Bitmap) -> Result<Summary> {
+        bitmap.empty();
+        let outcome = self.merge_into(source, bitmap);
+        let outcome = outcome.and_then(|summary| bitmap.fit(summary.geometry, summary.blocks).map(|()| summary));
+        outcome.inspect_err(|_| *bitmap = Bitmap::default())
     }
 
     /// Marks the blocks in a bitmap as changed that the source has marked. The bitmap grows as far as there are changed

@@ -1,12 +1,15 @@
 //! An owned bitmap in the inner form: `Lsb0` words, block 0 in the lowest bit of the first word.
 
 mod algebra;
+mod cursor;
 mod encode;
 mod merge;
+mod query;
 mod words;
 mod writer;
 
 pub use algebra::Lengths;
+pub use cursor::Cursor;
 pub(crate) use merge::MergeOutput;
 pub use words::Bitmap;
 pub use writer::BitmapWriter;

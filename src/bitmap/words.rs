@@ -1,12 +1,13 @@
-//! The words of a bitmap: made, set, counted and scanned.
+//! The words of a bitmap: made, set and resized.
 //!
-//! Invariant: there are as many words as the blocks need, and the bits beyond the last block are zero.
+//! Invariant: there are as many words as the blocks need, and the bits beyond the last block are zero. Where the virtual
+//! size is known, the bitmap has as many blocks as that disk.
 
-use crate::arch::count_ones;
-use crate::boundaries::BoundaryWriter;
+use std::hash::{Hash, Hasher};
+
 use crate::verified::Verified;
 use crate::word_list::set_bits;
-use crate::{Error, Extent, Result, Tier};
+use crate::{Encoding, Error, Extent, Geometry, Result, Tier, length};
 
 /// The message of the panic in functions that do not return errors.
 pub(super) const ENOUGH: &str = "memory for the bitmap";
@@ -15,6 +16,10 @@ pub(super) const ENOUGH: &str = "memory for the bitmap";
 ///
 /// Made from every source by [`Scanner::bitmap`](crate::Scanner::bitmap), from extents by
 /// [`from_extents`](Self::from_extents), and written out again by [`to_base64`](Self::to_base64) and its siblings.
+///
+/// A bitmap knows its [`geometry`](Self::geometry): the size of its blocks, and the size of the disk where that is known.
+/// Bitmaps are equal if they have the same number of blocks, of the same size, and the same of them are changed. The
+/// virtual size is not compared: it says nothing about blocks, but how many bytes the last one has.
 ///
 /// ```
 /// use changed_blocks::{Bitmap, Encoding, Extent, Lengths, Scanner};
@@ -26,15 +31,31 @@ pub(super) const ENOUGH: &str = "memory for the bitmap";
 /// assert_eq!(both.to_base64(), "eAAAAA==");
 /// # Ok::<(), changed_blocks::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Bitmap {
     /// As many as the blocks need; the bits beyond the last block are zero.
     pub(super) words: Vec<u64>,
     pub(super) blocks: u64,
+    pub(super) geometry: Geometry,
+}
+
+impl PartialEq for Bitmap {
+    fn eq(&self, other: &Self) -> bool {
+        let sizes = |bitmap: &Self| (bitmap.blocks, bitmap.geometry.block_size);
+        sizes(self) == sizes(other) && self.words == other.words
+    }
+}
+
+impl Eq for Bitmap {}
+
+impl Hash for Bitmap {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.blocks, self.geometry.block_size, &self.words).hash(state);
+    }
 }
 
 impl Bitmap {
-    /// A bitmap of that many blocks, none of them changed.
+    /// A bitmap of that many blocks of 64 KiB, none of them changed.
     ///
     /// # Panics
     ///
@@ -44,7 +65,7 @@ impl Bitmap {
         Self::try_new(blocks).expect(ENOUGH)
     }
 
-    /// A bitmap of that many blocks, none of them changed.
+    /// A bitmap of that many blocks of 64 KiB, none of them changed.
     ///
     /// # Errors
     ///
@@ -52,10 +73,10 @@ impl Bitmap {
     pub fn try_new(blocks: u64) -> Result<Self> {
         // Zeros that the system has at hand cost nothing before they are touched.
         let words = words_for(blocks).and_then(|words| bytemuck::try_zeroed_vec(words).ok());
-        words.map(|words| Self { words, blocks }).ok_or_else(|| out_of_memory(blocks))
+        words.map(|words| Self { words, blocks, ..Self::default() }).ok_or_else(|| out_of_memory(blocks))
     }
 
-    /// A bitmap of that many blocks, in which just those of the extents are changed. They may come in any order and
+    /// A bitmap of that many blocks of 64 KiB, in which just those of the extents are changed. They may come in any order and
     /// overlap.
     ///
     /// # Panics
@@ -70,41 +91,56 @@ impl Bitmap {
         bitmap
     }
 
+    /// This bitmap, as one of blocks of another size, or of a disk whose size is known. It is a fact about the bitmap, and
+    /// changes no bit.
+    ///
+    /// Where the virtual size is known, the bitmap has as many blocks as the disk afterwards: zeros that fill it up are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooShort`], [`Error::TooLong`] and [`Error::BlockBeyondEnd`] if it cannot be a bitmap of that disk.
+    ///
+    /// ```
+    /// use changed_blocks::{Bitmap, BlockSize, ByteRange, Extent, Geometry, VirtualSize};
+    /// let disk = Geometry { block_size: BlockSize::new(1 << 20)?, virtual_size: Some(VirtualSize::new(2_500_000)?) };
+    /// let bitmap = Bitmap::from_extents(3, &[Extent::new(2, 3)]).with_geometry(disk)?;
+    /// assert_eq!(bitmap.byte_ranges()?, [ByteRange { offset_bytes: 2 << 20, len_bytes: 402_848 }]);
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    pub fn with_geometry(mut self, geometry: Geometry) -> Result<Self> {
+        length::check(self.blocks, Encoding::Bits, &geometry)?;
+        let blocks = geometry.blocks().unwrap_or(self.blocks);
+        match self.cursor().next_changed_from(blocks) {
+            Some(beyond) => Err(Error::BlockBeyondEnd { block: beyond.start_block, blocks }),
+            None => self.fit(geometry, blocks).map(|()| self),
+        }
+    }
+
+    /// Takes the geometry, and that many blocks, which are those of the disk where its size is known.
+    pub(crate) fn fit(&mut self, geometry: Geometry, blocks: u64) -> Result<()> {
+        debug_assert!(geometry.blocks().is_none_or(|expected| expected == blocks));
+        self.try_resize(blocks)?;
+        self.geometry = geometry;
+        Ok(())
+    }
+
     /// The number of blocks.
     #[must_use]
     pub const fn blocks(&self) -> u64 {
         self.blocks
     }
 
+    /// The size of the blocks, and the size of the disk where it is known.
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
     /// The bitmap as `Lsb0` words: block 0 in the lowest bit of the first word. The bits beyond the last block are zero.
     #[must_use]
     pub fn as_words(&self) -> &[u64] {
         &self.words
-    }
-
-    /// Whether a block is changed; `None` if the disk does not have it.
-    #[must_use]
-    pub fn get(&self, block: u64) -> Option<bool> {
-        let word = self.words.get(usize::try_from(block / 64).ok()?)?;
-        (block < self.blocks).then_some(word >> (block % 64) & 1 == 1)
-    }
-
-    /// The number of changed blocks. Complexity: linear in the length of the bitmap.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        count_ones(tier(), &self.words)
-    }
-
-    /// The changed blocks as extents. Complexity: linear in the length of the bitmap.
-    #[must_use]
-    pub fn extents(&self) -> Vec<Extent> {
-        let mut boundaries = Vec::new();
-        BoundaryWriter::new(tier(), &mut boundaries, 0, false).scan_words(&self.words);
-        // Only a run up to the last bit of the last word is still open.
-        if boundaries.len() % 2 == 1 {
-            boundaries.push(self.blocks);
-        }
-        crate::extent::into_extents(boundaries)
     }
 
     /// Marks the blocks of an extent as changed.
@@ -118,7 +154,8 @@ impl Bitmap {
         set_bits(&mut self.words, start, end);
     }
 
-    /// Changes the number of blocks: new ones are unchanged ones, and what lies beyond is dropped.
+    /// Changes the number of blocks: new ones are unchanged ones, and what lies beyond is dropped. The virtual size is
+    /// forgotten if it is that of another number of blocks.
     ///
     /// # Panics
     ///
@@ -133,9 +170,8 @@ impl Bitmap {
     ///
     /// [`Error::OutOfMemory`]. The bitmap is then as it was.
     pub fn try_resize(&mut self, blocks: u64) -> Result<()> {
-        if self.words.is_empty() {
-            *self = Self::try_new(blocks)?;
-            return Ok(());
+        if self.words.capacity() == 0 {
+            self.words = Self::try_new(blocks)?.words;
         }
         let words = words_for(blocks).ok_or_else(|| out_of_memory(blocks))?;
         let more = words.saturating_sub(self.words.len());
@@ -145,7 +181,16 @@ impl Bitmap {
         self.words.resize(words, 0);
         self.blocks = blocks;
         self.clear_beyond();
+        if self.geometry.blocks().is_some_and(|of_disk| of_disk != blocks) {
+            self.geometry.virtual_size = None;
+        }
         Ok(())
+    }
+
+    /// Has no blocks any more, but their memory.
+    pub(crate) fn empty(&mut self) {
+        self.words.clear();
+        (self.blocks, self.geometry) = (0, Geometry::default());
     }
 
     /// Marks all blocks as unchanged.
@@ -174,7 +219,7 @@ impl Bitmap {
 }
 
 /// The tier for what has no error to return: if the one that was asked for cannot be had, scans say so.
-fn tier() -> Verified {
+pub(super) fn tier() -> Verified {
     Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE)
 }
 

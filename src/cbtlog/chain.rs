@@ -13,7 +13,7 @@ use super::error::{ChainError, DiskRole, UnrelatedReason};
 use super::store::{Linked, Links};
 use super::store::{LogEntry, Store};
 use crate::encoding::Header;
-use crate::{Bitmap, Lengths, VirtualSize, threads};
+use crate::{Bitmap, Geometry, Lengths, VirtualSize, threads};
 
 /// How often a chain may turn out to have been changed while it was read.
 const ATTEMPTS: u32 = 5;
@@ -269,14 +269,15 @@ fn merge(from: Uuid, logs: &[LogEntry], strays: &[LogEntry]) -> Result<ChangedBl
     let merged = if threads::count() == 1 {
         logs.iter().chain(strays).try_fold(None, add_to)?
     } else {
-        let unite = |a, b| match (a, b) {
-            (Some(a), Some(b)) => Bitmap::union(&a, &b, Lengths::Extend).map(Some).map_err(no_memory),
+        let unite = |a: Option<Bitmap>, b| match (a, b) {
+            (Some(mut a), Some(b)) => a.union_with(&b, Lengths::Extend).map(|()| Some(a)).map_err(no_memory),
             (one, None) | (None, one) => Ok(one),
         };
         logs.par_iter().chain(strays).try_fold_with(None, add_to).try_reduce_with(unite).transpose()?.flatten()
     };
     let mut bitmap = merged.unwrap_or_default();
-    bitmap.try_resize(blocks).map_err(no_memory)?;
+    let geometry = Geometry { block_size: Header::BLOCK_SIZE, virtual_size: Some(virtual_size) };
+    bitmap.fit(geometry, blocks).map_err(no_memory)?;
     Ok(ChangedBlocks { bitmap, virtual_size, chain: logs.iter().map(|log| log.uuid).collect(), warnings })
 }
 

@@ -61,6 +61,7 @@ impl Error {
             Self::Grown { .. } => "something is still writing to the file; wait until it is complete",
             Self::Changed => "try again, once nothing writes to the file, or with a copy",
             Self::ByteRange { .. } => "sort the ranges, and merge those that overlap or touch each other",
+            Self::UnequalBlockSizes { .. } => "bring one of them to the block size of the other first",
             Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
             _ => return None,
         }))

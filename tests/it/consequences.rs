@@ -70,6 +70,7 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::OutOfMemory { bytes: 1 },
         Error::LengthMismatch { left: 1, right: 2 },
         Error::ByteRange { index: 0, offset_bytes: 0, len_bytes: 0, previous_end_bytes: None },
+        Error::UnequalBlockSizes { left: 512, right: 1024 },
         Error::UnknownEncoding { name: String::new(), known: String::new() },
         Error::UnknownTier { name: String::new(), known: String::new() },
         Error::UnavailableTier { tier: Tier::Portable, available: String::new() },

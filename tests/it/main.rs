@@ -15,6 +15,7 @@ mod fuzz_replay;
 mod iterators;
 mod malformed;
 mod properties;
+mod queries;
 mod real_bitmaps;
 mod seams;
 mod shape;
