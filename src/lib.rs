@@ -31,7 +31,8 @@
 //!   again, lazily by an iterator ([`Extents`], [`ByteRanges`]), or in batches to a [`Visitor`], also one that has work done
 //!   by all threads ([`parallel`]).
 //! * [`Extent`]: a run of changed blocks. [`ByteRange`]: the same in bytes. [`Geometry`]: from the one to the other.
-//! * [`Bitmap`]: an owned bitmap, asked block by block, by ranges, or with a [`Cursor`]; with set algebra, and back to base64.
+//! * [`Bitmap`]: an owned bitmap, at the block size of the input or at a consumer's own ([`Scanner::bitmap_at`]); asked
+//!   block by block, by ranges, or with a [`Cursor`]; with set algebra, and back to base64.
 //! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
 //!   sorted ranges; a cost model.
 //! * [`mod@format`]: writers for extents and bitmaps.

@@ -287,16 +287,65 @@ impl Scanner {
     ///
     /// As for [`bitmap`](Self::bitmap). After an error the bitmap has no blocks, and its allocation is given back.
     pub fn bitmap_into<'a>(&self, source: impl Into<Source<'a>>, bitmap: &mut Bitmap) -> Result<Summary> {
+        self.bitmap_of_larger_blocks(self.geometry.block_size, source.into(), bitmap)
+    }
+
+    /// The bitmap at another block size, in memory. A larger block is changed if any byte of it is part of a changed block; a
+    /// smaller one, if it is part of a changed block: see [`Bitmap::reblock`], which gives the same.
+    ///
+    /// All threads decode it, if blocks become larger and the text has no line breaks. Beside the result, memory is bounded:
+    /// a bitmap of smaller blocks is never held.
+    ///
+    /// ```
+    /// use changed_blocks::{BlockSize, Encoding, Extent, Scanner, VirtualSize};
+    /// let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(5 << 20)?);
+    /// // Of 80 blocks of 64 KiB, the second and the third, and the last.
+    /// let blocks = scanner.bitmap_at("YAAAAAAAAAAAAQ==", BlockSize::new(2 << 20)?)?;
+    /// assert_eq!((blocks.blocks(), blocks.extents()), (3, vec![Extent::new(0, 1), Extent::new(2, 3)]));
+    /// assert_eq!(blocks.byte_ranges()?[1].len_bytes, 1 << 20);
+    /// # Ok::<(), changed_blocks::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`bitmap`](Self::bitmap).
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the length of the input and of the result.
+    pub fn bitmap_at<'a>(&self, source: impl Into<Source<'a>>, block_size: BlockSize) -> Result<Bitmap> {
+        let mut bitmap = Bitmap::default();
+        self.bitmap_of_larger_blocks(block_size, source.into(), &mut bitmap)?;
+        if block_size < self.geometry.block_size { bitmap.reblock(block_size) } else { Ok(bitmap) }
+    }
+
+    /// Replaces what is in `bitmap` by the bitmap at `block_size`, or at its own block size if that is larger.
+    fn bitmap_of_larger_blocks(
+        &self,
+        block_size: BlockSize,
+        source: Source<'_>,
+        bitmap: &mut Bitmap,
+    ) -> Result<Summary> {
         bitmap.empty();
-        let outcome = self.merge_into(source, bitmap);
-        let outcome = outcome.and_then(|summary| bitmap.fit(summary.geometry, summary.blocks).map(|()| summary));
+        let own = self.geometry.block_size;
+        let ratio_log2 = block_size.log2().saturating_sub(own.log2());
+        let outcome = self.merge(source, ratio_log2, bitmap).and_then(|summary| {
+            let geometry = Geometry { block_size: block_size.max(own), ..summary.geometry };
+            bitmap.fit(geometry, summary.blocks.div_ceil(1 << ratio_log2)).map(|()| summary)
+        });
         outcome.inspect_err(|_| *bitmap = Bitmap::default())
     }
 
     /// Marks the blocks in a bitmap as changed that the source has marked. The bitmap grows as far as there are changed
     /// blocks. After an error it holds a part of them.
     pub(crate) fn merge_into<'a>(&self, source: impl Into<Source<'a>>, bitmap: &mut Bitmap) -> Result<Summary> {
-        let scan = self.start(source.into(), |_, geometry| MergeOutput::new(bitmap, geometry.blocks()))?;
+        self.merge(source.into(), 0, bitmap)
+    }
+
+    /// As [`merge_into`](Self::merge_into), for a bitmap each of whose blocks has 2 to the power of `ratio_log2` blocks of the
+    /// source.
+    fn merge(&self, source: Source<'_>, ratio_log2: u8, bitmap: &mut Bitmap) -> Result<Summary> {
+        let scan = self.start(source, |_, geometry| MergeOutput::new(bitmap, ratio_log2, geometry.blocks()))?;
         scan.run().map(|(summary, _)| summary)
     }
 

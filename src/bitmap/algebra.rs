@@ -23,7 +23,7 @@ impl Bitmap {
     ///
     /// # Errors
     ///
-    /// [`Error::UnequalBlockSizes`] if one has blocks of another size.
+    /// [`Error::UnequalBlockSizes`] if one has blocks of another size: [`reblock`](Self::reblock) one of them first.
     /// [`Error::LengthMismatch`] if the lengths differ and [`Lengths::Equal`] is asked for, and [`Error::OutOfMemory`].
     pub fn union(&self, other: &Self, lengths: Lengths) -> Result<Self> {
         self.combined(other, lengths, |a, b| a | b)

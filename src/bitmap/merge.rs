@@ -1,24 +1,24 @@
-//! The bits of an input, added to a bitmap as they are decoded.
+//! The bits of an input, added to a bitmap as they are decoded: block by block, or at once at a larger block size.
 //!
 //! Invariant: the bitmap is grown only for ones. Zeros after the last one take no memory, so a bitmap grows by what was read
 //! and not by what a sparse file or a header claims.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
+use super::coarser::or_coarser;
 use super::words::Bitmap;
 use crate::decode::Segment;
-use crate::pipeline::{ChunkResult, ChunkSpan, Output, Plan, decode};
+use crate::pipeline::{ChunkResult, Plan, decode};
 use crate::source::{Input, Scratch};
 use crate::word_list::{or_bits, set_bits};
 use crate::{Error, Result};
 
-/// Bytes of input that are decoded at a time: their words stay in a cache.
-const CHUNK_BYTES: u64 = 1 << 20;
-
 /// Marks the blocks as changed that an input has marked.
-pub(crate) struct MergeOutput<'b> {
+pub(super) struct Merger<'b> {
     bitmap: &'b mut Bitmap,
-    /// The number of blocks of the disk, where it is known.
+    /// How many blocks of the input make one of the bitmap, as a power of two.
+    ratio_log2: u8,
+    /// The number of blocks of the disk, where it is known, and all that follows: in blocks of the input.
     disk_blocks: Option<u64>,
     /// The first changed block that the disk does not have.
     beyond: Option<u64>,
@@ -30,13 +30,58 @@ pub(crate) struct MergeOutput<'b> {
     failure: Option<Error>,
 }
 
-impl<'b> MergeOutput<'b> {
-    pub(crate) const fn new(bitmap: &'b mut Bitmap, disk_blocks: Option<u64>) -> Self {
-        Self { bitmap, disk_blocks, beyond: None, position: 0, carry: false, failure: None }
+impl<'b> Merger<'b> {
+    /// A merger whose first bit is at `position`.
+    pub(super) const fn new(bitmap: &'b mut Bitmap, ratio_log2: u8, disk_blocks: Option<u64>, position: u64) -> Self {
+        Self { bitmap, ratio_log2, disk_blocks, beyond: None, position, carry: false, failure: None }
     }
 
-    /// Grows the bitmap to that many blocks at least. Returns whether there was memory for it.
-    fn grow(&mut self, blocks: u64) -> bool {
+    pub(super) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The first changed block that the disk does not have.
+    pub(super) const fn beyond(&self) -> Option<u64> {
+        self.beyond
+    }
+
+    /// Adds a chunk of the input, as far as it can be read, after so many zeros.
+    pub(super) fn read(
+        &mut self,
+        plan: &Plan,
+        input: &impl Input,
+        (zeros, range): (u64, Range<u64>),
+        scratch: &mut Scratch,
+    ) -> Result<ChunkResult> {
+        if zeros > 0 {
+            self.position += zeros;
+            self.carry = false;
+        }
+        let result = decode(plan, input, range, scratch, self.carry, |segment| {
+            self.push(segment);
+            if self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        self.failure.take().map_or(Ok(result), Err)
+    }
+
+    /// Adds the bits from `start` up to `end`, which were merged into a bitmap of their own: its first word is the one that
+    /// the bit `start` is in.
+    pub(super) fn add(&mut self, other: &Bitmap, start: u64, end: u64, beyond: Option<u64>) -> Result<()> {
+        self.position = end;
+        self.beyond = self.beyond.or(beyond);
+        if other.blocks > 0 {
+            let first = start >> self.ratio_log2 >> 6;
+            if first * 64 + other.blocks > self.bitmap.blocks {
+                self.bitmap.try_resize(first * 64 + other.blocks)?;
+            }
+            or_bits(&mut self.bitmap.words, first * 64, &other.words, other.blocks);
+        }
+        Ok(())
+    }
+
+    /// Grows the bitmap so that it has a block for the last one before `end`. Returns whether there was memory for it.
+    fn grow(&mut self, end: u64) -> bool {
+        let blocks = end.div_ceil(1 << self.ratio_log2);
         if blocks > self.bitmap.blocks
             && let Err(error) = self.bitmap.try_resize(blocks)
         {
@@ -74,7 +119,8 @@ impl<'b> MergeOutput<'b> {
             self.beyond.get_or_insert(end);
         }
         if end > self.position && self.grow(end) {
-            set_bits(&mut self.bitmap.words, self.position, end);
+            let (start, end) = (self.position >> self.ratio_log2, end.div_ceil(1 << self.ratio_log2));
+            set_bits(&mut self.bitmap.words, start, end);
         }
     }
 
@@ -85,38 +131,11 @@ impl<'b> MergeOutput<'b> {
             self.beyond = bit.map(|bit| self.position + bit);
         }
         if on_disk > 0 && words.iter().any(|&word| word != 0) && self.grow(self.position + on_disk) {
-            or_bits(&mut self.bitmap.words, self.position, words, on_disk);
+            or_coarser(&mut self.bitmap.words, self.ratio_log2, self.position, words, on_disk);
         }
     }
 }
 
 fn bit_of(words: &[u64], bit: u64) -> bool {
     words.get((bit / 64) as usize).is_some_and(|word| word >> (bit % 64) & 1 == 1)
-}
-
-impl Output for MergeOutput<'_> {
-    fn position(&self) -> u64 {
-        self.position
-    }
-
-    fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
-        let bytes = plan.chunk_bytes.map_or(CHUNK_BYTES, |bytes| bytes as u64);
-        let span = ChunkSpan::starting_at(plan.codec, input, at, bytes);
-        if span.hole > 0 {
-            self.position += span.hole * 8;
-            self.carry = false;
-        }
-        let result = decode(plan, input, span.range, scratch, self.carry, |segment| {
-            self.push(segment);
-            if self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        self.failure.take().map_or(Ok(result), Err)
-    }
-
-    fn finish(&mut self, _bits: u64) -> Result<()> {
-        match (self.beyond, self.disk_blocks) {
-            (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
-            _ => Ok(()),
-        }
-    }
 }

@@ -14,8 +14,9 @@ pub(super) const ENOUGH: &str = "memory for the bitmap";
 
 /// A bitmap in memory: one bit a block, 1 = changed.
 ///
-/// Made from every source by [`Scanner::bitmap`](crate::Scanner::bitmap), from extents by
-/// [`from_extents`](Self::from_extents), and written out again by [`to_base64`](Self::to_base64) and its siblings.
+/// Made from every source by [`Scanner::bitmap`](crate::Scanner::bitmap), at another block size by
+/// [`Scanner::bitmap_at`](crate::Scanner::bitmap_at), from extents by [`from_extents`](Self::from_extents), and written out
+/// again by [`to_base64`](Self::to_base64) and its siblings.
 ///
 /// A bitmap knows its [`geometry`](Self::geometry): the size of its blocks, and the size of the disk where that is known.
 /// Bitmaps are equal if they have the same number of blocks, of the same size, and the same of them are changed. The
@@ -92,7 +93,7 @@ impl Bitmap {
     }
 
     /// This bitmap, as one of blocks of another size, or of a disk whose size is known. It is a fact about the bitmap, and
-    /// changes no bit.
+    /// changes no bit: see [`reblock`](Self::reblock) for a bitmap at another block size.
     ///
     /// Where the virtual size is known, the bitmap has as many blocks as the disk afterwards: zeros that fill it up are
     /// left out.

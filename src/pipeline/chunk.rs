@@ -148,7 +148,7 @@ impl ChunkSpan {
 }
 
 /// Lays out chunks one after the other, stepping over holes.
-pub(super) struct ChunkLayout {
+pub(crate) struct ChunkLayout {
     at: u64,
     end: u64,
     /// The next range of data. All of a text: only a raw bitmap may have holes.
@@ -157,7 +157,7 @@ pub(super) struct ChunkLayout {
 
 impl ChunkLayout {
     /// The chunks of a range of an input.
-    pub(super) const fn new(codec: Codec, range: Range<u64>) -> Self {
+    pub(crate) const fn new(codec: Codec, range: Range<u64>) -> Self {
         let data = match codec {
             Codec::Text(_) => range.start..range.end,
             Codec::Raw(_) => range.start..range.start,
@@ -171,7 +171,7 @@ impl ChunkLayout {
     }
 
     /// The next chunk, of at most `bytes` bytes. A hole at the end comes with a chunk of no bytes.
-    pub(super) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<ChunkSpan> {
+    pub(crate) fn next(&mut self, input: &impl Input, bytes: u64) -> Option<ChunkSpan> {
         if self.at == self.end {
             return None;
         }

@@ -24,7 +24,7 @@ mod tuning;
 mod visitor;
 
 pub(crate) use buffers::BOUNDARY_LISTS;
-pub(crate) use chunk::{ChunkResult, ChunkSpan, decode};
+pub(crate) use chunk::{ChunkLayout, ChunkResult, ChunkSpan, decode};
 pub(crate) use driver::Pipeline;
 pub(crate) use output::{ExtentOutput, Output};
 pub(crate) use plan::{Codec, Plan};

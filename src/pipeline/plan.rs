@@ -13,7 +13,7 @@ pub(crate) enum Codec {
 
 impl Codec {
     /// How many bits a byte of input has that is not a line break.
-    pub(super) const fn bits_per_byte(self) -> u64 {
+    pub(crate) const fn bits_per_byte(self) -> u64 {
         match self {
             Self::Text(alphabet) => alphabet.bits_per_symbol() as u64,
             Self::Raw(_) => 8,

@@ -17,6 +17,7 @@ mod malformed;
 mod properties;
 mod queries;
 mod real_bitmaps;
+mod reblock;
 mod seams;
 mod shape;
 mod store_files;

@@ -2,7 +2,20 @@
 
 use std::fs::File;
 
-use changed_blocks::{Encoding, Extent, Mapped, Scanner, Source, VirtualSize};
+use changed_blocks::{BlockSize, Encoding, Extent, Mapped, Scanner, Source, VirtualSize};
+
+/// The block sizes of consumers, and how many such blocks changed, in the order of [`EXPECTED`].
+const CONSUMERS: [(u64, [u64; 3]); 9] = [
+    (512, [949_888, 32_384, 7_382_528]),
+    (16_384, [29_684, 1_012, 230_704]),
+    (131_072, [3_727, 136, 31_138]),
+    (524_288, [950, 45, 7_890]),
+    (1 << 20, [485, 31, 3_956]),
+    (2 << 20, [256, 21, 1_988]),
+    (4 << 20, [138, 19, 1_001]),
+    (16 << 20, [50, 15, 278]),
+    (1 << 30, [9, 11, 11]),
+];
 
 struct Expected {
     file: &'static str,
@@ -68,5 +81,21 @@ fn figures_are_those_of_the_independent_tool() {
         let bitmap = scanner.bitmap(&text).expect("a bitmap");
         assert_eq!((bitmap.count(), bitmap.extents()), (expected.changed_blocks, extents));
         assert_eq!(bitmap.to_base64().as_bytes(), text.trim_ascii_end());
+    }
+}
+
+#[test]
+fn blocks_of_consumers_are_those_of_the_independent_tool() {
+    for (place, expected) in EXPECTED.iter().enumerate() {
+        let path = format!("{}/tests/data/{}", env!("CARGO_MANIFEST_DIR"), expected.file);
+        let text = std::fs::read(&path).expect("test data");
+        let scanner = Scanner::new(Encoding::Base64).virtual_size(VirtualSize::new(1 << 40).expect("not 0"));
+        let bitmap = scanner.bitmap(&text).expect("a good bitmap");
+        for (bytes, counts) in CONSUMERS {
+            let block_size = BlockSize::new(bytes).expect("a power of two");
+            let blocks = scanner.bitmap_at(&text, block_size).expect("a good bitmap");
+            assert_eq!((blocks.blocks(), blocks.count()), ((1 << 40) / bytes, counts[place]), "{block_size}");
+            assert_eq!(bitmap.reblock(block_size).expect("memory"), blocks, "{block_size}");
+        }
     }
 }

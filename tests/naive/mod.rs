@@ -178,6 +178,20 @@ fn same_bits(bits: &[bool]) -> usize {
     sixteens + bits[sixteens..].iter().take_while(|&&bit| bit == bits[0]).count()
 }
 
+/// The bits at another block size: for each large block whether any small one in it is set, and for each small block whether
+/// the large one is. `size` is that of the disk in bytes, where it is known; all sizes are in bytes.
+pub(crate) fn reblock(bits: &[bool], from: u64, to: u64, size: Option<u64>) -> Vec<bool> {
+    let size = size.unwrap_or(bits.len() as u64 * from);
+    let mut blocks = Vec::new();
+    for start in (0..size).step_by(usize::try_from(to).expect("a block size")) {
+        // The first and the last byte of the block, and all blocks between them.
+        let (first, last) = (start / from, (start + to - 1) / from);
+        blocks
+            .push((first..=last).any(|block| usize::try_from(block).is_ok_and(|block| bits.get(block) == Some(&true))));
+    }
+    blocks
+}
+
 /// The bytes of a bitmap with the first block in the most significant bit, the last byte filled up with zeros.
 pub(crate) fn encode_raw_msb0(bits: &[bool]) -> Vec<u8> {
     let mut bytes = vec![0; bits.len().div_ceil(8)];

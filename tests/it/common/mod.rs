@@ -12,7 +12,9 @@ use std::ops::ControlFlow;
 use std::sync::{Once, OnceLock};
 
 use changed_blocks::parallel::ParallelVisitor;
-use changed_blocks::{Error, Extent, Geometry, Mapped, Scanner, Source, Summary, Tier, is_canonical};
+use changed_blocks::{
+    Bitmap, BlockSize, Error, Extent, Geometry, Mapped, Scanner, Source, Summary, Tier, is_canonical,
+};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub(crate) use cases::cases;
@@ -136,6 +138,12 @@ impl Setup {
                 })?;
             Ok((summary, extents))
         })
+    }
+
+    /// The bitmap at a block size.
+    pub(crate) fn bitmap_at(&self, scanner: &Scanner, input: &Input, block_size: BlockSize) -> Result<Bitmap, Error> {
+        let scanner = self.apply(scanner, input.bytes.len());
+        self.on_threads(|| input.with_source(self.kind, |source| scanner.bitmap_at(source, block_size)))
     }
 
     /// As `extents`, but put together from the extents that a visitor gets, of whichever kind, or that an iterator gives.
