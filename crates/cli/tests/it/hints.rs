@@ -160,13 +160,14 @@ fn cases() -> Vec<Case> {
 }
 
 /// Kinds that no input of the command gives, and the tests that have them.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("offset-overflow", "2 GiB of bitmap: an_offset_beyond_64_bits_is_refused in extents.rs"),
     ("block-size", "refused as an option, by the message itself"),
     ("virtual-size", "refused as an option, by the message itself"),
     ("unknown-encoding", "refused as an option, by the message itself"),
     ("length-mismatch", "of the library's set algebra only"),
     ("unequal-block-sizes", "of the library's set algebra only"),
+    ("byte-range", "of the library's shapes only"),
     ("unknown-tier", "of the environment: inputs.rs"),
     ("unavailable-tier", "of the environment: inputs.rs"),
     ("shrunk", "a file that changes while it is read: the library's files.rs"),
