@@ -87,7 +87,7 @@ fn a_good_file_is_printed_whole() {
     assert!(long.text_len() > mib << 20);
     let path = scratch.file("good.b64", long.base64() + "\n");
     let mut child = start(&["extents", text(&path)], None);
-    long.assert_lines(child.stdout.take().expect("piped"), LongList::text_line);
+    long.assert_text(child.stdout.take().expect("piped"));
     assert_eq!(end(child), (Some(0), String::new()));
 }
 
@@ -97,16 +97,15 @@ fn every_source_and_format_gives_the_long_list_whole() {
     let long = LongList::LARGE;
     assert!(long.text_len() > 32 << 20);
     let path = scratch.file("good.b64", long.base64());
-    let object = |offset: u64| format!("{{\"offset\":{offset},\"length\":65536}}\n");
     let lines = |format: &str, stdout: std::process::ChildStdout| match format {
-        "text" => long.assert_lines(stdout, LongList::text_line),
-        "ndjson" => long.assert_lines(stdout, object),
+        "text" => long.assert_text(stdout),
+        "ndjson" => long.assert_lines(stdout, "{\"offset\":", ",\"length\":65536}\n"),
         _ => {
             let mut stdout = BufReader::new(stdout);
             let mut head = String::new();
             stdout.read_line(&mut head).expect("text");
             assert_eq!(head, "offset,length\n");
-            long.assert_lines(stdout, |offset| format!("{offset},65536\n"));
+            long.assert_lines(stdout, "", ",65536\n");
         }
     };
     for (format, options, input) in [
@@ -137,12 +136,8 @@ fn assert_json(long: &LongList, json: &str, totals_first: bool) {
     assert_eq!(short["changed_bytes"], long.extents() * 65_536);
     assert_eq!(head.contains("changed_bytes"), totals_first, "{head}");
     assert_eq!(foot.contains("changed_bytes"), !totals_first, "{foot}");
-    let mut expected = long.ranges();
-    for extent in list.trim().split(",\n") {
-        let (offset, length) = expected.next().expect("not more than there are");
-        assert_eq!(extent, format!("{{\"offset\":{offset},\"length\":{length}}}"));
-    }
-    assert_eq!(expected.next(), None);
+    let lines = [list.trim().as_bytes(), b",\n"].concat();
+    long.assert_lines(&lines[..], "{\"offset\":", ",\"length\":65536},\n");
 }
 
 #[test]
@@ -208,7 +203,7 @@ fn a_long_stream_flows_before_it_ends() {
     let mut input = child.stdin.take().expect("piped");
     let mut output = BufReader::new(child.stdout.take().expect("piped"));
     let writer = thread::spawn(move || {
-        input.write_all("qqqq".repeat(1_000_000).as_bytes()).expect("it reads");
+        input.write_all("qqqq".repeat(500_000).as_bytes()).expect("it reads");
         input
     });
     let mut line = String::new();
