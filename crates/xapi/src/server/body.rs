@@ -148,7 +148,10 @@ fn len(piece: &Piece) -> u64 {
 fn encode(bitmap: &Bitmap, first_word: usize) -> Bytes {
     let words = bitmap.bitmap.as_words().get(first_word..).unwrap_or_default();
     let words = &words[..words.len().min(TILE_WORDS)];
-    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.reverse_bits().to_be_bytes()).collect();
+    let mut bytes = Vec::with_capacity(words.len() * 8);
+    for word in words {
+        bytes.extend_from_slice(&word.reverse_bits().to_be_bytes());
+    }
     let left = bitmap.bytes().saturating_sub(first_word as u64 * 8);
     bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
     base64_simd::STANDARD.encode_type::<Vec<u8>>(&bytes).into()
