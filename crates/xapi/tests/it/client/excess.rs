@@ -15,15 +15,19 @@ async fn listing(options: Options) -> Result<(), Error> {
     changed_blocks(options, Uuid::from_u128(1), Uuid::from_u128(2)).await.map(drop)
 }
 
+/// More than the 1 MiB that an answer may have if it is no bitmap.
+fn long() -> String {
+    "x".repeat(cases(MIB * 5 / 4, 3 * MIB))
+}
+
 /// An answer with this result, beside which stands as much text as nobody needs.
 fn padded(call: &Call, result: Value) -> Act {
-    let body = json!({"jsonrpc": "2.0", "more": "x".repeat(3 * MIB), "result": result, "id": call.id});
+    let body = json!({"jsonrpc": "2.0", "more": long(), "result": result, "id": call.id});
     Act::Send(ok(&body.to_string()))
 }
 
 #[tokio::test]
 async fn everything_but_the_bitmap_is_limited() {
-    let long = || "x".repeat(3 * MIB);
     let refused = move |call: &Call| call.error("SR_BACKEND_FAILURE_46", &["", &long(), ""]);
     let failed =
         move |call: &Call| call.result(json!({"status": "failure", "error_info": ["SR_BACKEND_FAILURE_46", long()]}));
@@ -39,7 +43,7 @@ async fn everything_but_the_bitmap_is_limited() {
         (
             "task.get_record",
             Box::new(move |call| {
-                let info = vec!["x"; MIB];
+                let info = vec!["x"; cases(MIB / 2, MIB)];
                 call.result(json!({"status": "success", "result": "<value>AAAA</value>", "error_info": info}))
             }),
         ),

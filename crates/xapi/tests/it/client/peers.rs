@@ -2,8 +2,9 @@
 //!
 //! The certificates are made by `openssl` too, but for those whose dates or extensions it cannot make.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use changed_blocks::Consequence;
@@ -30,6 +31,19 @@ fn openssl_is_missing() -> bool {
     missing
 }
 
+/// A key of RSA, in PEM. One takes long to make, so hosts have those of a length in common.
+fn rsa_key(bits: u32) -> Vec<u8> {
+    static KEYS: Mutex<BTreeMap<u32, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let make = || {
+        let length = format!("rsa_keygen_bits:{bits}");
+        let output = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", &length]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{length}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    KEYS.lock().unwrap().entry(bits).or_insert_with(make).clone()
+}
+
 /// A certificate and its key, in files.
 struct Host {
     folder: TempDir,
@@ -49,8 +63,7 @@ impl Host {
 
     /// A certificate of X.509 version 1 for `localhost`, as `openssl x509 -req` signs it.
     fn version_1(bits: u32, digest: &str) -> Self {
-        let host = Self { folder: tempfile::tempdir().unwrap() };
-        host.openssl(&format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:{bits} -out key.pem"));
+        let host = Self::with_rsa_key(bits);
         host.openssl("req -new -key key.pem -subj /O=pool/CN=localhost -out request.pem");
         // The two extensions are what newer versions add by themselves, and then it is version 3.
         std::fs::write(host.path("none"), "subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n").unwrap();
@@ -69,18 +82,31 @@ impl Host {
         String::from_utf8_lossy(&command.output().unwrap().stdout).contains("Version: 1 ")
     }
 
-    /// A certificate of version 3.
-    fn version_3(bits: u32, digest: &str) -> Self {
-        Self::version_3_with(&format!("rsa:{bits} -{digest}"))
+    fn with_rsa_key(bits: u32) -> Self {
+        let host = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(host.path("key.pem"), rsa_key(bits)).unwrap();
+        host
     }
 
+    /// A certificate of version 3.
+    fn version_3(bits: u32, digest: &str) -> Self {
+        let host = Self::with_rsa_key(bits);
+        host.sign_version_3(&format!("-key key.pem -{digest}"));
+        host
+    }
+
+    /// A certificate of version 3 with a key that no other host has.
     fn version_3_with(key: &str) -> Self {
         let host = Self { folder: tempfile::tempdir().unwrap() };
-        host.openssl(&format!(
-            "req -x509 -newkey {key} -nodes -keyout key.pem -days 10 -subj /CN=localhost \
+        host.sign_version_3(&format!("-newkey {key} -nodes -keyout key.pem"));
+        host
+    }
+
+    fn sign_version_3(&self, key: &str) {
+        self.openssl(&format!(
+            "req -x509 {key} -days 10 -subj /CN=localhost \
              -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -out certificate.pem"
         ));
-        host
     }
 
     /// A certificate that is made with these changes to a usual one.
@@ -287,7 +313,8 @@ async fn a_certificate_that_nothing_vouches_for_is_refused_with_its_cause() {
     if openssl_is_missing() {
         return;
     }
-    let other = Host::version_3(2048, "sha256");
+    // Of equal names and keys, one would vouch for the other.
+    let other = Host::version_3_with("rsa:2048 -sha256");
     for (host, word) in [
         (Host::version_1(2048, "sha256"), "version 1"),
         (Host::version_3(2048, "sha256"), "authority"),

@@ -52,7 +52,7 @@ fn read_until(done: &AtomicBool, session: &Session<'_>, disk: &Value) -> usize {
             within(PROMPT, || session.call(method, &params)).unwrap_or_else(|error| panic!("{method}: {error:?}"));
         }
         rounds += 1;
-        std::thread::sleep(cases(Duration::from_millis(100), Duration::ZERO));
+        std::thread::sleep(cases(Duration::from_millis(300), Duration::ZERO));
     }
     rounds
 }
@@ -158,7 +158,7 @@ fn readers_leave_the_folder_to_other_programs_now_and_then() {
             });
         }
         let writable = served.writable().patience(BOUND);
-        let outcome: Vec<_> = (0..5)
+        let outcome: Vec<_> = (0..cases(3, 5))
             .map(|_| {
                 std::thread::sleep(Duration::from_millis(200));
                 writable.lock().map(drop)
@@ -188,7 +188,7 @@ fn changes_under_way_are_seen_before_or_after() {
         }
     };
     let change = || {
-        let end = Instant::now() + cases(Duration::from_secs(1), Duration::from_secs(4));
+        let end = Instant::now() + cases(Duration::from_millis(500), Duration::from_secs(4));
         let mut snapshots = (100..).map(Uuid::from_u128);
         while Instant::now() < end {
             let snapshot = snapshots.next().expect("any number");
