@@ -71,7 +71,7 @@ fn every_byte_everywhere(expect: &Expect, text: &str, setups: &[Setup], every: u
 
 /// By default, a part of them, and the last few.
 fn every_truncation(expect: &Expect, whole: &[u8], setups: &[Setup]) {
-    let every = cases(29, 1);
+    let every = cases(53, 1);
     for len in (0..=whole.len()).filter(|len| len % every == 0 || len + 8 > whole.len()) {
         let expected = expect.scan(&whole[..len]);
         let input = Input::new(&whole[..len]);
@@ -162,7 +162,7 @@ fn no_truncation_passes_where_the_size_of_the_disk_is_known() {
 
 #[test]
 fn every_byte_at_every_place_of_a_cbtlog_header() {
-    let (serial, others, every) = (serial_setups(), other_setups(), cases(5, 1));
+    let (serial, others, every) = (serial_setups(), other_setups(), cases(11, 1));
     let whole = naive::encode_cbtlog(&Rng::new(17).bits(299), 299 * 65_536 - 5);
     for expect in [
         Expect::new(Encoding::CbtLog),

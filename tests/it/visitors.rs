@@ -8,6 +8,8 @@ use std::time::Duration;
 use changed_blocks::parallel::ParallelVisitor;
 use changed_blocks::{Encoding, Extent, Geometry, Scanner};
 
+use crate::common::cases;
+
 /// A run of one block in every eight symbols: 8,192 runs.
 fn text() -> String {
     "AAAAAAAB".repeat(8192)
@@ -85,7 +87,7 @@ fn visit(visitor: &mut Collects, chunk_bytes: usize) -> ControlFlow<usize> {
 
 #[test]
 fn parts_come_in_order_however_long_some_take() {
-    for chunk_bytes in [8, 40, 1000, 4096] {
+    for chunk_bytes in [8, 40, 1000, 4096].into_iter().skip(cases(1, 0)) {
         let mut visitor = Collects::default();
         assert_eq!(visit(&mut visitor, chunk_bytes), ControlFlow::Continue(()));
         assert_eq!(visitor.extents, extents(), "{chunk_bytes}");
