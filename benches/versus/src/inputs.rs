@@ -7,6 +7,7 @@ use changed_blocks::Extent;
 use densities::{DENSITIES, Density};
 
 use crate::options::Options;
+use crate::reblock::byte_by_byte;
 
 #[path = "../../inputs/mod.rs"]
 mod densities;
@@ -31,6 +32,8 @@ pub(crate) struct Cell {
     pub(crate) bitmap: Vec<u8>,
     /// The list of its runs.
     pub(crate) truth: Digest,
+    /// The bitmap of large blocks, and how many these are.
+    pub(crate) blocks: (Vec<u64>, u64),
 }
 
 /// A digest that tells one list of runs from another without keeping either: the longest has 6 GiB.
@@ -86,8 +89,8 @@ impl Digest {
 impl Cell {
     fn new(size: String, input: &str, text: Vec<u8>, bitmap: Vec<u8>) -> Self {
         assert_eq!(bitmap.len() % 8, 0, "{size} {input}: the peers are assembled for whole words");
-        let truth = Digest::bit_by_bit(&bitmap);
-        Self { size, input: input.to_owned(), text, bitmap, truth }
+        let (truth, blocks) = (Digest::bit_by_bit(&bitmap), byte_by_byte(&bitmap));
+        Self { size, input: input.to_owned(), text, bitmap, truth, blocks }
     }
 
     fn made(bytes: usize, size: String, density: Density) -> Self {

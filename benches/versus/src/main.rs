@@ -16,6 +16,7 @@ mod options;
 mod ours;
 mod peers;
 mod picture;
+mod reblock;
 mod report;
 mod results;
 
@@ -147,6 +148,7 @@ fn candidates(options: &Options, cell: &Cell) -> Result<Vec<Candidate>, String> 
     all.extend(decode::candidates());
     all.extend(ours::candidates()?);
     all.extend(runs::candidates());
+    all.extend(reblock::candidates());
     all.retain(|candidate| options.wants_candidate(candidate.kind, &candidate.name));
     Ok(all)
 }

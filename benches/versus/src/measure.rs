@@ -48,6 +48,8 @@ pub(crate) struct Buffers {
     pub(crate) decoded: Vec<u64>,
     /// For the list.
     pub(crate) extents: Vec<Extent>,
+    /// For the bitmap of large blocks.
+    pub(crate) blocks: Vec<u64>,
 }
 
 impl Buffers {
@@ -57,6 +59,7 @@ impl Buffers {
             // Decoders want room for what padding could have stood for.
             decoded: vec![0; cell.bitmap.len() / 8 + 8],
             extents: Vec::new(),
+            blocks: Vec::new(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Buffers {
         self.copy.fill(0xa5);
         self.decoded.fill(0xa5a5_a5a5_a5a5_a5a5);
         self.extents.clear();
+        self.blocks.clear();
     }
 }
 
@@ -85,6 +89,8 @@ pub(crate) enum Yields {
     Extents,
     /// Returns the number of extents.
     Count,
+    /// Returns the number of large blocks, the bitmap of which is in `blocks`.
+    Blocks,
     /// Nothing that could be checked.
     Nothing,
 }
@@ -123,6 +129,7 @@ impl Candidate {
             }
             Yields::Extents => Digest::of(&buffers.extents) == cell.truth,
             Yields::Count => returned == cell.truth.runs,
+            Yields::Blocks => (&buffers.blocks, returned) == (&cell.blocks.0, cell.blocks.1),
             Yields::Nothing => true,
         };
         if right {

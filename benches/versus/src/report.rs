@@ -10,10 +10,13 @@ use crate::ours::{APART, OURS, THREADS, VISIT};
 use crate::peers::decode::DECODE;
 use crate::peers::processes::PROCESS;
 use crate::peers::runs::ASSEMBLED;
+use crate::reblock::{EXTENTS, PASS, REBLOCK};
 use crate::results::{Group, Results, Row, ratio};
 
 /// The order in which kinds are listed.
-const KINDS: [&str; 11] = [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, PROCESS, COMMAND];
+const KINDS: [&str; 14] = [
+    READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, REBLOCK, EXTENTS, PASS, PROCESS, COMMAND,
+];
 
 /// Cells of text, the first row being the head.
 type Table = Vec<Vec<String>>;
@@ -25,6 +28,12 @@ pub(crate) fn text(results: &Results) -> String {
         let _ = write!(text, "\n== {}: ratios\n\n{}", title(size), aligned(&ratios(&results.groups(size))));
     }
     text.push_str(EXPLANATION);
+    for size in results.sizes() {
+        let title = title(size);
+        let _ = write!(text, "\n== {title}: to a bitmap of blocks of 2 MiB, all threads\n\n");
+        text.push_str(&aligned(&reblocking(&results.groups(size))));
+    }
+    text.push_str(REBLOCKING);
     for size in results.sizes() {
         let _ = write!(text, "\n== {}: GB/s of text, median ± half the interquartile range\n\n", title(size));
         text.push_str(&aligned(&rates(&results.groups(size))));
@@ -52,6 +61,12 @@ counting         handed to a visitor that counts: GB/s of text, and against read
 two threads      against one
 two halves       two threads with half of the text each, and a list each, against one: what memory lets two threads do
 /processes       against the fastest of Python and Node
+";
+
+const REBLOCKING: &str = "
+/extents         the rate against that of the list of extents, on the same threads and tier
+/pass            the time against that of base64-simd and one pass over 32-bit words
+/turbo           the time against that of base64-turbo, which only decodes
 ";
 
 /// The name of the texts of a size.
@@ -105,6 +120,25 @@ fn ratios(groups: &[Group<'_>]) -> Table {
         line.push(times(ratio(group.first(APART), ours)));
         line.push(times(ratio(ours, group.best(PROCESS))));
         table.push(line);
+    }
+    table
+}
+
+/// One row for each input and tier.
+fn reblocking(groups: &[Group<'_>]) -> Table {
+    let mut table = vec![["input", "tier", "GB/s", "/extents", "/pass", "/turbo"].map(str::to_owned).to_vec()];
+    for group in groups {
+        for row in group.of_kind(REBLOCK) {
+            let extents = group.of_kind(EXTENTS).find(|extents| extents.candidate == row.candidate);
+            table.push(vec![
+                group.input.to_owned(),
+                tier_name(&row.candidate).to_owned(),
+                rate(row.median),
+                times(ratio(Some(row), extents)),
+                times(ratio(group.first(PASS), Some(row))),
+                times(ratio(group.turbo(), Some(row))),
+            ]);
+        }
     }
     table
 }
