@@ -345,7 +345,8 @@ impl Scanner {
     /// As [`merge_into`](Self::merge_into), for a bitmap each of whose blocks has 2 to the power of `ratio_log2` blocks of the
     /// source.
     fn merge(&self, source: Source<'_>, ratio_log2: u8, bitmap: &mut Bitmap) -> Result<Summary> {
-        let scan = self.start(source, |_, geometry| MergeOutput::new(bitmap, ratio_log2, geometry.blocks()))?;
+        let scan =
+            self.start(source, |plan, geometry| MergeOutput::new(plan, bitmap, ratio_log2, geometry.blocks()))?;
         scan.run().map(|(summary, _)| summary)
     }
 

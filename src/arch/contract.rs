@@ -16,6 +16,7 @@
 //!   `find` takes at most a tile of words; `carry` is the last bit before them. `write` comes after it, and needs 64
 //!   places in `out` for each of these words, since kernels store several boundaries at a time and keep only as many as
 //!   there are. It returns how many.
+//!   Here is also what else is asked of words: how many ones they have, and which halves of them are not zero.
 //! * `lines`: byte ranges to lines of text.
 //!
 //! `scan_base64`, in the file of the tier itself, joins the first two, so that the words between them never leave the

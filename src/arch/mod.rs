@@ -164,6 +164,24 @@ pub(crate) fn count_ones(tier: Verified, words: &[u64]) -> u64 {
     }
 }
 
+/// A one for each half of a word that is not zero, the lower half first: 32 words to a word of `flags`, which has exactly
+/// as many.
+pub(crate) fn nonzero_halves(tier: Verified, words: &[u64], flags: &mut [u64]) {
+    debug_assert!(words.len() == flags.len() * 32);
+    let groups = words.as_chunks().0;
+    match tier.tier() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx512 => unsafe { avx512::boundaries::nonzero_halves(groups, flags) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a verified tier's instructions are there.
+        #[expect(unsafe_code)]
+        Tier::Avx2 => unsafe { avx2::boundaries::nonzero_halves(groups, flags) },
+        _ => portable::boundaries::nonzero_halves(groups, flags),
+    }
+}
+
 /// The number of boundaries of `words`, of which `carry` is the bit before.
 pub(crate) fn count_boundaries(tier: Verified, words: &[u64], carry: bool) -> usize {
     match tier.tier() {

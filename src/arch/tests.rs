@@ -41,6 +41,23 @@ fn ones_are_counted_alike_on_every_tier() {
     }
 }
 
+#[test]
+fn halves_that_are_not_zero_are_told_from_others_on_every_tier() {
+    for group in 0..2 {
+        for bit in 0..64 * 32 {
+            let mut words = [0u64; 64];
+            words[group * 32 + bit / 64] = 1 << (bit % 64);
+            let mut expected = [0; 2];
+            expected[group] = 1 << (bit / 32);
+            for tier in Tier::available() {
+                let mut flags = [u64::MAX; 2];
+                nonzero_halves(tier.verify().expect("available"), &words, &mut flags);
+                assert_eq!(flags, expected, "{bit} {tier}");
+            }
+        }
+    }
+}
+
 const TILES: usize = 5;
 
 /// Some tiles of text in which each bit differs from the one before with a chance of `odds` in 256, and where its

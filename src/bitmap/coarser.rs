@@ -1,84 +1,93 @@
 //! Bits of small blocks to bits of larger blocks: a large block is changed if any small one in it is.
 //!
 //! ```text
-//! ratio of 2 to 64:    word -> its fields of `ratio` bits -> a flag for each -> the flags, side by side
-//! more than 64:        group of ratio / 64 words -> whether any of them is not zero
+//! ratio of 2 to 16:    word -> its fields of `ratio` bits -> a flag for each -> the flags, side by side
+//! 32 and more:         words -> a flag for each half of a word, by a kernel -> ratio / 32 of these, in the same way
 //! ```
 //!
-//! Both are added to what is there, so that pieces of an input may meet within a large block.
+//! Flags are added to what is there, so that pieces of an input may meet within a large block.
 
 use crate::arch::contract::TILE_WORDS;
+use crate::arch::nonzero_halves;
+use crate::verified::Verified;
 use crate::word_list::or_bits;
 
+/// The ratio of the kernel, as a power of two, and the words that it makes one of.
+const HALF: u8 = 5;
+const GROUP: usize = 1 << HALF;
+
 /// As [`or_bits`], for `words` each of whose bits stands for 2 to the power of `log2` bits of `from`: adds the ones among
-/// the first `bits` bits of `from`, of which the first is the bit `start` of what `words` are made of. `from` has at most a
-/// tile of words, unless it begins and ends with whole words at `start`.
+/// the first `bits` bits of `from`, of which the first is the bit `start` of what `words` are made of.
 ///
 /// # Panics
 ///
 /// If `words` do not reach as far as the last of these bits.
-pub(super) fn or_coarser(words: &mut [u64], log2: u8, start: u64, from: &[u64], bits: u64) {
-    let shift = start % 64;
+pub(super) fn or_coarser(tier: Verified, words: &mut [u64], log2: u8, start: u64, from: &[u64], bits: u64) {
     if log2 == 0 {
         or_bits(words, start, from, bits);
-    } else if shift == 0 && bits == from.len() as u64 * 64 {
-        or_words(words, log2, start / 64, from);
-    } else {
-        let mut aligned = [0; TILE_WORDS + 1];
-        or_bits(&mut aligned, shift, from, bits);
-        let used = usize::try_from((shift + bits).div_ceil(64)).expect("a tile and a word");
-        or_words(words, log2, start / 64, &aligned[..used]);
+        return;
+    }
+    let shift = start % 64;
+    let is_aligned = shift == 0 && bits == from.len() as u64 * 64;
+    let tiles = (0..bits).step_by(64 * TILE_WORDS);
+    for (tile, place) in from.chunks(TILE_WORDS).zip(tiles) {
+        let number = (start + place) / 64;
+        if is_aligned {
+            or_words(tier, words, log2, number, tile);
+        } else {
+            let bits = (bits - place).min(tile.len() as u64 * 64);
+            let mut aligned = [0; TILE_WORDS + 1];
+            or_bits(&mut aligned, shift, tile, bits);
+            or_words(tier, words, log2, number, &aligned[..index((shift + bits).div_ceil(64))]);
+        }
     }
 }
 
-/// Adds whole words, of which the first is the word `number` of what `to` is made of.
-fn or_words(to: &mut [u64], log2: u8, number: u64, from: &[u64]) {
+/// Adds whole words, of which the first is the word `number` of what `to` is made of: at most a tile and one more.
+fn or_words(tier: Verified, to: &mut [u64], log2: u8, number: u64, from: &[u64]) {
     match log2 {
         1 => or_fields::<1>(to, number, from),
         2 => or_fields::<2>(to, number, from),
         3 => or_fields::<3>(to, number, from),
         4 => or_fields::<4>(to, number, from),
-        5 => or_fields::<5>(to, number, from),
-        6 => or_fields::<6>(to, number, from),
-        _ => or_groups(to, log2, number, from),
+        _ => or_halves(tier, to, log2, number, from),
     }
 }
 
-/// Adds words whose fields of 2 to the power of `LOG2` bits become one bit each, from 1 to 6.
+/// Adds words each of whose halves becomes one bit, or a part of one.
+fn or_halves(tier: Verified, to: &mut [u64], log2: u8, number: u64, from: &[u64]) {
+    // The kernel takes whole groups. What is missing before the first one and after the last is zeros.
+    let first = index(number % GROUP as u64);
+    let (head, rest) = from.split_at(from.len().min((GROUP - first) % GROUP));
+    let (whole, tail) = rest.split_at(rest.len() / GROUP * GROUP);
+    let mut flags = [0; TILE_WORDS / GROUP + 3];
+    let mut used = 0;
+    for (words, place) in [(head, first), (whole, 0), (tail, 0)] {
+        let flags = &mut flags[used..used + words.len().div_ceil(GROUP)];
+        used += flags.len();
+        if words.len().is_multiple_of(GROUP) {
+            nonzero_halves(tier, words, flags);
+        } else {
+            let mut group = [0; GROUP];
+            group[place..place + words.len()].copy_from_slice(words);
+            nonzero_halves(tier, &group, flags);
+        }
+    }
+    let flags = &flags[..used];
+    if flags.iter().any(|&word| word != 0) {
+        or_coarser(tier, to, log2 - HALF, number / GROUP as u64 * 64, flags, flags.len() as u64 * 64);
+    }
+}
+
+/// Adds words whose fields of 2 to the power of `LOG2` bits, at most 32, become one bit each. The first is the word `number`
+/// of what `to` is made of.
 fn or_fields<const LOG2: u32>(to: &mut [u64], number: u64, from: &[u64]) {
-    let mut number = number;
-    for_each_part(number, 1 << LOG2, from, |words| {
-        let first = number % (1 << LOG2);
-        let bits = words
-            .iter()
-            .zip(first..)
-            .fold(0, |all, (&word, place)| all | flags::<LOG2>(word) << (place * (64 >> LOG2)));
-        to[index(number >> LOG2)] |= bits;
-        number += words.len() as u64;
-    });
-}
-
-/// Adds words of which 2 to the power of `log2 - 6`, at least two, become one bit.
-fn or_groups(to: &mut [u64], log2: u8, number: u64, from: &[u64]) {
-    let mut number = number;
-    let log2 = log2 - 6;
-    for_each_part(number, 1 << log2, from, |words| {
-        let bit = number >> log2;
-        let changed = words.iter().fold(0, |all, word| all | word) != 0;
-        to[index(bit / 64)] |= u64::from(changed) << (bit % 64);
-        number += words.len() as u64;
-    });
-}
-
-/// Cuts words at each multiple of `len`; the first is the word `number`.
-fn for_each_part(number: u64, len: u64, words: &[u64], mut take: impl FnMut(&[u64])) {
-    let size = |words: u64| usize::try_from(words).unwrap_or(usize::MAX);
-    let first = words.len().min(size((len - number % len) % len));
-    let (head, rest) = words.split_at(first);
-    if !head.is_empty() {
-        take(head);
+    for (&word, number) in from.iter().zip(number..) {
+        let place = number % (1 << LOG2) * (64 >> LOG2);
+        if word != 0 {
+            to[index(number >> LOG2)] |= flags::<LOG2>(word) << place;
+        }
     }
-    rest.chunks(size(len)).for_each(take);
 }
 
 /// A one for each field of a word that is not zero, side by side in the lowest bits.

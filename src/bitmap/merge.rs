@@ -10,16 +10,26 @@ use super::words::Bitmap;
 use crate::decode::Segment;
 use crate::pipeline::{ChunkResult, Plan, decode};
 use crate::source::{Input, Scratch};
+use crate::verified::Verified;
 use crate::word_list::{or_bits, set_bits};
 use crate::{Error, Result};
 
+/// The blocks that the bits of an input become.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) tier: Verified,
+    /// How many blocks of the input make one of the bitmap, as a power of two.
+    pub(super) ratio_log2: u8,
+    /// The number of blocks of the disk, where it is known: of those of the input, as all positions.
+    pub(super) disk_blocks: Option<u64>,
+}
+
 /// Marks the blocks as changed that an input has marked.
 pub(super) struct Merger<'b> {
+    target: Target,
     bitmap: &'b mut Bitmap,
-    /// How many blocks of the input make one of the bitmap, as a power of two.
-    ratio_log2: u8,
-    /// The number of blocks of the disk, where it is known, and all that follows: in blocks of the input.
-    disk_blocks: Option<u64>,
+    /// The position of the bitmap's first bit.
+    origin: u64,
     /// The first changed block that the disk does not have.
     beyond: Option<u64>,
     /// The position of the next bit.
@@ -31,32 +41,38 @@ pub(super) struct Merger<'b> {
 }
 
 impl<'b> Merger<'b> {
-    /// A merger whose first bit is at `position`.
-    pub(super) const fn new(bitmap: &'b mut Bitmap, ratio_log2: u8, disk_blocks: Option<u64>, position: u64) -> Self {
-        Self { bitmap, ratio_log2, disk_blocks, beyond: None, position, carry: false, failure: None }
+    /// A merger of a whole input.
+    pub(super) const fn new(target: Target, bitmap: &'b mut Bitmap) -> Self {
+        Self { target, bitmap, origin: 0, beyond: None, position: 0, carry: false, failure: None }
+    }
+
+    /// A merger of the bits from `position` on, into a bitmap that begins with the word that the first of them is in.
+    pub(super) fn starting_at(target: Target, bitmap: &'b mut Bitmap, position: u64) -> Self {
+        bitmap.empty();
+        let origin = position - position % (64 << target.ratio_log2);
+        Self { origin, position, ..Self::new(target, bitmap) }
     }
 
     pub(super) const fn position(&self) -> u64 {
         self.position
     }
 
-    /// The first changed block that the disk does not have.
-    pub(super) const fn beyond(&self) -> Option<u64> {
-        self.beyond
+    /// Takes so many zeros.
+    pub(super) const fn skip_zeros(&mut self, bits: u64) {
+        if bits > 0 {
+            self.position += bits;
+            self.carry = false;
+        }
     }
 
-    /// Adds a chunk of the input, as far as it can be read, after so many zeros.
+    /// Takes a range of the input, as far as it can be read.
     pub(super) fn read(
         &mut self,
         plan: &Plan,
         input: &impl Input,
-        (zeros, range): (u64, Range<u64>),
+        range: Range<u64>,
         scratch: &mut Scratch,
     ) -> Result<ChunkResult> {
-        if zeros > 0 {
-            self.position += zeros;
-            self.carry = false;
-        }
         let result = decode(plan, input, range, scratch, self.carry, |segment| {
             self.push(segment);
             if self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -64,24 +80,34 @@ impl<'b> Merger<'b> {
         self.failure.take().map_or(Ok(result), Err)
     }
 
-    /// Adds the bits from `start` up to `end`, which were merged into a bitmap of their own: its first word is the one that
-    /// the bit `start` is in.
-    pub(super) fn add(&mut self, other: &Bitmap, start: u64, end: u64, beyond: Option<u64>) -> Result<()> {
-        self.position = end;
-        self.beyond = self.beyond.or(beyond);
-        if other.blocks > 0 {
-            let first = start >> self.ratio_log2 >> 6;
-            if first * 64 + other.blocks > self.bitmap.blocks {
-                self.bitmap.try_resize(first * 64 + other.blocks)?;
-            }
-            or_bits(&mut self.bitmap.words, first * 64, &other.words, other.blocks);
+    /// Takes what another merger has taken of the same input, which begins with the next bits, perhaps after zeros.
+    pub(super) fn add(&mut self, next: &Merger<'_>) -> Result<()> {
+        let first = next.origin >> self.target.ratio_log2;
+        if next.bitmap.blocks > 0 && first + next.bitmap.blocks > self.bitmap.blocks {
+            self.bitmap.try_resize(first + next.bitmap.blocks)?;
         }
+        or_bits(&mut self.bitmap.words, first, &next.bitmap.words, next.bitmap.blocks);
+        (self.position, self.carry) = (next.position, next.carry);
+        self.beyond = self.beyond.or(next.beyond);
         Ok(())
+    }
+
+    /// Refuses changed blocks that the disk does not have.
+    pub(super) fn require_on_disk(&self) -> Result<()> {
+        match (self.beyond, self.target.disk_blocks) {
+            (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bits of the bitmap that have a part in those of the input up to `end`.
+    const fn bits_up_to(&self, end: u64) -> u64 {
+        (end - self.origin).div_ceil(1 << self.target.ratio_log2)
     }
 
     /// Grows the bitmap so that it has a block for the last one before `end`. Returns whether there was memory for it.
     fn grow(&mut self, end: u64) -> bool {
-        let blocks = end.div_ceil(1 << self.ratio_log2);
+        let blocks = self.bits_up_to(end);
         if blocks > self.bitmap.blocks
             && let Err(error) = self.bitmap.try_resize(blocks)
         {
@@ -92,7 +118,7 @@ impl<'b> Merger<'b> {
 
     /// How many of the next bits lie on the disk.
     fn on_disk(&self, bits: u64) -> u64 {
-        self.disk_blocks.map_or(bits, |blocks| bits.min(blocks.saturating_sub(self.position)))
+        self.target.disk_blocks.map_or(bits, |blocks| bits.min(blocks.saturating_sub(self.position)))
     }
 
     /// Adds a segment that follows the last bit.
@@ -119,7 +145,8 @@ impl<'b> Merger<'b> {
             self.beyond.get_or_insert(end);
         }
         if end > self.position && self.grow(end) {
-            let (start, end) = (self.position >> self.ratio_log2, end.div_ceil(1 << self.ratio_log2));
+            let start = (self.position - self.origin) >> self.target.ratio_log2;
+            let end = self.bits_up_to(end);
             set_bits(&mut self.bitmap.words, start, end);
         }
     }
@@ -130,8 +157,9 @@ impl<'b> Merger<'b> {
             let bit = (on_disk..bits).find(|&bit| bit_of(words, bit));
             self.beyond = bit.map(|bit| self.position + bit);
         }
-        if on_disk > 0 && words.iter().any(|&word| word != 0) && self.grow(self.position + on_disk) {
-            or_coarser(&mut self.bitmap.words, self.ratio_log2, self.position, words, on_disk);
+        if on_disk > 0 && words.iter().fold(0, |all, word| all | word) != 0 && self.grow(self.position + on_disk) {
+            let Target { tier, ratio_log2, .. } = self.target;
+            or_coarser(tier, &mut self.bitmap.words, ratio_log2, self.position - self.origin, words, on_disk);
         }
     }
 }

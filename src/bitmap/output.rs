@@ -1,125 +1,53 @@
-//! An input into a bitmap: chunk after chunk on one thread, or in waves of chunks on all threads.
+//! An input into a bitmap: chunk after chunk on one thread, or chunks by all threads, added in order.
 //!
 //! ```text
-//! wave:   each thread, for a chunk after the other:  decode it into a bitmap of its own, at the place where it ought to be
-//!         then, in the order of chunks:              add that to the bitmap, as long as each chunk is where it ought to be
+//! each worker:  take the next chunk of the input
+//!               decode it into a bitmap of its own, at the position that it has if there is no line break before it
+//!               wait for its turn; if that is its position, add its bitmap to the whole; end the turn
 //! ```
 //!
-//! A chunk of text is elsewhere if there are line breaks before it. Then its large blocks are other ones, so it is decoded
-//! again, in order; and so is all that follows, since line breaks seldom come alone.
+//! A chunk that is somewhere else has other large blocks, so it ends the work of all threads: it is decoded again, in order,
+//! and so is all that follows, since line breaks seldom come alone.
 //!
-//! Waves are for larger blocks, whose bitmaps are short beside the input. One thread writes a bitmap at the block size of
-//! the input as fast as several put it together.
+//! Threads share larger blocks only, whose bitmaps are short beside the input. One thread makes a bitmap at the block size of
+//! the input about as fast as several could put it together.
 
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::merge::Merger;
+use super::merge::{Merger, Target};
 use super::words::Bitmap;
-use crate::pipeline::{ChunkLayout, ChunkResult, ChunkSpan, Output, Plan};
+use crate::Result;
+use crate::pipeline::{ChunkLayout, ChunkResult, ChunkSpan, Output, Plan, Sequencer, worker_limit};
 use crate::source::{Input, Scratch};
-use crate::{Error, Result, threads};
 
-/// Bytes of input that one thread decodes at a time: their words stay in a cache.
+/// Bytes of input that one thread decodes at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// Bytes of input to a chunk of a wave.
-const WAVE_CHUNK_BYTES: u64 = 256 << 10;
+/// Bytes of input to a chunk of several threads: what takes some ten times as long as adding it.
+const SHARED_CHUNK_BYTES: u64 = 256 << 10;
 /// The least input that is worth another thread.
-const MIN_WAVE_BYTES: u64 = 4 * WAVE_CHUNK_BYTES;
-/// How many chunks of a wave there are for each thread, so that all threads end at about the same time.
-const CHUNKS_PER_THREAD: usize = 8;
-/// The most chunks of a wave: bounds the memory beside the bitmap.
-const MAX_CHUNKS: usize = 96;
+const MIN_SHARED_BYTES: u64 = 4 * SHARED_CHUNK_BYTES;
 
 /// Marks the blocks as changed that an input has marked.
 pub(crate) struct MergeOutput<'b> {
+    target: Target,
     merger: Merger<'b>,
-    ratio_log2: u8,
-    disk_blocks: Option<u64>,
-    workers: Vec<Worker>,
-    /// Whether chunks are not where they ought to be.
+    /// Whether chunks are decoded one after the other, since they may be anywhere.
     in_order: bool,
-}
-
-/// The memory for a chunk of a wave, used again and again.
-#[derive(Default)]
-struct Worker {
-    scratch: Scratch,
-    bitmap: Bitmap,
-}
-
-/// A chunk of a wave that was decoded.
-struct Decoded {
-    result: ChunkResult,
-    /// The positions where it ought to begin, and where it ends.
-    start: u64,
-    end: u64,
-    beyond: Option<u64>,
 }
 
 impl<'b> MergeOutput<'b> {
     /// An output to a bitmap each of whose blocks has 2 to the power of `ratio_log2` blocks of the input, of which the disk
     /// has `disk_blocks`, where that is known.
-    pub(crate) const fn new(bitmap: &'b mut Bitmap, ratio_log2: u8, disk_blocks: Option<u64>) -> Self {
-        let merger = Merger::new(bitmap, ratio_log2, disk_blocks, 0);
-        Self { merger, ratio_log2, disk_blocks, workers: Vec::new(), in_order: ratio_log2 == 0 }
+    pub(crate) const fn new(plan: &Plan, bitmap: &'b mut Bitmap, ratio_log2: u8, disk_blocks: Option<u64>) -> Self {
+        let target = Target { tier: plan.tier, ratio_log2, disk_blocks };
+        Self { target, merger: Merger::new(target, bitmap), in_order: ratio_log2 == 0 }
     }
 
-    /// Whether to decode the rest of an input with all threads.
-    fn shares(&self, plan: &Plan, left: u64) -> bool {
-        let least = plan.chunk_bytes.map_or(MIN_WAVE_BYTES, |bytes| bytes as u64 + 1);
-        plan.parallel && !self.in_order && left >= least && threads::count() > 1
-    }
-
-    /// Decodes some chunks with all threads, and adds them in order.
-    fn take_wave(&mut self, plan: &Plan, input: &impl Input, at: u64) -> Result<ChunkResult> {
-        let bytes = plan.chunk_bytes.map_or(WAVE_CHUNK_BYTES, |bytes| bytes as u64);
-        let mut layout = ChunkLayout::new(plan.codec, at..input.len());
-        let most = (CHUNKS_PER_THREAD * threads::count()).min(MAX_CHUNKS);
-        let spans: Vec<_> = std::iter::from_fn(|| layout.next(input, bytes)).take(most).collect();
-        self.workers.resize_with(most, Worker::default);
-        let first = self.merger.position();
-        let (ratio_log2, disk_blocks) = (self.ratio_log2, self.disk_blocks);
-        let decode = |(worker, span): (&mut Worker, &ChunkSpan)| {
-            let start = first + (span.range.start - at) * plan.codec.bits_per_byte();
-            worker.decode(plan, input, span, ratio_log2, disk_blocks, start)
-        };
-        let decoded: Vec<_> = self.workers.par_iter_mut().zip(&spans).with_max_len(1).map(decode).collect();
-
-        let mut total = ChunkResult { next: at, ..ChunkResult::default() };
-        for ((worker, span), decoded) in self.workers.iter().zip(&spans).zip(decoded) {
-            let Decoded { result, start, end, beyond } = decoded?;
-            self.in_order = start != self.merger.position() + span.hole * 8;
-            if self.in_order {
-                break;
-            }
-            self.merger.add(&worker.bitmap, start, end, beyond)?;
-            total.add(&result);
-            if result.next < span.range.end || result.stopped {
-                break;
-            }
-        }
-        Ok(total)
-    }
-}
-
-impl Worker {
-    /// Decodes a chunk into the worker's bitmap, of which the first word is the one that the bit `start` is in.
-    fn decode(
-        &mut self,
-        plan: &Plan,
-        input: &impl Input,
-        span: &ChunkSpan,
-        ratio_log2: u8,
-        disk_blocks: Option<u64>,
-        start: u64,
-    ) -> Result<Decoded> {
-        self.bitmap.empty();
-        let before = start - start % (64 << ratio_log2);
-        let disk_blocks = disk_blocks.map(|blocks| blocks.saturating_sub(before));
-        let mut merger = Merger::new(&mut self.bitmap, ratio_log2, disk_blocks, start - before);
-        let result = merger.read(plan, input, (0, span.range.clone()), &mut self.scratch)?;
-        let beyond = merger.beyond().map(|block| before + block);
-        Ok(Decoded { result, start, end: before + merger.position(), beyond })
+    /// How many threads decode the rest of an input.
+    fn threads(&self, plan: &Plan, left: u64) -> usize {
+        let least = plan.chunk_bytes.map_or(MIN_SHARED_BYTES, |bytes| bytes as u64 + 1);
+        if plan.parallel && !self.in_order && left >= least { worker_limit(plan) } else { 1 }
     }
 }
 
@@ -129,18 +57,131 @@ impl Output for MergeOutput<'_> {
     }
 
     fn take(&mut self, plan: &Plan, input: &impl Input, at: u64, scratch: &mut Scratch) -> Result<ChunkResult> {
-        if self.shares(plan, input.len() - at) {
-            return self.take_wave(plan, input, at);
+        let workers = self.threads(plan, input.len() - at);
+        if workers > 1 {
+            let (result, in_order) = ParallelMerge::new(plan, input, at, self.target, &mut self.merger).run(workers)?;
+            self.in_order = in_order;
+            return Ok(result);
         }
         let bytes = plan.chunk_bytes.map_or(CHUNK_BYTES, |bytes| bytes as u64);
         let span = ChunkSpan::starting_at(plan.codec, input, at, bytes);
-        self.merger.read(plan, input, (span.hole * 8, span.range), scratch)
+        self.merger.skip_zeros(span.hole * 8);
+        self.merger.read(plan, input, span.range, scratch)
     }
 
     fn finish(&mut self, _bits: u64) -> Result<()> {
-        match (self.merger.beyond(), self.disk_blocks) {
-            (Some(block), Some(blocks)) => Err(Error::BlockBeyondEnd { block, blocks }),
-            _ => Ok(()),
+        self.merger.require_on_disk()
+    }
+}
+
+/// The rest of an input, of which each thread decodes chunks.
+struct ParallelMerge<'m, 'b, I> {
+    plan: &'m Plan,
+    target: Target,
+    input: &'m I,
+    /// The offset, and the position of its first bit.
+    at: u64,
+    start: u64,
+    /// The chunks that no worker has taken yet, and the number of the next one.
+    queue: Mutex<(ChunkLayout, usize)>,
+    sequencer: Sequencer<Merged<'m, 'b>>,
+    /// Set in turn when no further chunk is wanted.
+    closed: AtomicBool,
+}
+
+/// The whole, as far as chunks were added: changed in their order.
+struct Merged<'m, 'b> {
+    merger: &'m mut Merger<'b>,
+    /// The chunks so far as if they were one, or the first error.
+    total: Result<ChunkResult>,
+    /// Whether a chunk is not where it would be without line breaks.
+    displaced: bool,
+}
+
+impl<'m, 'b, I: Input> ParallelMerge<'m, 'b, I> {
+    fn new(plan: &'m Plan, input: &'m I, at: u64, target: Target, merger: &'m mut Merger<'b>) -> Self {
+        let total = Ok(ChunkResult { next: at, ..ChunkResult::default() });
+        Self {
+            plan,
+            target,
+            input,
+            at,
+            start: merger.position(),
+            queue: Mutex::new((ChunkLayout::new(plan.codec, at..input.len()), 0)),
+            sequencer: Sequencer::new(Merged { merger, total, displaced: false }),
+            closed: AtomicBool::new(false),
         }
+    }
+
+    /// Decodes as much as can be added. Returns it as one chunk, and whether the next one is not where it would be without
+    /// line breaks.
+    fn run(self, workers: usize) -> Result<(ChunkResult, bool)> {
+        let shared = &self;
+        // The caller's thread goes ahead while the others are being woken.
+        rayon::in_place_scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(|_| shared.work());
+            }
+            shared.work();
+        });
+        let Merged { total, displaced, .. } = self.sequencer.into_inner();
+        total.map(|total| (total, displaced))
+    }
+
+    /// Decodes one chunk after the other.
+    fn work(&self) {
+        let _guard = self.sequencer.abandon_on_panic();
+        let (mut bitmap, mut scratch) = (Bitmap::default(), Scratch::default());
+        while let Some((number, span)) = self.next_chunk() {
+            if self.merge(number, &span, &mut bitmap, &mut scratch).is_none() {
+                return;
+            }
+        }
+    }
+
+    fn next_chunk(&self) -> Option<(usize, ChunkSpan)> {
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let (layout, number) = &mut *queue;
+        let bytes = self.plan.chunk_bytes.map_or(SHARED_CHUNK_BYTES, |bytes| bytes as u64);
+        let span = layout.next(self.input, bytes)?;
+        *number += 1;
+        Some((*number - 1, span))
+    }
+
+    /// Decodes a chunk into a bitmap of its own, and adds that in turn. `None` if no further chunk is wanted.
+    fn merge(&self, number: usize, span: &ChunkSpan, bitmap: &mut Bitmap, scratch: &mut Scratch) -> Option<()> {
+        let position = self.start + (span.range.start - self.at) * self.plan.codec.bits_per_byte();
+        let mut own = Merger::starting_at(self.target, bitmap, position);
+        let result = own.read(self.plan, self.input, span.range.clone(), scratch);
+        let mut whole = self.sequencer.wait_for(number)?;
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        whole.displaced = whole.merger.position() + span.hole * 8 != position;
+        let added = if whole.displaced {
+            None
+        } else {
+            Some(result.and_then(|result| whole.merger.add(&own).map(|()| result)))
+        };
+        let goes_on = match added {
+            Some(Ok(result)) => {
+                if let Ok(total) = &mut whole.total {
+                    total.add(&result);
+                }
+                result.next == span.range.end && !result.stopped
+            }
+            Some(Err(error)) => {
+                whole.total = Err(error);
+                false
+            }
+            None => false,
+        };
+        if !goes_on {
+            self.closed.store(true, Ordering::Relaxed);
+        }
+        goes_on.then_some(())
     }
 }

@@ -1,7 +1,7 @@
 //! A bitmap at another block size.
 
 use super::coarser::or_coarser;
-use super::words::{Bitmap, out_of_memory};
+use super::words::{Bitmap, out_of_memory, tier};
 use crate::word_list::set_bits;
 use crate::{BlockSize, Geometry, Result};
 
@@ -42,7 +42,7 @@ impl Bitmap {
         };
         let mut result = Self { geometry, ..Self::try_new(blocks)? };
         if to >= from {
-            or_coarser(&mut result.words, to - from, 0, &self.words, self.words.len() as u64 * 64);
+            or_coarser(tier(), &mut result.words, to - from, 0, &self.words, self.words.len() as u64 * 64);
         } else {
             let mut cursor = self.cursor();
             let mut at = 0;

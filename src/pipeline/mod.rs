@@ -26,8 +26,9 @@ mod visitor;
 pub(crate) use buffers::BOUNDARY_LISTS;
 pub(crate) use chunk::{ChunkLayout, ChunkResult, ChunkSpan, decode};
 pub(crate) use driver::Pipeline;
-pub(crate) use output::{ExtentOutput, Output};
+pub(crate) use output::{ExtentOutput, Output, worker_limit};
 pub(crate) use plan::{Codec, Plan};
+pub(crate) use sequencer::Sequencer;
 pub(crate) use stream::Stream;
 pub use visitor::Visitor;
 

@@ -20,7 +20,7 @@ const MAX_WORKERS: usize = (MAX_WORKERS_BYTES / Worker::MAX_BYTES) as usize;
 
 /// How many threads scan an input together: those of the pool, as far as there are processors for them. Chunks of a given
 /// length are for tests, which want to see more threads than that.
-fn worker_limit(plan: &Plan) -> usize {
+pub(crate) fn worker_limit(plan: &Plan) -> usize {
     let limit = if plan.chunk_bytes.is_some() { MAX_WORKERS } else { MAX_WORKERS.min(threads::processors()) };
     threads::count().min(limit)
 }

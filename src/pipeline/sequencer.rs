@@ -12,7 +12,7 @@ use std::thread;
 /// How often a thread looks whether it is its turn before it goes to sleep: for about as long as waking it takes.
 const SPINS: u32 = 1 << 12;
 
-pub(super) struct Sequencer<T> {
+pub(crate) struct Sequencer<T> {
     /// The number whose turn it is. Changes only while the state is locked.
     current: AtomicUsize,
     state: Mutex<State<T>>,
@@ -28,20 +28,20 @@ struct State<T> {
 }
 
 /// The turn of a number; it ends when this is dropped.
-pub(super) struct SequenceGuard<'s, T> {
+pub(crate) struct SequenceGuard<'s, T> {
     sequencer: &'s Sequencer<T>,
     state: MutexGuard<'s, State<T>>,
 }
 
 impl<T> Sequencer<T> {
     /// Begins with number 0.
-    pub(super) const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         let state = State { value, sleepers: 0, abandoned: false };
         Self { current: AtomicUsize::new(0), state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Waits for the turn of a number; `None` if the sequence was abandoned.
-    pub(super) fn wait_for(&self, number: usize) -> Option<SequenceGuard<'_, T>> {
+    pub(crate) fn wait_for(&self, number: usize) -> Option<SequenceGuard<'_, T>> {
         let mut spins = 0;
         while self.current.load(Ordering::Relaxed) != number && spins < SPINS {
             spins += 1;
@@ -68,12 +68,12 @@ impl<T> Sequencer<T> {
     }
 
     /// A guard that abandons the sequence if its thread panics.
-    pub(super) const fn abandon_on_panic(&self) -> AbandonOnPanic<'_, T> {
+    pub(crate) const fn abandon_on_panic(&self) -> AbandonOnPanic<'_, T> {
         AbandonOnPanic(self)
     }
 
     /// The value that the last turn left.
-    pub(super) fn into_inner(self) -> T {
+    pub(crate) fn into_inner(self) -> T {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).value
     }
 
@@ -110,7 +110,7 @@ impl<T> Drop for SequenceGuard<'_, T> {
     }
 }
 
-pub(super) struct AbandonOnPanic<'s, T>(&'s Sequencer<T>);
+pub(crate) struct AbandonOnPanic<'s, T>(&'s Sequencer<T>);
 
 impl<T> Drop for AbandonOnPanic<'_, T> {
     fn drop(&mut self) {

@@ -79,6 +79,30 @@ fn holes_are_zeros_wherever_they_are() {
     }
 }
 
+/// Holes that are skipped, and some that are not, in a bitmap of blocks of other sizes.
+#[test]
+fn holes_are_no_changes_at_any_block_size() {
+    const LEN: u64 = 40 << 20;
+    let ones = [0xff; 5000];
+    let Some(file) = sparse(LEN, &[(3, &ones), (19 << 20, &ones), (LEN - 1, &ones[..1])]) else { return };
+    let runs = [(24, 24 + 40_000), (19 << 23, (19 << 23) + 40_000), (LEN * 8 - 8, LEN * 8)];
+    let scanner = Scanner::new(LSB0).block_size(BlockSize::new(512).expect("valid"));
+    let mapped = Mapped::new(&file).expect("a map");
+    for log2 in [1, 5, 6, 12, 21] {
+        let expected: Runs = runs.map(|(start, end): (u64, u64)| (start >> log2, end.div_ceil(1 << log2))).to_vec();
+        let block_size = BlockSize::new(512 << log2).expect("valid");
+        for setup in file_setups().into_iter().step_by(5) {
+            let scanner = setup.apply(&scanner, 1 << 30);
+            let found = setup.on_threads(|| match setup.kind {
+                Kind::Mapped => scanner.bitmap_at(&mapped, block_size),
+                _ => scanner.bitmap_at(&file, block_size),
+            });
+            let found = found.expect("a good bitmap");
+            assert_eq!((found.blocks(), pairs(&found.extents())), ((LEN * 8) >> log2, expected.clone()), "{setup:?}");
+        }
+    }
+}
+
 #[test]
 fn holes_count_for_the_length_and_zeros_in_a_text_are_still_wrong() {
     let Some(file) = sparse(1 << 20, &[(7, &[1])]) else { return };

@@ -44,6 +44,21 @@ pub(in crate::arch) fn count_boundaries(words: &[u64], carry: bool) -> usize {
     portable::boundaries::count_boundaries(words, carry)
 }
 
+/// See [`nonzero_halves`](crate::arch::nonzero_halves) for the contract.
+#[target_feature(enable = "avx2")]
+pub(in crate::arch) fn nonzero_halves(groups: &[[u64; 32]], flags: &mut [u64]) {
+    for (group, flags) in groups.iter().zip(flags) {
+        *flags = 0;
+        for (four, i) in group.as_chunks::<4>().0.iter().zip(0..) {
+            // SAFETY: the array has the 32 bytes that are loaded.
+            let halves = unsafe { _mm256_loadu_si256(four.as_ptr().cast()) };
+            let zero = _mm256_cmpeq_epi32(halves, _mm256_setzero_si256());
+            let zero = _mm256_movemask_ps(_mm256_castsi256_ps(zero));
+            *flags |= u64::from(!zero.cast_unsigned() & 0xff) << (8 * i);
+        }
+    }
+}
+
 /// See [`scan_words`](crate::arch::scan_words) for the contract.
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 pub(in crate::arch) fn scan_words(

@@ -69,6 +69,18 @@ pub(in crate::arch) fn count_boundaries(words: &[u64], carry: bool) -> usize {
     portable::boundaries::count_boundaries(words, carry)
 }
 
+/// See [`nonzero_halves`](crate::arch::nonzero_halves) for the contract.
+#[target_feature(enable = "avx512f")]
+pub(in crate::arch) fn nonzero_halves(groups: &[[u64; 32]], flags: &mut [u64]) {
+    for (group, flags) in groups.iter().zip(flags) {
+        *flags = 0;
+        for (eight, i) in group.as_chunks::<8>().0.iter().zip(0..) {
+            let halves = load(bytemuck::cast_ref(eight));
+            *flags |= u64::from(_mm512_test_epi32_mask(halves, halves)) << (16 * i);
+        }
+    }
+}
+
 /// See [`scan_words`](crate::arch::scan_words) for the contract.
 ///
 /// # Safety

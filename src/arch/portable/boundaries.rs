@@ -116,6 +116,21 @@ fn nonzero_mask(words: &[u64; GROUP]) -> u64 {
     eights.fold(0, |ones, (eight, i)| ones | pack_low_bits(u64::from_le_bytes(*eight)) << (8 * i))
 }
 
+/// See [`nonzero_halves`](crate::arch::nonzero_halves) for the contract. Inlined where the compiler may use more instructions
+/// than everywhere.
+#[inline(always)]
+pub(in crate::arch) fn nonzero_halves(groups: &[[u64; 32]], flags: &mut [u64]) {
+    for (group, flags) in groups.iter().zip(flags) {
+        // Bytes first, in a loop of their own, so that compilers take several at once.
+        let mut bytes = [0; 64];
+        for (pair, word) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(group) {
+            *pair = [u8::from(*word << 32 != 0), u8::from(word >> 32 != 0)];
+        }
+        let eights = bytes.as_chunks().0.iter().zip(0..);
+        *flags = eights.fold(0, |all, (eight, i)| all | pack_low_bits(u64::from_le_bytes(*eight)) << (8 * i));
+    }
+}
+
 /// The number of ones. Inlined where the compiler may use more instructions than everywhere.
 #[inline(always)]
 pub(in crate::arch) fn count_ones(words: &[u64]) -> u64 {
