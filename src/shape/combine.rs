@@ -1,4 +1,16 @@
-//! Set operations on sorted ranges. Each holds one range of each list, and takes the next as it is needed.
+//! Set operations on sorted ranges: those of two lists by one sweep over both, and the union of many by a heap.
+//!
+//! ```text
+//! while a list has ranges:
+//!     a, b = the next range of each
+//!     start = where the first of them begins
+//!     end = the next place after start at which one of them begins or ends
+//!     give start to end if the operation takes what only a has, only b, or both
+//!     cut off what lies before end from both
+//! ```
+//!
+//! Invariant: ranges come out in the order of their starts. They may be adjacent, and those of the heap may overlap, so
+//! [`Coalesce`](super::coalesce::Coalesce) follows.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,62 +20,86 @@ use std::iter::FusedIterator;
 use super::contract::Sorted;
 use crate::ByteRange;
 
-/// The ranges of two lists in the order of their starts.
-pub(super) struct MergeByStart<A, B> {
-    pair: Pair<A, B>,
+/// Segments of two lists for which `wanted` is true; it is told whether the first list has them, and whether the second.
+pub(super) struct Segments<A, B, F> {
+    a: Side<A>,
+    b: Side<B>,
+    wanted: F,
 }
 
-/// Two lists, and the range of each that is next.
-struct Pair<A, B> {
-    a: A,
-    b: B,
-    next_a: Option<ByteRange>,
-    next_b: Option<ByteRange>,
+/// A list, and the bounds of its next range, less what was dealt with. A list that has ended has an empty range after
+/// everything.
+struct Side<I> {
+    ranges: I,
+    start: u64,
+    end: u64,
 }
 
-impl<A: Sorted, B: Sorted> Pair<A, B> {
-    fn new(mut a: A, mut b: B) -> Self {
-        let (next_a, next_b) = (a.next(), b.next());
-        Self { a, b, next_a, next_b }
+impl<I: Sorted> Side<I> {
+    fn new(ranges: I) -> Self {
+        let mut side = Self { ranges, start: 0, end: 0 };
+        side.take_next();
+        side
     }
 
-    fn take_a(&mut self) -> Option<ByteRange> {
-        std::mem::replace(&mut self.next_a, self.a.next())
+    fn take_next(&mut self) {
+        (self.start, self.end) = match self.ranges.next() {
+            Some(range) => (range.offset_bytes, range.end_bytes()),
+            None => (u64::MAX, u64::MAX),
+        };
     }
 
-    fn take_b(&mut self) -> Option<ByteRange> {
-        std::mem::replace(&mut self.next_b, self.b.next())
+    /// The next bound after `start`, which is not after the start of the range.
+    const fn bound_after(&self, start: u64) -> u64 {
+        if self.start == start { self.end } else { self.start }
     }
-}
 
-impl<A: Sorted, B: Sorted> MergeByStart<A, B> {
-    pub(super) fn new(a: A, b: B) -> Self {
-        Self { pair: Pair::new(a, b) }
-    }
-}
-
-impl<A: Sorted, B: Sorted> Iterator for MergeByStart<A, B> {
-    type Item = ByteRange;
-
-    fn next(&mut self) -> Option<ByteRange> {
-        match (self.pair.next_a, self.pair.next_b) {
-            (Some(a), Some(b)) if b.offset_bytes < a.offset_bytes => self.pair.take_b(),
-            (None, _) => self.pair.take_b(),
-            _ => self.pair.take_a(),
+    /// Cuts off what lies before `at`, which is in the range or at one of its bounds.
+    fn skip_to(&mut self, at: u64) {
+        if self.end == at {
+            self.take_next();
+        } else {
+            self.start = self.start.max(at);
         }
     }
 }
 
-impl<A: Sorted, B: Sorted> FusedIterator for MergeByStart<A, B> {}
+impl<A: Sorted, B: Sorted, F: Fn(bool, bool) -> bool> Segments<A, B, F> {
+    pub(super) fn new(a: A, b: B, wanted: F) -> Self {
+        Self { a: Side::new(a), b: Side::new(b), wanted }
+    }
+}
+
+impl<A: Sorted, B: Sorted, F: Fn(bool, bool) -> bool> Iterator for Segments<A, B, F> {
+    type Item = ByteRange;
+
+    fn next(&mut self) -> Option<ByteRange> {
+        loop {
+            let start = self.a.start.min(self.b.start);
+            if start == u64::MAX {
+                return None;
+            }
+            let (in_a, in_b) = (self.a.start == start, self.b.start == start);
+            let end = self.a.bound_after(start).min(self.b.bound_after(start));
+            self.a.skip_to(end);
+            self.b.skip_to(end);
+            if (self.wanted)(in_a, in_b) {
+                return Some(ByteRange::between(start, end));
+            }
+        }
+    }
+}
+
+impl<A: Sorted, B: Sorted, F: Fn(bool, bool) -> bool> FusedIterator for Segments<A, B, F> {}
 
 /// The ranges of many lists in the order of their starts.
-pub(super) struct MergeAllByStart<I> {
+pub(super) struct MergeByStart<I> {
     lists: Vec<I>,
     /// The next range of each list that has one, and the number of the list.
     next: BinaryHeap<Reverse<(ByteRange, usize)>>,
 }
 
-impl<I: Sorted> MergeAllByStart<I> {
+impl<I: Sorted> MergeByStart<I> {
     pub(super) fn new(mut lists: Vec<I>) -> Self {
         let firsts = lists.iter_mut().enumerate().filter_map(|(list, ranges)| Some(Reverse((ranges.next()?, list))));
         let next = firsts.collect();
@@ -71,7 +107,7 @@ impl<I: Sorted> MergeAllByStart<I> {
     }
 }
 
-impl<I: Sorted> Iterator for MergeAllByStart<I> {
+impl<I: Sorted> Iterator for MergeByStart<I> {
     type Item = ByteRange;
 
     fn next(&mut self) -> Option<ByteRange> {
@@ -85,85 +121,4 @@ impl<I: Sorted> Iterator for MergeAllByStart<I> {
     }
 }
 
-impl<I: Sorted> FusedIterator for MergeAllByStart<I> {}
-
-/// The bytes that are in both of two lists. They are never adjacent: where a range ends, one of the lists has a gap.
-pub(super) struct Intersection<A, B> {
-    pair: Pair<A, B>,
-}
-
-impl<A: Sorted, B: Sorted> Intersection<A, B> {
-    pub(super) fn new(a: A, b: B) -> Self {
-        Self { pair: Pair::new(a, b) }
-    }
-}
-
-impl<A: Sorted, B: Sorted> Iterator for Intersection<A, B> {
-    type Item = ByteRange;
-
-    fn next(&mut self) -> Option<ByteRange> {
-        loop {
-            let (a, b) = (self.pair.next_a?, self.pair.next_b?);
-            // The other one may reach into the next range.
-            if a.end_bytes() <= b.end_bytes() {
-                self.pair.take_a();
-            } else {
-                self.pair.take_b();
-            }
-            let both = a.clip(b);
-            if both.is_some() {
-                return both;
-            }
-        }
-    }
-}
-
-impl<A: Sorted, B: Sorted> FusedIterator for Intersection<A, B> {}
-impl<A: Sorted, B: Sorted> Sorted for Intersection<A, B> {}
-
-/// The bytes that are in exactly one of two lists, in order. Ranges may be adjacent: one ends where a range of the other list
-/// begins.
-pub(super) struct ExactlyOne<A, B> {
-    pair: Pair<A, B>,
-}
-
-impl<A: Sorted, B: Sorted> ExactlyOne<A, B> {
-    pub(super) fn new(a: A, b: B) -> Self {
-        Self { pair: Pair::new(a, b) }
-    }
-}
-
-impl<A: Sorted, B: Sorted> Iterator for ExactlyOne<A, B> {
-    type Item = ByteRange;
-
-    fn next(&mut self) -> Option<ByteRange> {
-        loop {
-            let Pair { a, b, next_a, next_b } = &mut self.pair;
-            let (Some(range_a), Some(range_b)) = (*next_a, *next_b) else {
-                return self.pair.take_a().or_else(|| self.pair.take_b());
-            };
-            let (start_a, start_b) = (range_a.offset_bytes, range_b.offset_bytes);
-            if start_a == start_b {
-                let common_end = range_a.end_bytes().min(range_b.end_bytes());
-                skip_to(common_end, next_a, a);
-                skip_to(common_end, next_b, b);
-            } else if start_a < start_b {
-                let end = range_a.end_bytes().min(start_b);
-                skip_to(end, next_a, a);
-                return Some(ByteRange::between(start_a, end));
-            } else {
-                let end = range_b.end_bytes().min(start_a);
-                skip_to(end, next_b, b);
-                return Some(ByteRange::between(start_b, end));
-            }
-        }
-    }
-}
-
-/// Cuts off the part of the next range of a list that lies before `byte`; if that is all of it, takes the one after it.
-fn skip_to(byte: u64, next: &mut Option<ByteRange>, list: &mut impl Sorted) {
-    let rest = next.map(|range| ByteRange::between(byte, range.end_bytes()));
-    *next = rest.filter(|range| range.len_bytes > 0).or_else(|| list.next());
-}
-
-impl<A: Sorted, B: Sorted> FusedIterator for ExactlyOne<A, B> {}
+impl<I: Sorted> FusedIterator for MergeByStart<I> {}

@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 use super::budget::at_most;
 use super::coalesce::{AlignOutward, Coalesce};
-use super::combine::{ExactlyOne, Intersection, MergeAllByStart, MergeByStart};
+use super::combine::{MergeByStart, Segments};
 use super::contract::Sorted;
 use super::cut::{Invert, Limit, Split, Window};
 use crate::{ByteRange, VirtualSize};
@@ -164,7 +164,7 @@ pub trait SortedRanges: Sorted {
     where
         Self: Sized,
     {
-        Coalesce::new(MergeByStart::new(self, other), 0)
+        combine(self, other, |a, b| a || b)
     }
 
     /// The bytes that are in both.
@@ -182,7 +182,7 @@ pub trait SortedRanges: Sorted {
     where
         Self: Sized,
     {
-        Intersection::new(self, other)
+        combine(self, other, |a, b| a && b)
     }
 
     /// The bytes that are here and not in the other.
@@ -200,7 +200,7 @@ pub trait SortedRanges: Sorted {
     where
         Self: Sized,
     {
-        Intersection::new(self, Invert::new(other, ByteRange::between(0, u64::MAX)))
+        combine(self, other, |a, b| a && !b)
     }
 
     /// The bytes that are in exactly one of the two.
@@ -218,7 +218,7 @@ pub trait SortedRanges: Sorted {
     where
         Self: Sized,
     {
-        Coalesce::new(ExactlyOne::new(self, other), 0)
+        combine(self, other, |a, b| a != b)
     }
 }
 
@@ -238,5 +238,10 @@ impl<I: Sorted> SortedRanges for I {}
 /// # Ok::<(), changed_blocks::Error>(())
 /// ```
 pub fn union_all<I: IntoIterator<Item: SortedRanges>>(lists: I) -> impl SortedRanges + use<I> {
-    Coalesce::new(MergeAllByStart::new(lists.into_iter().collect()), 0)
+    Coalesce::new(MergeByStart::new(lists.into_iter().collect()), 0)
+}
+
+/// The bytes for which `wanted` is true; it is told whether each list has them.
+fn combine<A: SortedRanges, B: SortedRanges>(a: A, b: B, wanted: impl Fn(bool, bool) -> bool) -> impl SortedRanges {
+    Coalesce::new(Segments::new(a, b, wanted), 0)
 }
