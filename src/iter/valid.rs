@@ -26,34 +26,34 @@ impl<'a> ByteRanges<'a> {
     /// assert_eq!(reads, [ByteRange::between(0, 2 * 65_536), ByteRange::between(4 * 65_536, 7 * 65_536)]);
     /// # Ok::<(), changed_blocks::Error>(())
     /// ```
-    pub fn process<T>(self, f: impl FnOnce(&mut ValidRanges<'a>) -> T) -> Result<T> {
-        let mut ranges = ValidRanges { ranges: self, error: None };
-        let result = f(&mut ranges);
-        ranges.by_ref().for_each(drop);
-        ranges.error.map_or(Ok(result), Err)
+    pub fn process<T>(mut self, f: impl FnOnce(ValidRanges<'_, 'a>) -> T) -> Result<T> {
+        let mut error = None;
+        let result = f(ValidRanges { ranges: &mut self, error: &mut error });
+        let rest = self.try_for_each(|range| range.map(drop));
+        error.map_or(rest, Err).map(|()| result)
     }
 }
 
 /// The byte ranges of a bitmap up to its end, or up to an error, which [`ByteRanges::process`] then returns.
 #[derive(Debug)]
-pub struct ValidRanges<'a> {
-    ranges: ByteRanges<'a>,
-    error: Option<Error>,
+pub struct ValidRanges<'r, 'a> {
+    ranges: &'r mut ByteRanges<'a>,
+    error: &'r mut Option<Error>,
 }
 
-impl Iterator for ValidRanges<'_> {
+impl Iterator for ValidRanges<'_, '_> {
     type Item = ByteRange;
 
     fn next(&mut self) -> Option<ByteRange> {
         match self.ranges.next()? {
             Ok(range) => Some(range),
             Err(error) => {
-                self.error = Some(error);
+                *self.error = Some(error);
                 None
             }
         }
     }
 }
 
-impl FusedIterator for ValidRanges<'_> {}
-impl Sorted for ValidRanges<'_> {}
+impl FusedIterator for ValidRanges<'_, '_> {}
+impl Sorted for ValidRanges<'_, '_> {}

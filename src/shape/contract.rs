@@ -6,9 +6,10 @@ use crate::ByteRange;
 
 /// Iterators that keep the promise of [`SortedRanges`](super::SortedRanges). It is out of reach for other crates, so that an
 /// order that nobody judged never gets in.
+///
+/// A `&mut` of one is none: what is made of it may have read on, and so would lose ranges if it was left early.
 pub trait Sorted: FusedIterator<Item = ByteRange> {}
 
-impl<I: Sorted + ?Sized> Sorted for &mut I {}
 impl<I: Sorted + ?Sized> Sorted for Box<I> {}
 
 /// An iterator of which its maker knows that it keeps the promise.
