@@ -10,7 +10,7 @@ use crate::common::cases;
 /// The fewest bytes in at most `n` ranges, of all choices of gaps to read through.
 fn fewest_bytes(list: &[ByteRange], n: usize) -> u64 {
     let choices = 1u32 << (list.len() - 1);
-    let bytes = (0..choices).filter(|kept| kept.count_ones() as usize <= n - 1).map(|kept| {
+    let bytes = (0..choices).filter(|kept| (kept.count_ones() as usize) < n).map(|kept| {
         let filled = list.windows(2).enumerate().filter(|(gap, _)| kept >> gap & 1 == 0);
         let filled: u64 = filled.map(|(_, pair)| pair[1].offset_bytes - pair[0].end_bytes()).sum();
         filled + list.iter().map(|range| range.len_bytes).sum::<u64>()
