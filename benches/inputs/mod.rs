@@ -24,7 +24,7 @@ pub(crate) const DENSITIES: [Density; 8] = [
 ];
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and good enough to place runs.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -35,7 +35,7 @@ impl Random {
     }
 
     /// A number from 1 to `2 * mean - 1`, uniformly, so that `mean` is its mean.
-    fn around(&mut self, mean: u64) -> u64 {
+    pub(crate) fn around(&mut self, mean: u64) -> u64 {
         1 + self.next() % (2 * mean - 1)
     }
 }
