@@ -35,7 +35,7 @@
 //!   block by block, by ranges, or with a [`Cursor`]; with set algebra, and back to base64.
 //! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
 //!   sorted ranges; a cost model.
-//! * [`mod@format`]: writers for extents and bitmaps.
+//! * [`mod@format`]: writers for extents and bitmaps, and a reader of lists.
 //! * [`cbtlog`]: the log files from which a host answers the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.
 //! * [`Tier`]: the implementation of the hot path for one kind of processor.
@@ -75,7 +75,7 @@ mod word_list;
 pub use bitmap::{Bitmap, BitmapWriter, Cursor, Lengths};
 pub use consequence::Consequence;
 pub use encoding::Encoding;
-pub use error::{Error, Result, Unit};
+pub use error::{Error, LineFault, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use iter::{ByteRanges, Extents, ValidRanges};

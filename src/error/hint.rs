@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{BlockSizes, Error};
+use super::{BlockSizes, Error, LineFault};
 
 const DAMAGED: &str = "the text is damaged or is not a bitmap; ask for it again, or take a full backup";
 
@@ -62,6 +62,13 @@ impl Error {
             Self::Changed => "try again, once nothing writes to the file, or with a copy",
             Self::ByteRange { .. } => "sort the ranges, and merge those that overlap or touch each other",
             Self::UnequalBlockSizes { .. } => "bring one of them to the block size of the other first",
+            Self::EmptyList => {
+                "a program that failed leaves an empty list, too; only if it is sure that nothing changed, allow an empty list"
+            }
+            Self::ListLine { fault: LineFault::Overlap(_), .. } => {
+                "it is not sorted, or not one list: sort it by offset and merge ranges that overlap, or make it again"
+            }
+            Self::ListLine { .. } => "the list is damaged or is no list: make it again, or take a full backup",
             Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
             _ => return None,
         }))

@@ -1,4 +1,4 @@
-//! Extents written down for people and for other tools: one file a format.
+//! Extents written down for people and for other tools, and read again: one file a format.
 //!
 //! Every format names changed ranges only. A gap means unchanged, never zeros, but other tools may read it otherwise:
 //! `docs/recipes.md` in the repository shows how to hand a list to them.
@@ -21,12 +21,14 @@ mod extent_format;
 mod json;
 pub(crate) mod lines;
 mod text;
+mod text_reader;
 mod totals;
 
 pub use csv::Csv;
 pub use extent_format::ExtentFormat;
 pub use json::{Json, Ndjson};
 pub use text::Text;
+pub use text_reader::TextReader;
 pub use totals::Totals;
 
 #[cfg(test)]

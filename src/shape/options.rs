@@ -33,6 +33,9 @@ pub struct Shape {
     pub align: Option<NonZeroU64>,
     /// At most that many ranges, before they are split: see [`SortedRanges::at_most`].
     pub max_extents: Option<NonZeroUsize>,
+    /// What all this leaves out, in the window and on the disk, so that no changed byte is called unchanged: see
+    /// [`SortedRanges::invert`].
+    pub invert: bool,
     /// Pieces of at most that many bytes: see [`SortedRanges::split`].
     pub max_extent: Option<NonZeroU64>,
 }
@@ -53,6 +56,11 @@ impl Shape {
         let ranges = match self.max_extents {
             Some(n) => Either::Left(ranges.at_most(n)),
             None => Either::Right(ranges),
+        };
+        let end = window.end_bytes().min(disk_size.map_or(u64::MAX, VirtualSize::bytes));
+        let ranges = match self.invert {
+            true => Either::Left(ranges.invert(ByteRange::between(window.offset_bytes.min(end), end))),
+            false => Either::Right(ranges),
         };
         ranges.split(self.max_extent.unwrap_or(NonZeroU64::MAX))
     }
