@@ -176,6 +176,12 @@ impl<'a> ByteRanges<'a> {
     pub const fn summary(&self) -> Option<Summary> {
         self.0.summary()
     }
+
+    /// As [`Extents::bytes_read`].
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.0.bytes_read()
+    }
 }
 
 impl Iterator for ByteRanges<'_> {

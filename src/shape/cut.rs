@@ -145,6 +145,11 @@ impl<I: FusedIterator<Item = ByteRange>> Limit<I> {
     pub fn resume_at(&mut self) -> Option<u64> {
         self.ranges.peek().map(|range| range.offset_bytes)
     }
+
+    /// The ranges that were not given.
+    pub fn into_rest(self) -> impl FusedIterator<Item = ByteRange> {
+        self.ranges
+    }
 }
 
 impl<I: FusedIterator<Item = ByteRange>> Iterator for Limit<I> {

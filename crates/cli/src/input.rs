@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use changed_blocks::{BlockSize, Encoding, Scanner, Source, Stamp};
+use changed_blocks::{BlockSize, Encoding, Error, Scanner, Source, Stamp};
 
 use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ enum Content {
     /// A file that can be read again, from its position on; and the number of bytes from there.
     File {
         file: File,
+        start: u64,
         len: u64,
     },
     Memory(Box<dyn AsRef<[u8]>>),
@@ -52,13 +53,13 @@ impl Input {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
             _ => ("standard input".to_owned(), Ok(standard_streams::input()?)),
         };
-        let encoding = Encoding::from(args.from);
+        let encoding = args.from.encoding();
         let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
-        let wanted = if encoding == Encoding::Base64 && any_length { PROBE_BYTES } else { 0 };
+        let wanted = if encoding == Some(Encoding::Base64) && any_length { PROBE_BYTES } else { 0 };
         match file.and_then(|file| Ok((stamp(&file)?, probe(file, wanted)?))) {
             Ok((stamped, (content, first_bytes))) => {
                 refuse_bits(&name, &first_bytes)?;
-                let has_surplus = encoding == Encoding::CbtLog;
+                let has_surplus = encoding == Some(Encoding::CbtLog);
                 Ok(Self { name, content, stamped, has_surplus })
             }
             Err(error) => Err(Failure::Open { input: name, error }),
@@ -101,6 +102,18 @@ impl Input {
             Content::Memory(bytes) => Source::from((**bytes).as_ref()),
             Content::Stream(stream) => Source::reader(stream),
         }
+    }
+
+    /// The bytes for one pass.
+    pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + '_>, Error> {
+        Ok(match &mut self.content {
+            Content::File { file, start, len } => {
+                file.seek(SeekFrom::Start(*start)).map_err(|source| Error::Read { offset: 0, source })?;
+                Box::new(file.take(*len))
+            }
+            Content::Memory(bytes) => Box::new((**bytes).as_ref()),
+            Content::Stream(stream) => Box::new(stream),
+        })
     }
 
     /// Whether there can be another pass.
@@ -174,7 +187,7 @@ fn probe(mut file: File, wanted: u64) -> io::Result<(Content, Vec<u8>)> {
     if let Some((start, len)) = position_and_len(&file) {
         file.by_ref().take(wanted).read_to_end(&mut first_bytes)?;
         file.seek(SeekFrom::Start(start))?;
-        return Ok((Content::File { file, len }, first_bytes));
+        return Ok((Content::File { file, start, len }, first_bytes));
     }
     file.by_ref().take(wanted).read_to_end(&mut first_bytes)?;
     Ok((Content::Stream(Cursor::new(first_bytes.clone()).chain(file)), first_bytes))

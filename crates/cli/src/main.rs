@@ -10,10 +10,13 @@ mod memory;
 mod output;
 mod password;
 mod pool;
+mod range_input;
+mod range_run;
 mod remove_on_signal;
 mod run;
 mod sanitize;
 mod scan_options;
+mod shape_plan;
 mod standard_streams;
 mod stop_signal;
 
@@ -24,7 +27,9 @@ use clap::error::ErrorKind;
 
 use changed_blocks::Consequence;
 
-use args::{Answer, ChainFormat, Cli, Command, Format};
+use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format};
+use commands::combine::{Operation, combine};
+use commands::compare::compare;
 use commands::{bits, chain, encode, extents, list_changed_blocks, serve, store};
 use failure::Failure;
 use output::target::Target;
@@ -37,9 +42,14 @@ fn main() -> ExitCode {
         Err(error) => return print_help_or_error(error),
     };
     let (outcome, json) = match &cli.command {
-        Command::Extents(args) => (extents::extents(args), matches!(args.output, Format::Json | Format::Ndjson)),
+        Command::Extents(args) => (extents::extents(args), is_json(args.output)),
         Command::Bits(args) => (bits::bits(args), false),
         Command::Encode(args) => (encode::encode(args), false),
+        Command::Union(args) => (combine(Operation::Union, args), is_json(args.output)),
+        Command::Intersect(args) => (combine(Operation::Intersect, args), is_json(args.output)),
+        Command::Subtract(args) => (combine(Operation::Subtract, args), is_json(args.output)),
+        Command::Xor(args) => (combine(Operation::Xor, args), is_json(args.output)),
+        Command::Compare(args) => return end_comparison(compare(args), args.output == CompareFormat::Json),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
             (list_changed_blocks::list_changed_blocks(args, json).map_err(Failure::of_answer), json)
@@ -53,6 +63,21 @@ fn main() -> ExitCode {
         Err(failure) => {
             failure.report(json);
             ExitCode::from(failure.code())
+        }
+    }
+}
+
+const fn is_json(format: Format) -> bool {
+    matches!(format, Format::Json | Format::Ndjson)
+}
+
+/// The exit code of a comparison: 1 says that there is a difference, so trouble has another one.
+fn end_comparison(outcome: Result<bool, Failure>, json: bool) -> ExitCode {
+    match outcome {
+        Ok(is_different) => ExitCode::from(u8::from(is_different)),
+        Err(failure) => {
+            failure.report(json);
+            ExitCode::from(if failure.code() == 1 { 2 } else { failure.code() })
         }
     }
 }

@@ -9,11 +9,13 @@ use crate::input::Input;
 
 /// The scanner that the options ask for, its block size, and the open input.
 pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Failure> {
-    if args.allow_inconsistent && args.from != From::Cbtlog {
-        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
-        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
-    }
-    let mut scanner = scanner_of(args.from.into(), args.threads)?.allow_inconsistent(args.allow_inconsistent);
+    refuse_inconsistent(args)?;
+    refuse_empty_list(args)?;
+    let Some(encoding) = args.from.encoding() else {
+        let message = "this command reads a bitmap, and --from text is a list".to_owned();
+        return Err(Failure::Usage { message, hint: "cbt extents and cbt union read lists" });
+    };
+    let mut scanner = scanner_of(encoding, args.threads)?.allow_inconsistent(args.allow_inconsistent);
     scanner = scanner.largest_disk(VirtualSize::new(WritableStore::LARGEST).expect("not 0"));
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
@@ -23,9 +25,27 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
     let block_size = match args.block_size {
         BlockSizeArg::Size(block_size) => block_size,
         // Reads the input once more than otherwise.
-        BlockSizeArg::Auto => input.detect_block_size(&scanner, args.from.into())?,
+        BlockSizeArg::Auto => input.detect_block_size(&scanner, encoding)?,
     };
     Ok((scanner.block_size(block_size), block_size, input))
+}
+
+/// Refuses an option that is for a `.cbtlog` only.
+pub(crate) fn refuse_inconsistent(args: &InputArgs) -> Result<(), Failure> {
+    if args.allow_inconsistent && args.from != From::Cbtlog {
+        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
+        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
+    }
+    Ok(())
+}
+
+/// Refuses an option that is for a list only.
+fn refuse_empty_list(args: &InputArgs) -> Result<(), Failure> {
+    if args.allow_empty && args.from != From::Text {
+        let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
+        return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
+    }
+    Ok(())
 }
 
 /// A scanner for an encoding.

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::options::{FileArgs, Format, InputArgs, WindowArgs};
+use super::shape::ShapeArgs;
 
 pub(crate) const EXTENTS_EXAMPLES: &str = "\
 Examples:
@@ -14,6 +15,8 @@ Examples:
       What one .cbtlog file has recorded
   cbt extents --offset 1G --length 512M bitmap.b64
       Only what changed in that part of the disk
+  cbt extents --virtual-size 100G --merge-gap 256k --align 2M --max-extents 1000 bitmap.b64
+      At most 1,000 reads of whole blocks of 2 MiB that cover all changes
   xe vdi-list-changed-blocks vdi-from-uuid=A vdi-to-uuid=B | \\
     cbt extents --virtual-size 100G -o changed.txt
       changed.txt appears once it is complete, or not at all
@@ -30,6 +33,9 @@ pub(crate) struct ExtentsArgs {
 
     #[command(flatten)]
     pub(crate) window: WindowArgs,
+
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
 
     /// How to write the list
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]

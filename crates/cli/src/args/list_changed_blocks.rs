@@ -10,6 +10,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::options::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, uuid, virtual_size};
+use super::shape::ShapeArgs;
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -69,6 +70,9 @@ pub(crate) struct ListArgs {
 
     #[command(flatten)]
     pub(crate) window: WindowArgs,
+
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
 
     /// How to write the answer; a part of the disk can be had of lists only
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Answer::Base64, help_heading = "Output")]

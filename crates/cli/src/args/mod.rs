@@ -2,11 +2,13 @@
 
 mod bits;
 mod chain;
+mod combine;
 mod encode;
 mod extents;
 mod list_changed_blocks;
 mod options;
 mod serve;
+mod shape;
 mod size;
 mod store;
 
@@ -16,6 +18,8 @@ use bits::BITS_EXAMPLES;
 pub(crate) use bits::BitsArgs;
 use chain::CHAIN_EXAMPLES;
 pub(crate) use chain::{ChainArgs, ChainFormat};
+use combine::{COMPARE_EXAMPLES, INTERSECT_EXAMPLES, SUBTRACT_EXAMPLES, UNION_EXAMPLES, XOR_EXAMPLES};
+pub(crate) use combine::{CombineArgs, CompareArgs, CompareFormat};
 use encode::ENCODE_EXAMPLES;
 pub(crate) use encode::EncodeArgs;
 use extents::EXTENTS_EXAMPLES;
@@ -25,6 +29,7 @@ pub(crate) use list_changed_blocks::{Answer, ListArgs, PoolArgs};
 pub(crate) use options::{BlockSizeArg, Format, From, InputArgs, WindowArgs};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
+pub(crate) use shape::{MergeGap, ShapeArgs};
 use store::STORE_EXAMPLES;
 pub(crate) use store::{Change, LogArgs, StoreArgs};
 
@@ -36,6 +41,8 @@ Examples:
       The same for people
   cbt bits --first-block 0 --count 64 bitmap.b64
       The first 64 blocks as 0 and 1
+  cbt union --virtual-size 1T monday.b64 tuesday.b64
+      What changed on either day
   cbt list-changed-blocks --store logs \\
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The call itself, over a folder of .cbtlog files
@@ -63,6 +70,21 @@ pub(crate) enum Command {
     /// Write the bitmap in another encoding
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
+    /// List what changed in any of several inputs
+    #[command(after_help = UNION_EXAMPLES)]
+    Union(CombineArgs),
+    /// List what changed in all of several inputs
+    #[command(after_help = INTERSECT_EXAMPLES)]
+    Intersect(CombineArgs),
+    /// List what changed in the first input and in none of the others
+    #[command(after_help = SUBTRACT_EXAMPLES)]
+    Subtract(CombineArgs),
+    /// List what changed in one of two inputs and not in the other
+    #[command(after_help = XOR_EXAMPLES)]
+    Xor(CombineArgs),
+    /// Say whether two inputs have the same bytes, and how they differ
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// Ask a pool, or a folder of .cbtlog files, which blocks changed between two disks
     #[command(after_help = LIST_EXAMPLES)]
     ListChangedBlocks(ListArgs),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks::{BlockSize, Encoding, VirtualSize};
+use changed_blocks::{BitOrder, BlockSize, Encoding, VirtualSize};
 use clap::{Args, ValueEnum};
 
 use super::size;
@@ -12,26 +12,30 @@ use super::size;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// The bitmap; standard input if it is left out or is -
+    /// The bitmap or list; standard input if it is left out or is -
     pub(crate) input: Option<PathBuf>,
 
-    /// How the bitmap is written down
+    /// How it is written down
     #[arg(long, value_enum, value_name = "ENCODING", default_value_t = From::Base64)]
     pub(crate) from: From,
 
-    /// The bytes of the disk that one bit stands for; auto takes the size that fits the length of the bitmap (one that was
+    /// The bytes of the disk that one bit of a bitmap stands for; auto takes the size that fits the length of the bitmap (one that was
     /// cut to a half fits blocks of twice the size)
     #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
     pub(crate) block_size: BlockSizeArg,
 
-    /// The size of the disk: the bitmap must be as long as that needs (or filled up to four bytes, as VHD storage does),
-    /// and the last extent ends there
+    /// The size of the disk: a bitmap must be as long as that needs (or filled up to four bytes, as VHD storage does), and the
+    /// last extent ends there
     #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Option<VirtualSize>,
 
     /// With --from cbtlog, accept a log that is not marked as consistent: changes may be missing from it
     #[arg(long)]
     pub(crate) allow_inconsistent: bool,
+
+    /// With --from text, take a list without a line for no changes: a program that failed leaves as much
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 
     /// How many threads to use, at the most [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -71,6 +75,8 @@ pub(crate) enum From {
     Cbtlog,
     /// One 0 or 1 for each block
     Bits,
+    /// A list: OFFSET LENGTH, in bytes, one range a line, in order
+    Text,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,15 +93,17 @@ pub(crate) enum Format {
     Csv,
 }
 
-impl std::convert::From<From> for Encoding {
-    fn from(from: From) -> Self {
-        match from {
-            From::Base64 => Self::Base64,
-            From::RawMsb0 => Self::Raw(changed_blocks::BitOrder::Msb0),
-            From::RawLsb0 => Self::Raw(changed_blocks::BitOrder::Lsb0),
-            From::Cbtlog => Self::CbtLog,
-            From::Bits => Self::Bits,
-        }
+impl From {
+    /// The encoding of a bitmap; `None` for a list.
+    pub(crate) const fn encoding(self) -> Option<Encoding> {
+        Some(match self {
+            Self::Base64 => Encoding::Base64,
+            Self::RawMsb0 => Encoding::Raw(BitOrder::Msb0),
+            Self::RawLsb0 => Encoding::Raw(BitOrder::Lsb0),
+            Self::Cbtlog => Encoding::CbtLog,
+            Self::Bits => Encoding::Bits,
+            Self::Text => return None,
+        })
     }
 }
 

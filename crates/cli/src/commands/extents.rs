@@ -2,15 +2,26 @@
 
 use changed_blocks::ByteRange;
 
-use crate::args::{ExtentsArgs, WindowArgs};
+use crate::args::{ExtentsArgs, From, WindowArgs};
+use crate::commands::combine::Operation;
 use crate::failure::Failure;
 use crate::output::list_printer::{ListPrinter, extent_format};
 use crate::output::target::Target;
+use crate::range_input::RangeInput;
+use crate::range_run::{self, ListPlan};
 use crate::run::run;
 use crate::scan_options;
+use crate::shape_plan::ShapePlan;
 
 pub(crate) fn extents(args: &ExtentsArgs) -> Result<(), Failure> {
     let window = window(&args.window)?;
+    let shape = ShapePlan::new(&args.shape)?;
+    if args.input.from == From::Text || !shape.is_plain() {
+        let input = RangeInput::open(&args.input)?;
+        let target = Target::open(args.file.output_file.as_deref())?;
+        let plan = ListPlan { operation: Operation::Union, window, shape, format: args.output, warnings: Vec::new() };
+        return range_run::run(vec![input], target, &plan);
+    }
     let (scanner, block_size, input) = scan_options::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
     let format = extent_format(args.output, block_size, &[]);

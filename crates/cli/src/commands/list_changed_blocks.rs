@@ -8,6 +8,7 @@ use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
+use crate::commands::combine::Operation;
 use crate::commands::extents::window;
 use crate::failure::{Failure, warn};
 use crate::input::Input;
@@ -15,9 +16,12 @@ use crate::output::bitmap_printer::BitmapPrinter;
 use crate::output::list_printer::{ListPrinter, extent_format};
 use crate::output::target::Target;
 use crate::pool;
+use crate::range_input::RangeInput;
+use crate::range_run::{self, ListPlan};
 use crate::run::run;
 use crate::sanitize::sanitize;
 use crate::scan_options::{prepare_threads, scanner_of, tier};
+use crate::shape_plan::ShapePlan;
 
 /// The request, once the options make sense together.
 struct Request<'a> {
@@ -25,6 +29,7 @@ struct Request<'a> {
     from: Uuid,
     to: Uuid,
     window: ByteRange,
+    shape: ShapePlan,
     /// Whether standard error is JSON.
     json: bool,
 }
@@ -36,14 +41,20 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             message, hint: "give vdi-from-uuid=… and vdi-to-uuid=…, or the older one first"
         });
     };
-    if args.output == Answer::Base64 && (args.window.offset.is_some() || args.window.length.is_some()) {
+    let shape = ShapePlan::new(&args.shape)?;
+    let has_window = args.window.offset.is_some() || args.window.length.is_some();
+    if args.output == Answer::Base64 && !shape.is_plain() {
+        let message = "a list is shaped, and base64 is none".to_owned();
+        return Err(Failure::Usage { message, hint: "say --output text, or leave out the options for its shape" });
+    }
+    if args.output == Answer::Base64 && has_window {
         let message = "--offset and --length choose from a list, and base64 is none".to_owned();
         return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
     }
     if let Some(url) = &args.pool.url {
         refuse_trust_without_tls(url, &args.pool)?;
     }
-    let request = Request { args, from, to, window: window(&args.window)?, json };
+    let request = Request { args, from, to, window: window(&args.window)?, shape, json };
     match (&args.store, &args.pool.url) {
         (Some(store), _) => request.answer_from_store(store),
         (None, Some(url)) => request.answer_from_pool(url),
@@ -120,6 +131,11 @@ impl Request<'_> {
         warnings: &[String],
     ) -> Result<(), Failure> {
         match self.args.output {
+            Answer::List(format) if !self.shape.is_plain() => {
+                let (window, shape, warnings) = (self.window, self.shape, warnings.to_vec());
+                let plan = ListPlan { operation: Operation::Union, window, shape, format, warnings };
+                range_run::run(vec![RangeInput::bitmap(scanner.clone(), block_size, input)], target, &plan)
+            }
             Answer::List(format) => {
                 let format = extent_format(format, block_size, warnings);
                 run(scanner, input, target, |totals| ListPrinter::new(&*format, self.window, totals))

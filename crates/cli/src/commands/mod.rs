@@ -3,6 +3,8 @@
 pub(crate) mod bits;
 pub(crate) mod chain;
 mod chain_report;
+pub(crate) mod combine;
+pub(crate) mod compare;
 pub(crate) mod encode;
 pub(crate) mod extents;
 pub(crate) mod list_changed_blocks;

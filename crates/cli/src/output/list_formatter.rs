@@ -4,10 +4,7 @@ use changed_blocks::format::{ExtentFormat, Totals};
 use changed_blocks::{ByteRange, Error, Extent, Geometry};
 use rayon::prelude::*;
 
-/// How many extents a thread takes at a time: enough to be worth handing over.
-const CHUNK_EXTENTS: usize = 2048;
-/// How many of them are formatted at a time: their ranges and their text stay in the first cache.
-const BATCH_EXTENTS: usize = 512;
+use super::pieces::{CHUNK, format_pieces};
 
 /// How extents are written.
 #[derive(Clone, Copy)]
@@ -54,7 +51,7 @@ impl ListFormatter<'_> {
             totals
         };
         let ends = self.totals_of_ranges(&[*first, *last])?;
-        Ok(merge(ends, whole.par_chunks(8 * CHUNK_EXTENTS).map(of_chunk).reduce(Totals::default, merge)))
+        Ok(merge(ends, whole.par_chunks(8 * CHUNK).map(of_chunk).reduce(Totals::default, merge)))
     }
 
     fn totals_of_ranges(&self, extents: &[Extent]) -> Result<Totals, Error> {
@@ -67,20 +64,7 @@ impl ListFormatter<'_> {
     /// Replaces `pieces` by the text of extents of the window, made on all threads. Each piece starts with a separator,
     /// except the first one of the list.
     pub(super) fn text(&self, extents: &[Extent], is_first: bool, pieces: &mut Vec<Vec<u8>>) -> Result<(), Error> {
-        let write_piece = |(number, (chunk, text)): (usize, (&[Extent], &mut Vec<u8>))| {
-            let mut ranges = Vec::new();
-            text.clear();
-            for batch in chunk.chunks(BATCH_EXTENTS) {
-                if number > 0 || !is_first || !text.is_empty() {
-                    text.extend_from_slice(self.format.separator());
-                }
-                self.ranges(batch, &mut ranges)?;
-                self.format.ranges(&ranges, text);
-            }
-            Ok(())
-        };
-        pieces.resize_with(extents.len().div_ceil(CHUNK_EXTENTS), Vec::new);
-        extents.par_chunks(CHUNK_EXTENTS).zip(pieces).enumerate().try_for_each(write_piece)
+        format_pieces(self.format, extents, is_first, pieces, |extents, ranges| self.ranges(extents, ranges))
     }
 
     /// Replaces `ranges` by those of extents of the window.
@@ -99,6 +83,7 @@ mod tests {
     use changed_blocks::format::{Json, Text};
     use changed_blocks::{BlockSize, VirtualSize};
 
+    use super::super::pieces::BATCH;
     use super::*;
 
     const BLOCK: u64 = 65_536;
@@ -148,16 +133,7 @@ mod tests {
         let window = ByteRange::between(0, u64::MAX);
         for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
             let formatter = ListFormatter { format, geometry: geometry(None), window };
-            for count in [
-                0,
-                1,
-                BATCH_EXTENTS,
-                BATCH_EXTENTS + 1,
-                CHUNK_EXTENTS - 1,
-                CHUNK_EXTENTS,
-                CHUNK_EXTENTS + 1,
-                5 * CHUNK_EXTENTS + 7,
-            ] {
+            for count in [0, 1, BATCH, BATCH + 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 7] {
                 let extents: Vec<Extent> = (0..count as u64).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
                 let (mut ranges, mut expected) = (Vec::new(), Vec::new());
                 geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");

@@ -10,15 +10,14 @@ use changed_blocks::{BlockSize, ByteRange, Extent, Geometry, Summary, VirtualSiz
 
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::human::Human;
-use super::json_with_warnings::JsonWithWarnings;
+use super::json_members::JsonWithWarnings;
 use super::list_formatter::ListFormatter;
+use super::pieces::WAVE;
 use super::printer::{PrintError, Printer};
 use crate::args::Format;
 
 /// How many extents are held back at the most.
 const MAX_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
-/// How many extents are formatted before their text is written: some 1 MiB of it, which stays in a cache.
-const WAVE_EXTENTS: usize = 32 << 10;
 
 /// The format that was asked for. Only the JSON object has a place for warnings.
 pub(crate) fn extent_format(
@@ -86,7 +85,7 @@ impl<'f> ListPrinter<'f> {
     /// Writes extents: a wave is formatted on all threads, then written in order.
     fn write(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.write_head(output)?;
-        for wave in extents.chunks(WAVE_EXTENTS) {
+        for wave in extents.chunks(WAVE) {
             self.formatter.text(wave, !self.has_written_extents, &mut self.pieces)?;
             for text in &self.pieces {
                 output.write_all(text)?;
@@ -112,11 +111,7 @@ impl<'f> ListPrinter<'f> {
         let block_size = geometry.block_size.bytes();
         let size = geometry.virtual_size.map_or(summary.blocks.saturating_mul(block_size), VirtualSize::bytes);
         if window.offset_bytes >= size {
-            let message = format!(
-                "--offset {} is not on the disk, which has {size} bytes: it would list nothing, whatever changed",
-                window.offset_bytes
-            );
-            return Err(PrintError::Usage { message, hint: "is it the right disk?" });
+            return Err(PrintError::window_beyond_end(*window, size));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use changed_blocks::{Error, Extent, Geometry, Summary};
+use changed_blocks::{ByteRange, Error, Extent, Geometry, Summary};
 
 use super::buffer::{OutputBuffer, OutputMode};
 
@@ -32,6 +32,17 @@ pub(crate) enum PrintError {
     Write(io::Error),
     Bitmap(Error),
     Usage { message: String, hint: &'static str },
+}
+
+impl PrintError {
+    /// A window that begins where there is no disk.
+    pub(crate) fn window_beyond_end(window: ByteRange, size: u64) -> Self {
+        let message = format!(
+            "--offset {} is not on the disk, which has {size} bytes: it would list nothing, whatever changed",
+            window.offset_bytes
+        );
+        Self::Usage { message, hint: "is it the right disk?" }
+    }
 }
 
 impl From<io::Error> for PrintError {

@@ -1,0 +1,171 @@
+//! The subcommands that combine several inputs.
+
+use std::path::PathBuf;
+
+use changed_blocks::VirtualSize;
+use clap::Args;
+
+use super::options::{BlockSizeArg, FileArgs, Format, From, InputArgs, WindowArgs, block_size, virtual_size};
+use super::shape::ShapeArgs;
+use crate::failure::Failure;
+
+pub(crate) const UNION_EXAMPLES: &str = "\
+Examples:
+  cbt union --virtual-size 100G monday.b64 tuesday.b64
+      What changed on either day: the reads of a backup that was not taken on Monday
+  cbt union --from cbtlog *.cbtlog --output json -o changed.json
+      The same of .cbtlog files, which know the size of the disk
+  cbt union --from base64 --from text bitmap.b64 list.txt
+      A bitmap and a list: --from, --block-size and --virtual-size are given once for all inputs, or once for each
+
+Disks of different sizes are taken as one disk that has grown: what one input does not reach has not changed there. Of \
+different block sizes the finest counts.";
+
+pub(crate) const INTERSECT_EXAMPLES: &str = "\
+Examples:
+  cbt intersect --virtual-size 100G monday.b64 tuesday.b64
+      What changed on both days
+
+It is no list of what to back up: what changed in one input only is not in it.";
+
+pub(crate) const SUBTRACT_EXAMPLES: &str = "\
+Examples:
+  cbt subtract --from base64 --from text bitmap.b64 copied.txt
+      What changed and is not copied yet
+  cbt subtract a.b64 b.b64 c.b64
+      What is in the first, and in none of the others";
+
+pub(crate) const XOR_EXAMPLES: &str = "\
+Examples:
+  cbt xor --virtual-size 100G a.b64 b.b64
+      What is in exactly one of the two; of more inputs, in an odd number of them";
+
+pub(crate) const COMPARE_EXAMPLES: &str = "\
+Examples:
+  cbt compare --virtual-size 100G ours.b64 theirs.b64
+      Says how they differ, and ends with exit code 1, or with 0 if they have the same bytes
+  cbt compare --from base64 --from text bitmap.b64 list.txt
+      Whether a list is that of a bitmap
+
+Exit codes: 0 the same · 1 different · 2 trouble: wrong usage, or an input that cannot be read · 3 an input that is damaged \
+or another disk's · 4 busy.";
+
+/// Inputs, and what is expected of each.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputsArgs {
+    /// Bitmaps or lists; one of them may be -, standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// How they are written down: once for all, or once for each input, in order
+    #[arg(long, value_enum, value_name = "ENCODING", default_value = "base64")]
+    pub(crate) from: Vec<From>,
+
+    /// The bytes of the disk that one bit stands for, once or for each; auto takes the size that fits the length of a bitmap
+    /// (one that was cut to a half fits blocks of twice the size)
+    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
+    pub(crate) block_size: Vec<BlockSizeArg>,
+
+    /// The size of the disk, once or for each input: a bitmap must be as long as that needs, and a list end before it does
+    #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
+    pub(crate) virtual_size: Vec<VirtualSize>,
+
+    /// Accept .cbtlog files that are not marked as consistent: changes may be missing from them
+    #[arg(long)]
+    pub(crate) allow_inconsistent: bool,
+
+    /// Take a list without a line for no changes: a program that failed leaves as much
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
+    /// How many threads to use, at the most [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CombineArgs {
+    #[command(flatten)]
+    pub(crate) inputs: InputsArgs,
+
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+
+    /// How to write the list
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]
+    pub(crate) output: Format,
+
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) inputs: InputsArgs,
+
+    /// How to say it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = CompareFormat::Human, help_heading = "Output")]
+    pub(crate) output: CompareFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CompareFormat {
+    /// A few lines, or none if there is no difference
+    Human,
+    /// One object
+    Json,
+}
+
+impl InputsArgs {
+    /// The inputs, each with its own options.
+    pub(crate) fn each(&self) -> Result<Vec<InputArgs>, Failure> {
+        let count = self.inputs.len();
+        let is_stdin = |path: &&PathBuf| path.as_os_str() == "-";
+        if self.inputs.iter().filter(is_stdin).count() > 1 {
+            let message = "standard input can be only one of the inputs".to_owned();
+            return Err(Failure::Usage { message, hint: "give names of files for the others" });
+        }
+        let from = for_each("--from", &self.from, count)?;
+        let block_size = for_each("--block-size", &self.block_size, count)?;
+        let virtual_size = match &self.virtual_size[..] {
+            [] => vec![None; count],
+            sizes => for_each("--virtual-size", sizes, count)?.into_iter().map(Some).collect(),
+        };
+        if self.allow_inconsistent && !from.contains(&From::Cbtlog) {
+            let message =
+                "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
+            return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
+        }
+        if self.allow_empty && !from.contains(&From::Text) {
+            let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
+            return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
+        }
+        let one = |(index, path): (usize, &PathBuf)| InputArgs {
+            input: Some(path.clone()),
+            from: from[index],
+            block_size: block_size[index],
+            virtual_size: virtual_size[index],
+            allow_inconsistent: self.allow_inconsistent && from[index] == From::Cbtlog,
+            allow_empty: self.allow_empty && from[index] == From::Text,
+            threads: self.threads,
+        };
+        Ok(self.inputs.iter().enumerate().map(one).collect())
+    }
+}
+
+/// The value for each input: the only one, or its own.
+fn for_each<T: Copy>(option: &str, values: &[T], count: usize) -> Result<Vec<T>, Failure> {
+    match values {
+        &[value] => Ok(vec![value; count]),
+        values if values.len() == count => Ok(values.to_vec()),
+        values => {
+            let message = format!("{option} is given {} times for {count} inputs", values.len());
+            Err(Failure::Usage { message, hint: "give it once for all, or once for each input, in order" })
+        }
+    }
+}

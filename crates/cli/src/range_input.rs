@@ -1,0 +1,151 @@
+//! An input as byte ranges: a bitmap that is scanned, or a list that is read.
+
+use std::cell::RefCell;
+use std::io::{BufReader, Read};
+use std::iter::FusedIterator;
+
+use changed_blocks::format::TextReader;
+use changed_blocks::{BlockSize, ByteRange, ByteRanges, Error, Geometry, Scanner, VirtualSize};
+
+use crate::args::{BlockSizeArg, From, InputArgs};
+use crate::failure::Failure;
+use crate::input::Input;
+use crate::scan_options;
+
+/// An open input, which can be read again if it is a file.
+pub(crate) struct RangeInput {
+    pub(crate) input: Input,
+    content: Content,
+    pub(crate) block_size: BlockSize,
+}
+
+enum Content {
+    Bitmap(Box<Scanner>),
+    List { virtual_size: Option<VirtualSize>, allow_empty: bool },
+}
+
+impl RangeInput {
+    pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
+        if args.from != From::Text {
+            let (scanner, block_size, input) = scan_options::open(args)?;
+            return Ok(Self::bitmap(scanner, block_size, input));
+        }
+        scan_options::refuse_inconsistent(args)?;
+        let BlockSizeArg::Size(block_size) = args.block_size else {
+            let message = "--block-size auto is for a bitmap: the length of a list tells nothing".to_owned();
+            return Err(Failure::Usage { message, hint: "leave it out, or give the size in which to count blocks" });
+        };
+        scan_options::prepare_threads(args.threads);
+        let content = Content::List { virtual_size: args.virtual_size, allow_empty: args.allow_empty };
+        Ok(Self { input: Input::open(args)?, content, block_size })
+    }
+
+    /// A bitmap that was opened.
+    pub(crate) fn bitmap(scanner: Scanner, block_size: BlockSize, input: Input) -> Self {
+        Self { input, content: Content::Bitmap(Box::new(scanner)), block_size }
+    }
+
+    /// Begins a pass over the input.
+    pub(crate) fn start(&mut self) -> Result<RangeSource<'_>, Error> {
+        let block_size = self.block_size;
+        let ranges = match &self.content {
+            Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_byte_ranges(self.input.source())?)),
+            Content::List { virtual_size, allow_empty } => {
+                let (virtual_size, allow_empty) = (*virtual_size, *allow_empty);
+                let reader: Box<dyn Read + '_> = self.input.reader()?;
+                let reader = TextReader::new(BufReader::with_capacity(256 << 10, reader));
+                Ranges::List(reader.virtual_size(virtual_size).allow_empty(allow_empty), virtual_size)
+            }
+        };
+        Ok(RangeSource { ranges, block_size, disk_size: None, error: None })
+    }
+}
+
+enum Ranges<'a> {
+    Bitmap(Box<ByteRanges<'a>>),
+    List(TextReader<BufReader<Box<dyn Read + 'a>>>, Option<VirtualSize>),
+}
+
+/// The ranges of an input up to its end or to the first error, which is kept.
+pub(crate) struct RangeSource<'a> {
+    ranges: Ranges<'a>,
+    block_size: BlockSize,
+    /// The size of the disk, where only another input knows it.
+    disk_size: Option<VirtualSize>,
+    pub(crate) error: Option<Error>,
+}
+
+impl RangeSource<'_> {
+    pub(crate) fn virtual_size(&self) -> Option<VirtualSize> {
+        match &self.ranges {
+            Ranges::Bitmap(ranges) => ranges.geometry().virtual_size,
+            Ranges::List(_, virtual_size) => *virtual_size,
+        }
+    }
+
+    /// Holds the ranges against the size of the disk, if the input itself does not know it.
+    pub(crate) fn limit_to(&mut self, disk_size: Option<VirtualSize>) {
+        if self.virtual_size().is_none() {
+            self.disk_size = disk_size;
+        }
+    }
+
+    /// The end of the disk as far as the input knows it, in bytes, once it was read.
+    pub(crate) fn known_end(&self) -> Option<u64> {
+        match &self.ranges {
+            Ranges::Bitmap(ranges) => {
+                let blocks = ranges.summary()?.blocks;
+                Some(self.virtual_size().map_or(blocks.saturating_mul(self.block_size.bytes()), VirtualSize::bytes))
+            }
+            Ranges::List(_, virtual_size) => virtual_size.map(VirtualSize::bytes),
+        }
+    }
+
+    pub(crate) fn bytes_read(&self) -> u64 {
+        match &self.ranges {
+            Ranges::Bitmap(ranges) => ranges.bytes_read(),
+            Ranges::List(reader, _) => reader.bytes_read(),
+        }
+    }
+
+    fn next_range(&mut self) -> Option<Result<ByteRange, Error>> {
+        let range = match &mut self.ranges {
+            Ranges::Bitmap(ranges) => ranges.next()?,
+            Ranges::List(reader, _) => reader.next()?,
+        };
+        let Some(size) = self.disk_size else { return Some(range) };
+        // The last block of a bitmap may reach beyond the disk, and with it what was listed from one.
+        let geometry = Geometry { block_size: self.block_size, virtual_size: Some(size) };
+        Some(range.and_then(|range| {
+            let last_block = (range.end_bytes() - 1) / self.block_size.bytes();
+            let blocks = size.blocks(geometry.block_size);
+            if last_block >= blocks {
+                return Err(Error::BlockBeyondEnd { block: last_block, blocks });
+            }
+            Ok(range.clip(ByteRange::between(0, size.bytes())).unwrap_or(range))
+        }))
+    }
+}
+
+/// Gives the ranges of a source that others can look at meanwhile.
+pub(crate) struct SharedSource<'s, 'a>(pub(crate) &'s RefCell<RangeSource<'a>>);
+
+impl Iterator for SharedSource<'_, '_> {
+    type Item = ByteRange;
+
+    fn next(&mut self) -> Option<ByteRange> {
+        let mut source = self.0.borrow_mut();
+        if source.error.is_some() {
+            return None;
+        }
+        match source.next_range()? {
+            Ok(range) => Some(range),
+            Err(error) => {
+                source.error = Some(error);
+                None
+            }
+        }
+    }
+}
+
+impl FusedIterator for SharedSource<'_, '_> {}

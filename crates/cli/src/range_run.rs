@@ -1,0 +1,192 @@
+//! A run over ranges: inputs are combined and shaped, range by range, and printed.
+//!
+//! ```text
+//! start all inputs; know the size of the disk
+//! combined → window → counted → shapes → limit → printer
+//! read the rest of each input; judge each
+//! ```
+//!
+//! Output appears as in [`run`](crate::run): held back, and if there is too much of it, in a second pass over the files.
+
+use std::cell::RefCell;
+
+use changed_blocks::format::Totals;
+use changed_blocks::shape::{self, Limit, SortedRanges};
+use changed_blocks::{BlockSize, ByteRange, Consequence, Geometry, VirtualSize};
+
+use crate::args::Format;
+use crate::commands::combine::Operation;
+use crate::failure::{Failure, warn};
+use crate::output::buffer::{OutputBuffer, OutputMode};
+use crate::output::printer::PrintError;
+use crate::output::progress::Progress;
+use crate::output::range_printer::{ListFigures, ListKind, RangePrinter};
+use crate::output::target::Target;
+use crate::range_input::{RangeInput, RangeSource, SharedSource};
+use crate::shape_plan::ShapePlan;
+
+/// How many ranges are taken at a time.
+const BATCH: usize = 32 << 10;
+
+/// The way from the inputs to the list.
+pub(crate) struct ListPlan {
+    pub(crate) operation: Operation,
+    pub(crate) window: ByteRange,
+    pub(crate) shape: ShapePlan,
+    pub(crate) format: Format,
+    /// For a JSON object.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads the inputs, prints the list, and lets it appear.
+pub(crate) fn run(mut inputs: Vec<RangeInput>, mut target: Target, plan: &ListPlan) -> Result<(), Failure> {
+    let is_rereadable = inputs.iter().all(|input| input.input.is_rereadable());
+    let mut output = OutputBuffer::buffering(&mut target, is_rereadable);
+    let first = pass(&mut inputs, plan, None, &mut output)?;
+    if output.mode() == OutputMode::CountOnly {
+        let mut output = OutputBuffer::streaming(&mut target);
+        if pass(&mut inputs, plan, Some(first), &mut output)? != first {
+            return Err(Failure::Changed { input: names(&inputs) });
+        }
+    }
+    target.commit()?;
+    if let Some(offset) = first.next_offset {
+        let json = matches!(plan.format, Format::Json | Format::Ndjson);
+        warn(&format!("there are more than {} ranges: go on with --offset {offset}", first.listed), json);
+    }
+    inputs.into_iter().for_each(|input| input.input.drain());
+    Ok(())
+}
+
+fn names(inputs: &[RangeInput]) -> String {
+    inputs.iter().map(|input| input.input.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// One pass over the inputs, to the end of the output.
+fn pass(
+    inputs: &mut [RangeInput],
+    plan: &ListPlan,
+    known: Option<ListFigures>,
+    output: &mut OutputBuffer<'_>,
+) -> Result<ListFigures, Failure> {
+    let mut progress = Progress::new(inputs.iter().map(|input| input.input.len()).sum());
+    let (sources, geometry) = start(inputs)?;
+    if geometry.virtual_size.is_none() {
+        plan.shape.refuse_unknown_end()?;
+    }
+    let kind = ListKind {
+        is_shaped: !plan.shape.is_plain(),
+        is_inverted: plan.shape.shape.invert,
+        has_limit: plan.shape.limit.is_some(),
+    };
+    let mut printer = RangePrinter::new(plan.format, geometry, kind, known).warnings(&plan.warnings);
+    let printed = print_all_but_end(&sources, plan, &geometry, &mut printer, output, &mut progress);
+    let printed = printed.and_then(|figures| read_rest(&sources, plan.window).map(|()| figures));
+    progress.stop();
+    let errors: Vec<_> = sources.into_iter().map(|source| source.into_inner().error).collect();
+    judge(inputs, errors)?;
+    let finished = printed.and_then(|figures| {
+        printer.end(&figures, output)?;
+        output.finish()?;
+        Ok(figures)
+    });
+    finished.map_err(|error| match error {
+        PrintError::Write(error) => output.failure(error),
+        PrintError::Bitmap(error) => Failure::Bitmap { input: names(inputs), error },
+        PrintError::Usage { message, hint } => Failure::Usage { message, hint },
+    })
+}
+
+/// Starts all inputs, and finds the geometry of the disk: the size of the largest, and the finest blocks.
+pub(crate) fn start(inputs: &mut [RangeInput]) -> Result<(Vec<RefCell<RangeSource<'_>>>, Geometry), Failure> {
+    let block_size = inputs.iter().map(|input| input.block_size).min().unwrap_or(BlockSize::DEFAULT);
+    let mut sources = Vec::new();
+    for input in inputs {
+        let name = input.input.name.clone();
+        sources.push(input.start().map_err(|error| Failure::Bitmap { input: name, error })?);
+    }
+    let virtual_size: Option<VirtualSize> = sources.iter().filter_map(RangeSource::virtual_size).max();
+    sources.iter_mut().for_each(|source| source.limit_to(virtual_size));
+    Ok((sources.into_iter().map(RefCell::new).collect(), Geometry { block_size, virtual_size }))
+}
+
+/// Fails with the error of the first input that has one, or if a file has changed.
+pub(crate) fn judge(inputs: &[RangeInput], errors: Vec<Option<changed_blocks::Error>>) -> Result<(), Failure> {
+    for (input, error) in inputs.iter().zip(errors) {
+        // Before anything is said of the content of a file.
+        if error.as_ref().is_none_or(|error| error.consequence() == Consequence::FullBackup) {
+            input.input.refuse_if_changed()?;
+        }
+        if let Some(error) = error {
+            return Err(Failure::Bitmap { input: input.input.name.clone(), error });
+        }
+    }
+    Ok(())
+}
+
+/// Prints the list up to its end, or to the first error of an input.
+fn print_all_but_end(
+    sources: &[RefCell<RangeSource<'_>>],
+    plan: &ListPlan,
+    geometry: &Geometry,
+    printer: &mut RangePrinter,
+    output: &mut OutputBuffer<'_>,
+    progress: &mut Progress,
+) -> Result<ListFigures, PrintError> {
+    let changed = RefCell::new(ChangedTotals::new(geometry.block_size));
+    let lists = sources.iter().map(|source| shape::check(SharedSource(source))).collect();
+    let combined = plan.operation.combine(lists).window(plan.window);
+    let counted = shape::check(combined.inspect(|&range| changed.borrow_mut().add(range)));
+    let shaped = plan.shape.with_window(plan.window).apply(counted, geometry.virtual_size);
+    let mut ranges = Limit::new(shaped, plan.shape.limit.unwrap_or(u64::MAX));
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        batch.clear();
+        batch.extend(ranges.by_ref().take(BATCH));
+        if batch.is_empty() || sources.iter().any(|source| source.borrow().error.is_some()) {
+            break;
+        }
+        printer.ranges(&batch, output)?;
+        if output.is_on_terminal() {
+            progress.stop();
+        }
+        progress.update(sources.iter().map(|source| source.borrow().bytes_read()).sum());
+    }
+    let next_offset = ranges.resume_at();
+    // The rest is counted, though it is not listed.
+    ranges.into_rest().for_each(drop);
+    let (listed, listed_bytes) = printer.listed();
+    Ok(ListFigures { changed: changed.into_inner().totals, listed, listed_bytes, next_offset })
+}
+
+/// Reads what is left of each input after the window, and refuses a window that is not on the disk: an empty list would
+/// look as if nothing had changed.
+fn read_rest(sources: &[RefCell<RangeSource<'_>>], window: ByteRange) -> Result<(), PrintError> {
+    sources.iter().for_each(|source| SharedSource(source).for_each(drop));
+    let ends: Option<Vec<u64>> = sources.iter().map(|source| source.borrow().known_end()).collect();
+    match ends.and_then(|ends| ends.into_iter().max()) {
+        Some(size) if window.offset_bytes >= size => Err(PrintError::window_beyond_end(window, size)),
+        _ => Ok(()),
+    }
+}
+
+/// Sums over ranges in order, of which two may touch one block.
+pub(crate) struct ChangedTotals {
+    pub(crate) totals: Totals,
+    geometry: Geometry,
+    last_block: Option<u64>,
+}
+
+impl ChangedTotals {
+    pub(crate) fn new(block_size: BlockSize) -> Self {
+        let geometry = Geometry { block_size, virtual_size: None };
+        Self { totals: Totals::default(), geometry, last_block: None }
+    }
+
+    pub(crate) fn add(&mut self, range: ByteRange) {
+        let block = |byte: u64| byte / self.geometry.block_size.bytes();
+        self.totals.add(range, &self.geometry);
+        self.totals.changed_blocks -= u64::from(self.last_block == Some(block(range.offset_bytes)));
+        self.last_block = Some(block(range.end_bytes() - 1));
+    }
+}
