@@ -2,7 +2,10 @@
 
 use crate::common::{Bits, Scratch, cases, ranges_as_text, run, run_piped};
 
-const OPERATIONS: [(&str, fn(usize, bool) -> bool); 4] = [
+/// Whether a bit is in the result, from how many inputs have it, all of them being `usize::MAX`, and whether the first has.
+type Truth = fn(usize, bool) -> bool;
+
+const OPERATIONS: [(&str, Truth); 4] = [
     ("union", |count, _| count > 0),
     ("intersect", |count, _| count == usize::MAX),
     ("subtract", |count, first| first && count == 1),
@@ -171,7 +174,7 @@ fn a_comparison_says_what_only_one_of_them_has() {
 #[test]
 fn random_comparisons_agree_with_their_bits() {
     let scratch = Scratch::new();
-    for seed in 0..cases(10, 100) as u64 {
+    for seed in 0..cases(10u64, 100) {
         let [a, b] = [2 * seed, 2 * seed + 1].map(|seed| Bits::scattered(300, 1 + seed % 4, seed));
         let paths = [&a, &b].map(|bits| scratch.file(&format!("{}", std::ptr::from_ref(bits).addr()), bits.base64()));
         let run =
