@@ -75,6 +75,7 @@ impl Options {
             merge_gap: self.merge_gap,
             align: NonZeroU64::new(self.align),
             max_extents: NonZeroUsize::new(self.max_extents),
+            invert: false,
             max_extent: NonZeroU64::new(self.max_extent),
         };
         let disk_size = disk_end.map(|end| VirtualSize::new(end).expect("not 0"));

@@ -108,6 +108,7 @@ proptest! {
             merge_gap,
             align: align.map(nonzero),
             max_extents: max_extents.map(count),
+            invert: false,
             max_extent: max_extent.map(nonzero),
         };
         let found = spans(&all(|| shape.apply(sorted(&list), disk_end.map(size))));
@@ -125,6 +126,16 @@ proptest! {
         }
         prop_assert!(found.windows(2).all(|pair| pair[0].1 <= pair[1].0));
         prop_assert!(found.iter().all(|&(_, end)| disk_end.is_none_or(|disk_end| end <= disk_end)));
+
+        // Inverted, it is what lies between, in the window and on the disk.
+        let whole = Shape { max_extent: None, ..shape };
+        let reads = spans(&all(|| whole.apply(sorted(&list), disk_end.map(size))));
+        let inverted = spans(&all(|| Shape { invert: true, ..whole }.apply(sorted(&list), disk_end.map(size))));
+        let end = end.min(disk_end.unwrap_or(u64::MAX));
+        let borders = reads.iter().flat_map(|&(from, to)| [from.clamp(start.min(end), end), to.clamp(start.min(end), end)]);
+        let borders: Vec<u64> = [start.min(end)].into_iter().chain(borders).chain([end]).collect();
+        let between: Vec<(u64, u64)> = borders.chunks(2).map(|pair| (pair[0], pair[1])).filter(|(a, b)| a < b).collect();
+        prop_assert_eq!(inverted, between);
     }
 }
 
