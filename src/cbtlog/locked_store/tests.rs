@@ -156,7 +156,7 @@ fn a_listing_without_a_lock_misses_no_change() {
         answers
     };
     let change = || {
-        for now in 0..300_u64 {
+        for now in 0..cases(150, 300_u64) {
             // A rest now and then: without one, no two looks of those who read would be the same.
             if now % 10 == 9 {
                 std::thread::sleep(Duration::from_millis(50));

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::common::{Bits, Scratch, cbt, ranges_as_text, run, run_piped};
+use crate::common::{Bits, Scratch, cases, cbt, ranges_as_text, run, run_piped};
 
 const CBTLOG: [&str; 3] = ["extents", "--from", "cbtlog"];
 
@@ -115,7 +115,9 @@ fn truncated_at_every_length_is_refused() {
     let (bits, size) = example();
     let whole = bits.cbtlog(size, 1);
     assert_eq!(whole.len(), 51);
-    for len in 0..whole.len() {
+    // By default, a part of them, and all from the end of the header on.
+    let every = cases(5, 1);
+    for len in (0..whole.len()).filter(|len| len % every == 0 || *len > 46) {
         let piped = run_piped(CBTLOG, &whole[..len]).failure(3);
         let path = scratch.file("short.cbtlog", &whole[..len]);
         let from_file = run(["extents", "--from", "cbtlog", path.to_str().expect("text")]).failure(3);

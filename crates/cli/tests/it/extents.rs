@@ -13,7 +13,8 @@ fn bitmaps() -> Vec<Bits> {
         Bits::new("00000001 10000000 00000001 11111111"),
         Bits::new("10101010 01010101 11001100 00110011"),
     ];
-    for (blocks, run) in [(64, 2), (4096, 3), (100_000, 50), (3_000_000, 4000), (cases(100_000, 1_000_000), 2)] {
+    let (long, dense) = cases((1_000_000, 100_000), (3_000_000, 1_000_000));
+    for (blocks, run) in [(64, 2), (4096, 3), (100_000, 50), (long, 4000), (dense, 2)] {
         bitmaps.push(Bits::scattered(blocks, run, blocks as u64 + run));
     }
     bitmaps

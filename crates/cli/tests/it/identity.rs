@@ -21,8 +21,8 @@ fn text(path: &Path) -> &str {
 /// Symbols of base64 for a disk of 1 TiB, of which there is nothing changed, or all.
 const SYMBOLS: usize = 2_796_200;
 
-/// Rewrites a file in place, at the same length, while the command reads it; again and again, at another moment each
-/// time. Whatever it says, a list is the old one or the new one.
+/// Rewrites a file in place, at the same length, while the command reads it; again and again, at another moment of the
+/// first 30 ms each time. Whatever it says, a list is the old one or the new one.
 fn rewrite_during(options: &[&str], stdin: bool, times: u32) {
     let scratch = Scratch::new();
     let output = scratch.join("list");
@@ -39,7 +39,7 @@ fn rewrite_during(options: &[&str], stdin: bool, times: u32) {
         }
         let file = File::options().write(true).open(&input).expect("just written");
         let mut child = command.spawn().expect("the command starts");
-        thread::sleep(Duration::from_millis(u64::from(round % 30)));
+        thread::sleep(Duration::from_micros(u64::from(round * 30_000 / times)));
         let piece = [b'/'; 65_536];
         for at in (0..SYMBOLS).step_by(piece.len()) {
             file.write_all_at(&piece[..piece.len().min(SYMBOLS - at)], at as u64).expect("room");
@@ -71,7 +71,7 @@ fn end(child: &mut Child) -> (Option<i32>, String) {
 
 #[test]
 fn no_list_mixes_what_was_there_before_with_what_came_later() {
-    rewrite_during(&[], false, 60);
+    rewrite_during(&[], false, cases(20, 60));
     rewrite_during(&["--threads", "1"], false, 20);
 }
 
@@ -91,8 +91,8 @@ fn nor_does_one_of_a_file_that_is_read_once_more_for_its_block_size() {
 #[test]
 fn every_command_and_encoding_refuses_it() {
     let scratch = Scratch::new();
-    // 3,840,000 blocks; a bitmap of so many is put together of equal parts.
-    let (part, parts) = (Bits::scattered(48_000, 3, 77), 80);
+    // Millions of blocks; a bitmap of so many is put together of equal parts.
+    let (part, parts) = (Bits::scattered(48_000, 3, 77), cases(30, 80));
     let header = &part.cbtlog((part.0.len() * parts) as u64 * 65_536, 1)[..48];
     for (name, from, content) in [
         ("base64", "base64", part.base64().repeat(parts).into_bytes()),

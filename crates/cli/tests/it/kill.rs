@@ -173,7 +173,7 @@ fn what_kills_have_left_does_not_pile_up() {
     let (folder, disk) = (scratch.path().to_str().expect("text"), DISK.to_string());
     let temporary = || scratch.names().into_iter().filter(|name| !name.ends_with(".cbtlog")).collect::<Vec<_>>();
     let (mut before, mut left) = (Vec::new(), 0);
-    for round in 0..40 {
+    for round in 0..cases(20, 40) {
         let mut child =
             cbt(["store", "mark", folder, &disk, "--offset", "0", "--length", "1"]).spawn().expect("it starts");
         // Once it has begun to write, or is done.
