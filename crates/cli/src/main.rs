@@ -30,7 +30,7 @@ use changed_blocks::Consequence;
 use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format};
 use commands::combine::{Operation, combine};
 use commands::compare::compare;
-use commands::{bits, chain, encode, extents, list_changed_blocks, serve, store};
+use commands::{bits, blocks, chain, encode, extents, list_changed_blocks, serve, store};
 use failure::Failure;
 use output::target::Target;
 
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     };
     let (outcome, json) = match &cli.command {
         Command::Extents(args) => (extents::extents(args), is_json(args.output)),
+        Command::Blocks(args) => (blocks::blocks(args), false),
         Command::Bits(args) => (bits::bits(args), false),
         Command::Encode(args) => (encode::encode(args), false),
         Command::Union(args) => (combine(Operation::Union, args), is_json(args.output)),

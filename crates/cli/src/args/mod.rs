@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bits;
+mod blocks;
 mod chain;
 mod combine;
 mod encode;
@@ -16,6 +17,8 @@ use clap::{Parser, Subcommand};
 
 use bits::BITS_EXAMPLES;
 pub(crate) use bits::BitsArgs;
+use blocks::BLOCKS_EXAMPLES;
+pub(crate) use blocks::BlocksArgs;
 use chain::CHAIN_EXAMPLES;
 pub(crate) use chain::{ChainArgs, ChainFormat};
 use combine::{COMPARE_EXAMPLES, INTERSECT_EXAMPLES, SUBTRACT_EXAMPLES, UNION_EXAMPLES, XOR_EXAMPLES};
@@ -64,6 +67,9 @@ pub(crate) enum Command {
     /// List the byte ranges that changed
     #[command(after_help = EXTENTS_EXAMPLES)]
     Extents(ExtentsArgs),
+    /// List the changed blocks of a size of your own
+    #[command(after_help = BLOCKS_EXAMPLES)]
+    Blocks(BlocksArgs),
     /// Print one 0 or 1 for each block
     #[command(after_help = BITS_EXAMPLES)]
     Bits(BitsArgs),

@@ -1,6 +1,7 @@
 //! `cbt compare`: whether two inputs have the same bytes, and how they differ.
 
 use std::cell::RefCell;
+use std::io::Write;
 
 use changed_blocks::{BlockSize, ByteRange, VirtualSize, shape};
 use serde_json::json;

@@ -1,6 +1,7 @@
 //! `cbt list-changed-blocks`: the call, answered from a folder of logs or by a pool.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 

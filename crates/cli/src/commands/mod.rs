@@ -1,6 +1,7 @@
 //! The subcommands, a file each: from arguments through a plan to a run.
 
 pub(crate) mod bits;
+pub(crate) mod blocks;
 pub(crate) mod chain;
 mod chain_report;
 pub(crate) mod combine;

@@ -1,5 +1,6 @@
 //! `cbt serve`: a folder of logs, for XAPI clients.
 
+use std::io::Write;
 use std::pin::pin;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;

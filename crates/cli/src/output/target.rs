@@ -49,12 +49,11 @@ impl Target {
         }
     }
 
-    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = match &self.file {
+    fn file(&self) -> &File {
+        match &self.file {
             TargetFile::StandardOutput(file) | TargetFile::Special(file) => file,
             TargetFile::Atomic(atomic) => atomic.file(),
-        };
-        file.write_all(bytes)
+        }
     }
 
     /// The failure of a run that could not write. A reader of standard output that has left has seen enough.
@@ -73,6 +72,16 @@ impl Target {
             TargetFile::Atomic(file) => file.commit(),
         };
         committed.map_err(|error| Failure::Write { output: self.name, error })
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
     }
 }
 

@@ -5,6 +5,7 @@
 mod common;
 
 mod block_size;
+mod blocks;
 mod cbtlog;
 mod combinations;
 mod combine;
