@@ -46,11 +46,14 @@ impl<'b> Merger<'b> {
         Self { target, bitmap, origin: 0, beyond: None, position: 0, carry: false, failure: None }
     }
 
-    /// A merger of the bits from `position` on, into a bitmap that begins with the word that the first of them is in.
-    pub(super) fn starting_at(target: Target, bitmap: &'b mut Bitmap, position: u64) -> Self {
+    /// A merger of so many bits from `position` on, into a bitmap that begins with the word that the first of them is in, and
+    /// is as long as it can get.
+    pub(super) fn of_chunk(target: Target, bitmap: &'b mut Bitmap, position: u64, bits: u64) -> Result<Self> {
         bitmap.empty();
         let origin = position - position % (64 << target.ratio_log2);
-        Self { origin, position, ..Self::new(target, bitmap) }
+        let merger = Self { origin, position, ..Self::new(target, bitmap) };
+        merger.bitmap.try_resize(merger.bits_up_to(position + bits))?;
+        Ok(merger)
     }
 
     pub(super) const fn position(&self) -> u64 {
@@ -82,11 +85,14 @@ impl<'b> Merger<'b> {
 
     /// Takes what another merger has taken of the same input, which begins with the next bits, perhaps after zeros.
     pub(super) fn add(&mut self, next: &Merger<'_>) -> Result<()> {
-        let first = next.origin >> self.target.ratio_log2;
-        if next.bitmap.blocks > 0 && first + next.bitmap.blocks > self.bitmap.blocks {
-            self.bitmap.try_resize(first + next.bitmap.blocks)?;
+        if let Some(last) = next.bitmap.words.iter().rposition(|&word| word != 0) {
+            let words = &next.bitmap.words[..=last];
+            let (first, bits) = (next.origin >> self.target.ratio_log2, words.len() as u64 * 64);
+            if first + bits > self.bitmap.blocks {
+                self.bitmap.try_resize(first + bits)?;
+            }
+            or_bits(&mut self.bitmap.words, first, words, bits);
         }
-        or_bits(&mut self.bitmap.words, first, &next.bitmap.words, next.bitmap.blocks);
         (self.position, self.carry) = (next.position, next.carry);
         self.beyond = self.beyond.or(next.beyond);
         Ok(())
@@ -157,7 +163,9 @@ impl<'b> Merger<'b> {
             let bit = (on_disk..bits).find(|&bit| bit_of(words, bit));
             self.beyond = bit.map(|bit| self.position + bit);
         }
-        if on_disk > 0 && words.iter().fold(0, |all, word| all | word) != 0 && self.grow(self.position + on_disk) {
+        let end = self.position + on_disk;
+        let is_grown = self.bits_up_to(end) <= self.bitmap.blocks;
+        if on_disk > 0 && (is_grown || words.iter().any(|&word| word != 0) && self.grow(end)) {
             let Target { tier, ratio_log2, .. } = self.target;
             or_coarser(tier, &mut self.bitmap.words, ratio_log2, self.position - self.origin, words, on_disk);
         }

@@ -154,34 +154,40 @@ impl<'m, 'b, I: Input> ParallelMerge<'m, 'b, I> {
     /// Decodes a chunk into a bitmap of its own, and adds that in turn. `None` if no further chunk is wanted.
     fn merge(&self, number: usize, span: &ChunkSpan, bitmap: &mut Bitmap, scratch: &mut Scratch) -> Option<()> {
         let position = self.start + (span.range.start - self.at) * self.plan.codec.bits_per_byte();
-        let mut own = Merger::starting_at(self.target, bitmap, position);
-        let result = own.read(self.plan, self.input, span.range.clone(), scratch);
+        let bits = (span.range.end - span.range.start) * self.plan.codec.bits_per_byte();
+        let decoded = Merger::of_chunk(self.target, bitmap, position, bits).and_then(|mut own| {
+            let result = own.read(self.plan, self.input, span.range.clone(), scratch)?;
+            Ok((result, own))
+        });
         let mut whole = self.sequencer.wait_for(number)?;
         if self.closed.load(Ordering::Relaxed) {
             return None;
         }
-        whole.displaced = whole.merger.position() + span.hole * 8 != position;
-        let added = if whole.displaced {
-            None
-        } else {
-            Some(result.and_then(|result| whole.merger.add(&own).map(|()| result)))
-        };
-        let goes_on = match added {
-            Some(Ok(result)) => {
-                if let Ok(total) = &mut whole.total {
-                    total.add(&result);
-                }
-                result.next == span.range.end && !result.stopped
-            }
-            Some(Err(error)) => {
-                whole.total = Err(error);
-                false
-            }
-            None => false,
-        };
+        let goes_on = whole.add(span, position, decoded);
         if !goes_on {
             self.closed.store(true, Ordering::Relaxed);
         }
         goes_on.then_some(())
+    }
+}
+
+impl Merged<'_, '_> {
+    /// Adds the next chunk, if its first bit is at that position. Returns whether one more is wanted.
+    fn add(&mut self, span: &ChunkSpan, position: u64, decoded: Result<(ChunkResult, Merger<'_>)>) -> bool {
+        self.displaced = self.merger.position() + span.hole * 8 != position;
+        if self.displaced {
+            return false;
+        }
+        let added = decoded.and_then(|(result, own)| self.merger.add(&own).map(|()| result));
+        match (added, &mut self.total) {
+            (Ok(result), Ok(total)) => {
+                total.add(&result);
+                result.next == span.range.end && !result.stopped
+            }
+            (added, total) => {
+                *total = added;
+                false
+            }
+        }
     }
 }
