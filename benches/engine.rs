@@ -1,4 +1,4 @@
-//! Decode, scan, and the whole way from text to extents, on every tier that this machine has. Each result is checked
+//! Decode, scan, and the whole way from text to extents, or to a bitmap of large blocks, on every tier that this machine has. Each result is checked
 //! before it is timed.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 
 use std::hint::black_box;
 
-use changed_blocks::{Encoding, Extent, Scanner, Tier, internals};
+use changed_blocks::{BlockSize, Encoding, Extent, Scanner, Tier, internals};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use inputs::{DENSITIES, Density};
@@ -122,12 +122,41 @@ fn whole(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
     group.finish();
 }
 
+/// To blocks of 2 MiB: from the bitmap of small blocks, and from the text.
+fn reblock(c: &mut Criterion, cases: &[Case], tiers: &[Tier]) {
+    let mut group = c.benchmark_group("reblock");
+    let block_size = BlockSize::new(2 << 20).expect("a power of two");
+    for case in cases {
+        group.throughput(Throughput::Bytes(case.text.len() as u64));
+        // A large block is 32 small ones, those of four bytes.
+        let fours = (0..).zip(case.bitmap.chunks(4)).filter(|(_, four)| **four != [0; 4]);
+        let expected: Vec<u64> = fours.map(|(block, _)| block).collect();
+        let small = Scanner::new(Encoding::Base64).bitmap(&case.text).expect("good text");
+        assert!(small.reblock(block_size).expect("memory").iter().eq(expected.iter().copied()), "{}", case.name);
+        group.bench_function(BenchmarkId::new("bitmap", case.name), |b| {
+            b.iter(|| black_box(&small).reblock(block_size));
+        });
+        for &tier in tiers {
+            for (name, parallel) in [(tier.name().to_owned(), false), (format!("{tier}-all-threads"), true)] {
+                let scanner = Scanner::new(Encoding::Base64).tier(tier).parallel(parallel);
+                let large = scanner.bitmap_at(&case.text, block_size).expect("good text");
+                assert!(large.iter().eq(expected.iter().copied()), "{name}: {}", case.name);
+                group.bench_function(BenchmarkId::new(name, case.name), |b| {
+                    b.iter(|| scanner.bitmap_at(black_box(&case.text), block_size));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
 fn all(c: &mut Criterion) {
     let cases: Vec<Case> = DENSITIES.into_iter().map(Case::new).collect();
     let tiers = tiers();
     decode(c, &cases, &tiers);
     scan(c, &cases, &tiers);
     whole(c, &cases, &tiers);
+    reblock(c, &cases, &tiers);
 }
 
 criterion_group! {

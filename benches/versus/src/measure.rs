@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytemuck::{cast_slice, cast_slice_mut};
-use changed_blocks::Extent;
+use changed_blocks::{Bitmap, Extent};
 
 use crate::inputs::{Cell, Digest};
 
@@ -48,7 +48,8 @@ pub(crate) struct Buffers {
     pub(crate) decoded: Vec<u64>,
     /// For the list.
     pub(crate) extents: Vec<Extent>,
-    /// For the bitmap of large blocks.
+    /// For the bitmap of large blocks: of this library, and of peers.
+    pub(crate) bitmap: Bitmap,
     pub(crate) blocks: Vec<u64>,
 }
 
@@ -59,6 +60,7 @@ impl Buffers {
             // Decoders want room for what padding could have stood for.
             decoded: vec![0; cell.bitmap.len() / 8 + 8],
             extents: Vec::new(),
+            bitmap: Bitmap::default(),
             blocks: Vec::new(),
         }
     }
@@ -72,6 +74,7 @@ impl Buffers {
         self.copy.fill(0xa5);
         self.decoded.fill(0xa5a5_a5a5_a5a5_a5a5);
         self.extents.clear();
+        self.bitmap = Bitmap::default();
         self.blocks.clear();
     }
 }
@@ -89,6 +92,8 @@ pub(crate) enum Yields {
     Extents,
     /// Returns the number of extents.
     Count,
+    /// Returns the number of large blocks, the bitmap of which is in `bitmap`.
+    Bitmap,
     /// Returns the number of large blocks, the bitmap of which is in `blocks`.
     Blocks,
     /// Nothing that could be checked.
@@ -129,6 +134,7 @@ impl Candidate {
             }
             Yields::Extents => Digest::of(&buffers.extents) == cell.truth,
             Yields::Count => returned == cell.truth.runs,
+            Yields::Bitmap => (buffers.bitmap.as_words(), returned) == (&cell.blocks.0[..], cell.blocks.1),
             Yields::Blocks => (&buffers.blocks, returned) == (&cell.blocks.0, cell.blocks.1),
             Yields::Nothing => true,
         };

@@ -20,11 +20,9 @@ pub(crate) fn candidates() -> Vec<Candidate> {
     for tier in Tier::available() {
         let scanner = Scanner::new(Encoding::Base64).tier(tier);
         let extents = scanner.clone();
-        all.push(Candidate::new(REBLOCK, format!("changed-blocks, {tier}"), Yields::Blocks, move |text, buffers| {
-            let bitmap = scanner.bitmap_at(text, block_size).expect("good text");
-            buffers.blocks.clear();
-            buffers.blocks.extend_from_slice(bitmap.as_words());
-            bitmap.blocks()
+        all.push(Candidate::new(REBLOCK, format!("changed-blocks, {tier}"), Yields::Bitmap, move |text, buffers| {
+            buffers.bitmap = scanner.bitmap_at(text, block_size).expect("good text");
+            buffers.bitmap.blocks()
         }));
         all.push(Candidate::new(EXTENTS, format!("changed-blocks, {tier}"), Yields::Extents, move |text, buffers| {
             extents.extents_into(text, &mut buffers.extents).expect("good text");
@@ -43,9 +41,11 @@ fn one_pass(bytes: usize, buffers: &mut Buffers) -> u64 {
     let Buffers { decoded, blocks, .. } = buffers;
     let halves: &[u32] = &bytemuck::cast_slice(decoded)[..bytes / 4];
     blocks.clear();
-    blocks.extend(halves.chunks(64).map(|halves| {
-        halves.iter().zip(0..).fold(0, |word, (&half, place)| word | u64::from(half != 0) << place)
-    }));
+    blocks.extend(
+        halves
+            .chunks(64)
+            .map(|halves| halves.iter().zip(0..).fold(0, |word, (&half, place)| word | u64::from(half != 0) << place)),
+    );
     halves.len() as u64
 }
 

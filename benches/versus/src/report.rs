@@ -14,9 +14,8 @@ use crate::reblock::{EXTENTS, PASS, REBLOCK};
 use crate::results::{Group, Results, Row, ratio};
 
 /// The order in which kinds are listed.
-const KINDS: [&str; 14] = [
-    READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, REBLOCK, EXTENTS, PASS, PROCESS, COMMAND,
-];
+const KINDS: [&str; 14] =
+    [READ, COPY, FILL, DECODE, OURS, VISIT, THREADS, APART, ASSEMBLED, REBLOCK, EXTENTS, PASS, PROCESS, COMMAND];
 
 /// Cells of text, the first row being the head.
 type Table = Vec<Vec<String>>;
