@@ -10,7 +10,7 @@ use crate::common::cases;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 10] = [
+const TARGETS: [(&str, Body); 11] = [
     ("text", bodies::text),
     ("raw", bodies::raw),
     ("stream", bodies::stream),
@@ -20,6 +20,7 @@ const TARGETS: [(&str, Body); 10] = [
     ("chain", bodies::chain),
     ("tiers", bodies::tiers),
     ("lines", bodies::lines),
+    ("reblock", bodies::reblock),
     ("shape", bodies::shape),
 ];
 
