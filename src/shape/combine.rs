@@ -49,12 +49,12 @@ impl<I: Sorted> Side<I> {
         };
     }
 
-    /// The next bound after `start`, which is not after the start of the range.
+    /// The next bound after `start`, which is not after the range's own start.
     const fn bound_after(&self, start: u64) -> u64 {
         if self.start == start { self.end } else { self.start }
     }
 
-    /// Cuts off what lies before `at`, which is in the range or at one of its bounds.
+    /// Cuts off the part of the range that lies before `at`, which is not after its end.
     fn skip_to(&mut self, at: u64) {
         if self.end == at {
             self.take_next();

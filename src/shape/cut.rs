@@ -34,7 +34,7 @@ impl<I: Sorted> Iterator for Window<I> {
 impl<I: Sorted> FusedIterator for Window<I> {}
 impl<I: Sorted> Sorted for Window<I> {}
 
-/// What lies between ranges, from the start of a disk to its end.
+/// The gaps between ranges, from the start of a disk to its end.
 pub(super) struct Invert<I> {
     ranges: I,
     /// Everything before this was dealt with.

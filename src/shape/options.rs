@@ -33,7 +33,7 @@ pub struct Shape {
     pub align: Option<NonZeroU64>,
     /// At most that many ranges, before they are split: see [`SortedRanges::at_most`].
     pub max_extents: Option<NonZeroUsize>,
-    /// What all this leaves out, in the window and on the disk, so that no changed byte is called unchanged: see
+    /// Only the gaps that all this leaves, in the window and on the disk, so that no changed byte is called unchanged: see
     /// [`SortedRanges::invert`].
     pub invert: bool,
     /// Pieces of at most that many bytes: see [`SortedRanges::split`].
@@ -41,7 +41,8 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Applies what is asked for. The result covers the input as far as it is in the window, and stays on a disk of that size.
+    /// Applies what is asked for. The result covers the input as far as it is in the window, unless it is inverted, and stays on
+    /// a disk of that size.
     /// It is sorted and disjoint; pieces of a range that was split are adjacent.
     ///
     /// With [`max_extents`](Self::max_extents), all of the input is read at once. Else this is lazy, in constant memory.

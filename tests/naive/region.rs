@@ -35,7 +35,7 @@ impl Region {
         runs.into_iter().map(|(start, end)| (self.base + start, self.base + end)).collect()
     }
 
-    /// What changed from `start` up to `end`.
+    /// The changed bytes from `start` up to `end`.
     pub(crate) fn window(&self, start: u64, end: u64) -> Self {
         self.map(0, |byte| start <= byte && byte < end && self.changed(byte))
     }
@@ -80,7 +80,7 @@ impl Region {
         self.bits[start..end].fill(true);
     }
 
-    /// What did not change from `start` up to `end`, which may be outside of this region, but not far.
+    /// The unchanged bytes from `start` up to `end`, which may be outside of this region, but not far.
     pub(crate) fn invert(&self, start: u64, end: u64) -> Self {
         Self { base: start, bits: (start..end).map(|byte| !self.changed(byte)).collect() }
     }

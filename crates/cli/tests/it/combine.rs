@@ -163,7 +163,7 @@ fn a_comparison_says_what_only_one_of_them_has() {
     assert_eq!(run(["compare", &a, "/nowhere"]).code, Some(2));
     let bad = scratch.file("bad", "AA!A");
     assert_eq!(run(["compare", &a, bad.to_str().expect("text")]).code, Some(3));
-    // The same changes on disks of different sizes.
+    // Equal changes on disks of different sizes.
     let [small, large] = [(400_000, "small"), (500_000, "large")]
         .map(|(size, name)| scratch.file(name, Bits::new("0110 1000").cbtlog(size, 1)));
     let run = run(["compare", "--from", "cbtlog", small.to_str().expect("text"), large.to_str().expect("text")]);

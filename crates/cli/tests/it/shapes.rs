@@ -10,7 +10,7 @@ fn disk() -> String {
     format!("{DISK_KIB}k")
 }
 
-/// What changed, one `bool` a KiB.
+/// The changes, one `bool` a KiB.
 fn model(bits: &Bits) -> Vec<bool> {
     (0..DISK_KIB).map(|kib| bits.0[kib / 64]).collect()
 }
@@ -170,7 +170,7 @@ fn a_list_is_read_again_and_shaped() {
     let pieces = run_piped(["extents", "--virtual-size", &disk, "--max-extent", "1000"], bits.base64()).text();
     assert!(pieces.lines().count() > list.lines().count());
     assert_eq!(run_piped(["extents", "--from", "text"], pieces).text(), list);
-    // What is empty may never have been written.
+    // An empty list may never have been written.
     let message = run_piped(["extents", "--from", "text"], "").failure(3);
     assert!(message.contains("is empty"), "{message}");
     assert_eq!(run_piped(["extents", "--from", "text", "--allow-empty"], "").text(), "");
