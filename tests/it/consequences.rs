@@ -4,7 +4,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::{ChainError, DiskRole, UnrelatedReason, Uuid};
-use changed_blocks::{Consequence, Error, Tier, Unit};
+use changed_blocks::{Consequence, Error, LineFault, Tier, Unit};
 
 /// The rows of a table: variant, kind, consequence.
 fn rows(table: &str) -> Vec<Vec<&str>> {
@@ -71,6 +71,8 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::LengthMismatch { left: 1, right: 2 },
         Error::ByteRange { index: 0, offset_bytes: 0, len_bytes: 0, previous_end_bytes: None },
         Error::UnequalBlockSizes { left: 512, right: 1024 },
+        Error::EmptyList,
+        Error::ListLine { line: 1, offset: 0, fault: LineFault::Empty },
         Error::UnknownEncoding { name: String::new(), known: String::new() },
         Error::UnknownTier { name: String::new(), known: String::new() },
         Error::UnavailableTier { tier: Tier::Portable, available: String::new() },
