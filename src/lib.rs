@@ -35,6 +35,8 @@
 //!   block by block, by ranges, or with a [`Cursor`]; with set algebra, and back to base64.
 //! * [`shape`]: from what changed to what is read: gaps read through, aligned, at most so many, split; set operations on
 //!   sorted ranges; a cost model.
+//! * [`stats`]: figures of what changed: totals, runs and gaps by length, and what a reader of larger blocks, or one that
+//!   reads through gaps, has to read.
 //! * [`mod@format`]: writers for extents and bitmaps, and a reader of lists.
 //! * [`cbtlog`]: the log files from which a host answers the call.
 //! * [`Error`]: what can be wrong with a bitmap, and where.
@@ -66,6 +68,7 @@ mod scan;
 mod scanner;
 pub mod shape;
 mod source;
+pub mod stats;
 mod summary;
 mod threads;
 mod tier;

@@ -20,6 +20,7 @@ mod real_bitmaps;
 mod reblock;
 mod seams;
 mod shape;
+mod stats;
 mod store_files;
 mod streams;
 mod visitors;
