@@ -57,6 +57,17 @@ pub struct Interval {
     pub bytes: u64,
 }
 
+impl Interval {
+    /// The bytes that each backup reads on average, rounded down.
+    #[must_use]
+    pub const fn mean_bytes(&self) -> u64 {
+        match self.bytes.checked_div(self.backups as u64) {
+            Some(mean) => mean,
+            None => 0,
+        }
+    }
+}
+
 impl SeriesStats {
     /// Counts lists, each with options of its own, and their union.
     ///

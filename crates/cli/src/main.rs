@@ -27,10 +27,10 @@ use clap::error::ErrorKind;
 
 use changed_blocks::Consequence;
 
-use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format};
+use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format, StatsFormat};
 use commands::combine::{Operation, combine};
 use commands::compare::compare;
-use commands::{bits, blocks, chain, encode, extents, list_changed_blocks, serve, store};
+use commands::{bits, blocks, chain, encode, extents, list_changed_blocks, serve, stats, store};
 use failure::Failure;
 use output::target::Target;
 
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Subtract(args) => (combine(Operation::Subtract, args), is_json(args.output)),
         Command::Xor(args) => (combine(Operation::Xor, args), is_json(args.output)),
         Command::Compare(args) => return end_comparison(compare(args), args.output == CompareFormat::Json),
+        Command::Stats(args) => (stats::stats(args), args.output == StatsFormat::Json),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
             (list_changed_blocks::list_changed_blocks(args, json).map_err(Failure::of_answer), json)

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::iter::FusedIterator;
 
 use changed_blocks::format::TextReader;
-use changed_blocks::{BlockSize, ByteRange, ByteRanges, Error, Geometry, Scanner, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, ByteRanges, Error, Geometry, Scanner, Source, VirtualSize};
 
 use crate::args::{BlockSizeArg, From, InputArgs};
 use crate::failure::Failure;
@@ -43,6 +43,14 @@ impl RangeInput {
     /// A bitmap that was opened.
     pub(crate) fn bitmap(scanner: Scanner, block_size: BlockSize, input: Input) -> Self {
         Self { input, content: Content::Bitmap(Box::new(scanner)), block_size }
+    }
+
+    /// The scanner and the bytes of a bitmap; nothing of a list.
+    pub(crate) fn bitmap_source(&mut self) -> Option<(&Scanner, Source<'_>)> {
+        match &self.content {
+            Content::Bitmap(scanner) => Some((scanner, self.input.source())),
+            Content::List { .. } => None,
+        }
     }
 
     /// Begins a pass over the input.

@@ -11,6 +11,7 @@ mod options;
 mod serve;
 mod shape;
 mod size;
+mod stats;
 mod store;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ pub(crate) use options::{BlockSizeArg, Format, From, InputArgs, WindowArgs};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
 pub(crate) use shape::{MergeGap, ShapeArgs};
+use stats::STATS_EXAMPLES;
+pub(crate) use stats::{StatsArgs, StatsFormat};
 use store::STORE_EXAMPLES;
 pub(crate) use store::{Change, LogArgs, StoreArgs};
 
@@ -46,6 +49,8 @@ Examples:
       The first 64 blocks as 0 and 1
   cbt union --virtual-size 1T monday.b64 tuesday.b64
       What changed on either day
+  cbt stats --virtual-size 1T bitmap.b64
+      How much changed, in which runs and gaps, and what it costs to read
   cbt list-changed-blocks --store logs \\
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The call itself, over a folder of .cbtlog files
@@ -91,6 +96,9 @@ pub(crate) enum Command {
     /// Say whether two inputs have the same bytes, and how they differ
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArgs),
+    /// Count what changed, and what it costs to read
+    #[command(after_help = STATS_EXAMPLES)]
+    Stats(StatsArgs),
     /// Ask a pool, or a folder of .cbtlog files, which blocks changed between two disks
     #[command(after_help = LIST_EXAMPLES)]
     ListChangedBlocks(ListArgs),

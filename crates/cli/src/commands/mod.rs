@@ -10,4 +10,5 @@ pub(crate) mod encode;
 pub(crate) mod extents;
 pub(crate) mod list_changed_blocks;
 pub(crate) mod serve;
+pub(crate) mod stats;
 pub(crate) mod store;

@@ -14,4 +14,6 @@ mod pieces;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod range_printer;
+pub(crate) mod stats_data;
+pub(crate) mod stats_human;
 pub(crate) mod target;

@@ -49,6 +49,11 @@ impl Target {
         }
     }
 
+    /// The number of columns, if it is a terminal.
+    pub(crate) fn terminal_width(&self) -> Option<usize> {
+        self.is_terminal().then(|| columns(self.file()).unwrap_or(80))
+    }
+
     fn file(&self) -> &File {
         match &self.file {
             TargetFile::StandardOutput(file) | TargetFile::Special(file) => file,
@@ -83,6 +88,18 @@ impl Write for Target {
     fn flush(&mut self) -> io::Result<()> {
         self.file().flush()
     }
+}
+
+/// The columns of a terminal, if it knows them.
+#[cfg(target_os = "linux")]
+fn columns(terminal: &File) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn columns(_terminal: &File) -> Option<usize> {
+    None
 }
 
 /// Fails if the reader of a named pipe has left without reading all of it: the bytes that the pipe holds then are lost.

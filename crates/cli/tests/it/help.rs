@@ -2,7 +2,7 @@
 
 use crate::common::{Scratch, cbt, run};
 
-const SUBCOMMANDS: [&str; 7] = ["extents", "bits", "encode", "list-changed-blocks", "chain", "store", "serve"];
+const SUBCOMMANDS: [&str; 8] = ["extents", "bits", "encode", "stats", "list-changed-blocks", "chain", "store", "serve"];
 
 #[test]
 fn help_of_each_subcommand_has_examples() {

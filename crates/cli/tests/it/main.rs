@@ -30,5 +30,6 @@ mod readme;
 mod scarce;
 mod serve;
 mod shapes;
+mod stats;
 mod store;
 mod streams;

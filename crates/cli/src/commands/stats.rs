@@ -1,0 +1,191 @@
+//! `cbt stats`: how much changed, in which runs and gaps, and what it costs to read.
+//!
+//! One bitmap is counted in pieces on all threads. Several inputs, and lists, are read side by side in one pass, since they
+//! may be streams. Nothing is written before all inputs were judged.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use changed_blocks::parallel::ParallelVisitor;
+use changed_blocks::shape::{self, CostModel};
+use changed_blocks::stats::{Interval, SeriesStats, Stats, StatsOptions};
+use changed_blocks::{BlockSize, Error, Extent, Geometry, VirtualSize};
+
+use crate::args::{StatsArgs, StatsFormat};
+use crate::failure::Failure;
+use crate::output::progress::Progress;
+use crate::output::target::Target;
+use crate::output::{stats_data, stats_human};
+use crate::range_input::{RangeInput, SharedSource};
+use crate::range_run::{judge, start};
+
+/// The figures of all inputs.
+pub(crate) struct StatsReport {
+    pub(crate) model: CostModel,
+    pub(crate) inputs: Vec<InputStats>,
+    /// What several inputs are together.
+    pub(crate) series: Option<Series>,
+}
+
+/// What is in any of several inputs, and what backups at some interval would read.
+pub(crate) struct Series {
+    pub(crate) union: InputStats,
+    pub(crate) intervals: Vec<Interval>,
+}
+
+/// The figures of an input, or of a union of some.
+pub(crate) struct InputStats {
+    pub(crate) name: String,
+    pub(crate) block_size: BlockSize,
+    pub(crate) virtual_size: Option<VirtualSize>,
+    /// The size of the disk; where it is not known, that of what a bitmap covers.
+    pub(crate) covered: Option<VirtualSize>,
+    pub(crate) stats: Stats,
+}
+
+pub(crate) fn stats(args: &StatsArgs) -> Result<(), Failure> {
+    let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
+    let mut inputs = inputs?;
+    let mut target = Target::open(args.file.output_file.as_deref())?;
+    let report = StatsReport::of(&mut inputs, &options(args), args.reads.cost_model())?;
+    let text = match args.output {
+        StatsFormat::Human => stats_human::text(&report, target.terminal_width()),
+        StatsFormat::Json => stats_data::json(&report),
+        StatsFormat::Csv => stats_data::csv(&report),
+    };
+    target.write_all(text.as_bytes()).map_err(|error| target.failure(error))?;
+    target.commit()?;
+    inputs.into_iter().for_each(|input| input.input.drain());
+    Ok(())
+}
+
+/// The figures to make: among the gaps are always that of the cost model, and none.
+fn options(args: &StatsArgs) -> StatsOptions {
+    let mut options = StatsOptions { largest: args.largest.into(), ..StatsOptions::default() };
+    if !args.reads.merge_gap.is_empty() {
+        options.merge_gaps.clone_from(&args.reads.merge_gap);
+    }
+    options.merge_gaps.extend([0, args.reads.cost_model().merge_gap()]);
+    options.merge_gaps.sort_unstable();
+    options.merge_gaps.dedup();
+    options
+}
+
+impl StatsReport {
+    /// Reads the inputs, and judges them.
+    fn of(inputs: &mut [RangeInput], options: &StatsOptions, model: CostModel) -> Result<Self, Failure> {
+        if let [input] = &mut *inputs
+            && let Some(stats) = count_bitmap(input, options)?
+        {
+            return Ok(Self { model, inputs: vec![stats], series: None });
+        }
+        let (inputs, series) = count_lists(inputs, options)?;
+        Ok(Self { model, series: Some(series).filter(|_| inputs.len() > 1), inputs })
+    }
+}
+
+impl InputStats {
+    /// The number of blocks of the disk, as far as it is known.
+    pub(crate) fn blocks(&self) -> Option<u64> {
+        self.covered.map(|size| size.blocks(self.block_size))
+    }
+
+    /// The share of the disk that changed, as far as its size is known.
+    pub(crate) fn share(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a few digits of a percentage")]
+        self.covered.map(|size| self.stats.totals().changed_bytes as f64 / size.bytes() as f64)
+    }
+}
+
+/// The figures of a bitmap; nothing if the input is a list.
+fn count_bitmap(input: &mut RangeInput, options: &StatsOptions) -> Result<Option<InputStats>, Failure> {
+    let options = StatsOptions { block_size: input.block_size, ..options.clone() };
+    let (name, len) = (input.input.name.clone(), input.input.len());
+    let Some((scanner, source)) = input.bitmap_source() else { return Ok(None) };
+    let mut stats = Stats::new(&options);
+    let counter = BitmapCounter {
+        options: &options,
+        geometry: Geometry::default(),
+        stats: &mut stats,
+        progress: Progress::new(len),
+    };
+    let outcome = match scanner.visit_parallel(source, counter) {
+        Ok(ControlFlow::Continue(summary)) => Ok(summary),
+        Ok(ControlFlow::Break(error)) | Err(error) => Err(error),
+    };
+    let (summary, error) = outcome.map_or_else(|error| (None, Some(error)), |summary| (Some(summary), None));
+    judge(std::slice::from_ref(input), vec![error])?;
+    let virtual_size = summary.and_then(|summary| summary.geometry.virtual_size);
+    let blocks = summary.map_or(0, |summary| summary.blocks);
+    let covered = virtual_size.or(VirtualSize::new(blocks.saturating_mul(options.block_size.bytes())).ok());
+    Ok(Some(InputStats { name, block_size: options.block_size, virtual_size, covered, stats }))
+}
+
+/// Counts the extents of a bitmap in pieces, on any thread, and merges the pieces in order.
+struct BitmapCounter<'a> {
+    options: &'a StatsOptions,
+    geometry: Geometry,
+    stats: &'a mut Stats,
+    progress: Progress,
+}
+
+impl ParallelVisitor for BitmapCounter<'_> {
+    type Mapped = Result<Stats, Error>;
+    type Break = Error;
+
+    fn begin(&mut self, geometry: &Geometry) {
+        self.geometry = *geometry;
+    }
+
+    fn map(&self, extents: &[Extent]) -> Result<Stats, Error> {
+        let (mut stats, mut ranges) = (Stats::new(self.options), Vec::with_capacity(extents.len()));
+        self.geometry.byte_ranges(extents, &mut ranges)?;
+        stats.add(&ranges)?;
+        Ok(stats)
+    }
+
+    fn extents(&mut self, _extents: &[Extent], counted: Result<Stats, Error>) -> ControlFlow<Error> {
+        match counted.and_then(|counted| self.stats.merge(&counted)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn progress(&mut self, input_bytes: u64) {
+        self.progress.update(input_bytes);
+    }
+}
+
+/// The figures of inputs that are read side by side, each on its own and all together.
+fn count_lists(inputs: &mut [RangeInput], options: &StatsOptions) -> Result<(Vec<InputStats>, Series), Failure> {
+    let options_of = |block_size| StatsOptions { block_size, ..options.clone() };
+    let each: Vec<StatsOptions> = inputs.iter().map(|input| options_of(input.block_size)).collect();
+    let names: Vec<String> = inputs.iter().map(|input| input.input.name.clone()).collect();
+    let (sources, geometry) = start(inputs)?;
+    let lists = sources.iter().map(|source| shape::check(SharedSource(source)));
+    let series = SeriesStats::count(lists.zip(&each).collect(), &options_of(geometry.block_size));
+    let sizes: Vec<_> = sources
+        .iter()
+        .map(|source| {
+            let source = source.borrow();
+            let virtual_size = source.virtual_size().or(geometry.virtual_size);
+            (virtual_size, virtual_size.or(source.known_end().and_then(|end| VirtualSize::new(end).ok())))
+        })
+        .collect();
+    let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
+    judge(inputs, errors)?;
+    let intervals = series.intervals();
+    let of_input = |(((name, options), stats), (virtual_size, covered)): (((String, StatsOptions), Stats), _)| {
+        InputStats { name, block_size: options.block_size, virtual_size, covered, stats }
+    };
+    let inputs: Vec<InputStats> = names.into_iter().zip(each).zip(series.inputs).zip(sizes).map(of_input).collect();
+    let largest: Option<Vec<VirtualSize>> = inputs.iter().map(|input| input.covered).collect();
+    let union = InputStats {
+        name: "union".to_owned(),
+        block_size: geometry.block_size,
+        virtual_size: geometry.virtual_size,
+        covered: largest.and_then(|sizes| sizes.into_iter().max()),
+        stats: series.union,
+    };
+    Ok((inputs, Series { union, intervals }))
+}
