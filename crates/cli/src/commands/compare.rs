@@ -98,7 +98,8 @@ impl Comparison {
         let Some((first, side)) = self.first else { return text };
         for (name, only) in names.iter().zip(&self.only) {
             let (blocks, bytes) = (only.totals.changed_blocks, only.totals.changed_bytes);
-            text += &format!("only in {name}: {blocks} blocks, {bytes} bytes\n");
+            let plural = if blocks == 1 { "" } else { "s" };
+            text += &format!("only in {name}: {blocks} block{plural}, {bytes} bytes\n");
         }
         text + &format!("first difference at byte {first}, in {} only\n", names[side])
     }

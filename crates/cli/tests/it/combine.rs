@@ -146,7 +146,7 @@ fn a_comparison_says_what_only_one_of_them_has() {
     let text = String::from_utf8(different.stdout).expect("text");
     assert_eq!((different.code, different.stderr.as_str()), (Some(1), ""));
     let expected = format!(
-        "only in {a}: 1 blocks, 65536 bytes\nonly in {b}: 2 blocks, 131072 bytes\nfirst difference at byte 65536, in {a} only\n"
+        "only in {a}: 1 block, 65536 bytes\nonly in {b}: 2 blocks, 131072 bytes\nfirst difference at byte 65536, in {a} only\n"
     );
     assert_eq!(text, expected);
     let json = run(["compare", "--output", "json", &b, &a]);
