@@ -30,7 +30,7 @@ impl Reads {
     }
 }
 
-/// What a reader reads that reads whole blocks of its own.
+/// The reads of one who reads whole blocks of a size of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockReads {
     /// The size of its blocks.

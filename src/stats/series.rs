@@ -46,7 +46,7 @@ pub struct SeriesStats {
     again: HashMap<(usize, usize), u64>,
 }
 
-/// What backups at some interval read.
+/// The reads of backups at some interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interval {
     /// Of how many lists each backup reads the union; the last one may have fewer.
@@ -100,7 +100,7 @@ impl SeriesStats {
         Self { inputs, union: union.into_stats(), again }
     }
 
-    /// What a backup every time, every second time and so on would have read: each reads the union of as many lists in a
+    /// The reads of a backup every time, every second time and so on: each reads the union of as many lists in a
     /// row.
     #[must_use]
     pub fn intervals(&self) -> Vec<Interval> {

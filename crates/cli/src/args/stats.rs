@@ -50,7 +50,7 @@ pub(crate) struct StatsArgs {
     pub(crate) file: FileArgs,
 }
 
-/// What readers do, and what requests and bytes cost them.
+/// How readers read, and the costs of requests and bytes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reads")]
 pub(crate) struct ReadsArgs {

@@ -23,11 +23,11 @@ use crate::range_run::{judge, start};
 pub(crate) struct StatsReport {
     pub(crate) model: CostModel,
     pub(crate) inputs: Vec<InputStats>,
-    /// What several inputs are together.
+    /// All inputs together, if there are several.
     pub(crate) series: Option<Series>,
 }
 
-/// What is in any of several inputs, and what backups at some interval would read.
+/// The union of several inputs, and the reads of backups at some interval.
 pub(crate) struct Series {
     pub(crate) union: InputStats,
     pub(crate) intervals: Vec<Interval>,

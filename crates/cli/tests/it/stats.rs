@@ -59,7 +59,7 @@ fn figures_are_those_of_the_lists_that_other_commands_give() {
             let count: u64 = buckets.iter().map(|bucket| number(&bucket["count"])).sum();
             assert!(count == number(&input["extents"]) || count + 1 == number(&input["extents"]) || count == 0);
         }
-        // The same of a list.
+        // A list gives as much.
         if !plain.is_empty() {
             let of_list = run_piped(args.iter().copied().chain(["--from", "text"]), &plain).text();
             assert_eq!(of_list, text);
