@@ -1,9 +1,10 @@
 //! The blocks of a reader that ranges touch, without a bitmap of them.
 //!
 //! ```text
-//! for each range: from the block of its first byte to the block of its last byte
-//!     all of these are touched; the first one was before, if it is the last one of the range before
-//!     a request begins, unless the first one is that block or the next
+//! for each range: the blocks from that of its first byte to that of its last byte are touched
+//! for each two ranges in a row: from the last block of the one to the first block of the other
+//!     if it is the same block: it was counted twice
+//!     if there is a block between: a request begins
 //! ```
 
 use super::reads::{BlockReads, Reads};
@@ -29,29 +30,41 @@ impl BlockCounter {
         byte >> self.block_size.log2()
     }
 
-    /// Adds ranges that come after one that ends at `previous_end`.
+    /// Adds ranges, at least one, that come after one that ends at `previous_end`.
     pub(super) fn add(&mut self, ranges: &[ByteRange], previous_end: Option<u64>) {
-        // The block after the last one that is touched.
-        let mut next_block = previous_end.map_or(0, |end| self.block(end - 1) + 1);
-        let (mut blocks, mut requests) = (0, 0);
-        let mut is_first = previous_end.is_none();
+        let log2 = self.block_size.log2();
+        let mut sum = Self::new(self.block_size);
         for range in ranges {
-            let first = self.block(range.offset_bytes);
-            let end = self.block(range.end_bytes() - 1) + 1;
-            // Of a block that was counted already, this counts nothing.
-            blocks += end - first.max(next_block);
-            requests += u64::from(first > next_block) | u64::from(is_first);
-            (next_block, is_first) = (end, false);
+            let last = (range.offset_bytes + (range.len_bytes - 1)) >> log2;
+            sum.blocks += last - (range.offset_bytes >> log2) + 1;
         }
-        self.blocks += blocks;
-        self.requests += requests;
+        for pair in ranges.windows(2) {
+            sum.step(pair[0].offset_bytes + (pair[0].len_bytes - 1), pair[1].offset_bytes);
+        }
+        match previous_end {
+            Some(end) => sum.step(end - 1, ranges[0].offset_bytes),
+            None => sum.requests += 1,
+        }
+        self.blocks += sum.blocks;
+        self.requests += sum.requests;
+    }
+
+    /// Goes from the last byte of a range to the first byte of the next: a block that has both was counted twice, and a
+    /// request begins if there is a block between them.
+    #[inline]
+    fn step(&mut self, last_byte: u64, first_byte: u64) {
+        let distance = self.block(first_byte) - self.block(last_byte);
+        // The highest bit of a difference that is negative: several of them are found at once, unlike by comparing.
+        self.blocks -= distance.wrapping_sub(1) >> 63;
+        self.requests += 1u64.wrapping_sub(distance) >> 63;
     }
 
     /// Adds what another counter has counted after a range that ends at `end`, from a range on that begins at `start`.
     pub(super) fn merge(&mut self, other: &Self, end: u64, start: u64) {
-        let (last, first) = (self.block(end - 1), self.block(start));
-        self.blocks += other.blocks - u64::from(first == last);
-        self.requests += other.requests - u64::from(first <= last + 1);
+        self.blocks += other.blocks;
+        // The first request of the other may go on from here.
+        self.requests += other.requests - 1;
+        self.step(end - 1, start);
     }
 
     /// The reads, of which the last range ends at `end`, on a disk that ends at `disk_end`.

@@ -4,12 +4,11 @@
 //! may be streams. Nothing is written before all inputs were judged.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 
-use changed_blocks::parallel::ParallelVisitor;
 use changed_blocks::shape::{self, CostModel};
 use changed_blocks::stats::{Interval, SeriesStats, Stats, StatsOptions};
-use changed_blocks::{BlockSize, Error, Extent, Geometry, VirtualSize};
+use changed_blocks::{BlockSize, Error, Extent, Scanner, Source, Summary, VirtualSize};
+use rayon::prelude::*;
 
 use crate::args::{StatsArgs, StatsFormat};
 use crate::failure::Failure;
@@ -18,6 +17,10 @@ use crate::output::target::Target;
 use crate::output::{stats_data, stats_human};
 use crate::range_input::{RangeInput, SharedSource};
 use crate::range_run::{judge, start};
+
+/// How many extents are found before they are counted, 8 MiB of them, and how many of these a thread takes at a time.
+const BATCH: usize = 512 << 10;
+const PIECE: usize = 8 << 10;
 
 /// The figures of all inputs.
 pub(crate) struct StatsReport {
@@ -103,16 +106,7 @@ fn count_bitmap(input: &mut RangeInput, options: &StatsOptions) -> Result<Option
     let (name, len) = (input.input.name.clone(), input.input.len());
     let Some((scanner, source)) = input.bitmap_source() else { return Ok(None) };
     let mut stats = Stats::new(&options);
-    let counter = BitmapCounter {
-        options: &options,
-        geometry: Geometry::default(),
-        stats: &mut stats,
-        progress: Progress::new(len),
-    };
-    let outcome = match scanner.visit_parallel(source, counter) {
-        Ok(ControlFlow::Continue(summary)) => Ok(summary),
-        Ok(ControlFlow::Break(error)) | Err(error) => Err(error),
-    };
+    let outcome = count_extents(scanner, source, &options, &mut stats, Progress::new(len));
     let (summary, error) = outcome.map_or_else(|error| (None, Some(error)), |summary| (Some(summary), None));
     judge(std::slice::from_ref(input), vec![error])?;
     let virtual_size = summary.and_then(|summary| summary.geometry.virtual_size);
@@ -121,38 +115,34 @@ fn count_bitmap(input: &mut RangeInput, options: &StatsOptions) -> Result<Option
     Ok(Some(InputStats { name, block_size: options.block_size, virtual_size, covered, stats }))
 }
 
-/// Counts the extents of a bitmap in pieces, on any thread, and merges the pieces in order.
-struct BitmapCounter<'a> {
-    options: &'a StatsOptions,
-    geometry: Geometry,
-    stats: &'a mut Stats,
-    progress: Progress,
-}
-
-impl ParallelVisitor for BitmapCounter<'_> {
-    type Mapped = Result<Stats, Error>;
-    type Break = Error;
-
-    fn begin(&mut self, geometry: &Geometry) {
-        self.geometry = *geometry;
-    }
-
-    fn map(&self, extents: &[Extent]) -> Result<Stats, Error> {
-        let (mut stats, mut ranges) = (Stats::new(self.options), Vec::with_capacity(extents.len()));
-        self.geometry.byte_ranges(extents, &mut ranges)?;
-        stats.add(&ranges)?;
-        Ok(stats)
-    }
-
-    fn extents(&mut self, _extents: &[Extent], counted: Result<Stats, Error>) -> ControlFlow<Error> {
-        match counted.and_then(|counted| self.stats.merge(&counted)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
+/// Counts the extents of a bitmap: many of them in pieces on all threads, which are merged in order.
+fn count_extents(
+    scanner: &Scanner,
+    source: Source<'_>,
+    options: &StatsOptions,
+    stats: &mut Stats,
+    mut progress: Progress,
+) -> Result<Summary, Error> {
+    let mut extents = scanner.iter_extents(source)?;
+    let geometry = *extents.geometry();
+    let count_piece = |piece: &[Extent]| -> Result<Stats, Error> {
+        let (mut counted, mut ranges) = (Stats::new(options), Vec::with_capacity(piece.len()));
+        geometry.byte_ranges(piece, &mut ranges)?;
+        counted.add(&ranges)?;
+        Ok(counted)
+    };
+    loop {
+        let may_have_more = extents.read_more(BATCH)?;
+        let buffered = extents.buffered();
+        if buffered.len() >= BATCH || !may_have_more {
+            let pieces: Result<Vec<Stats>, Error> = buffered.par_chunks(PIECE).map(count_piece).collect();
+            pieces?.iter().try_for_each(|piece| stats.merge(piece))?;
+            extents.consume();
         }
-    }
-
-    fn progress(&mut self, input_bytes: u64) {
-        self.progress.update(input_bytes);
+        progress.update(extents.bytes_read());
+        if let Some(summary) = extents.summary().filter(|_| !may_have_more) {
+            return Ok(summary);
+        }
     }
 }
 
