@@ -6,13 +6,14 @@
 use std::io::Write;
 
 use changed_blocks::shape::{self, CostModel};
-use changed_blocks::stats::{Interval, SeriesStats, Stats, StatsOptions};
-use changed_blocks::{BlockSize, Error, Extent, Scanner, Source, Summary, VirtualSize};
+use changed_blocks::stats::{SeriesStats, Stats, StatsOptions};
+use changed_blocks::{Error, Extent, Scanner, Source, Summary, VirtualSize};
 use rayon::prelude::*;
 
 use crate::args::{StatsArgs, StatsFormat};
 use crate::failure::Failure;
 use crate::output::progress::Progress;
+use crate::output::stats_report::{InputStats, Series, StatsReport};
 use crate::output::target::Target;
 use crate::output::{stats_data, stats_human};
 use crate::range_input::{RangeInput, SharedSource};
@@ -22,35 +23,11 @@ use crate::range_run::{judge, start};
 const BATCH: usize = 512 << 10;
 const PIECE: usize = 8 << 10;
 
-/// The figures of all inputs.
-pub(crate) struct StatsReport {
-    pub(crate) model: CostModel,
-    pub(crate) inputs: Vec<InputStats>,
-    /// All inputs together, if there are several.
-    pub(crate) series: Option<Series>,
-}
-
-/// The union of several inputs, and the reads of backups at some interval.
-pub(crate) struct Series {
-    pub(crate) union: InputStats,
-    pub(crate) intervals: Vec<Interval>,
-}
-
-/// The figures of an input, or of a union of some.
-pub(crate) struct InputStats {
-    pub(crate) name: String,
-    pub(crate) block_size: BlockSize,
-    pub(crate) virtual_size: Option<VirtualSize>,
-    /// The size of the disk; where it is not known, that of what a bitmap covers.
-    pub(crate) covered: Option<VirtualSize>,
-    pub(crate) stats: Stats,
-}
-
 pub(crate) fn stats(args: &StatsArgs) -> Result<(), Failure> {
     let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
     let mut inputs = inputs?;
     let mut target = Target::open(args.file.output_file.as_deref())?;
-    let report = StatsReport::of(&mut inputs, &options(args), args.reads.cost_model())?;
+    let report = report_of(&mut inputs, &options(args), args.reads.cost_model())?;
     let text = match args.output {
         StatsFormat::Human => stats_human::text(&report, target.terminal_width()),
         StatsFormat::Json => stats_data::json(&report),
@@ -74,30 +51,15 @@ fn options(args: &StatsArgs) -> StatsOptions {
     options
 }
 
-impl StatsReport {
-    /// Reads the inputs, and judges them.
-    fn of(inputs: &mut [RangeInput], options: &StatsOptions, model: CostModel) -> Result<Self, Failure> {
-        if let [input] = &mut *inputs
-            && let Some(stats) = count_bitmap(input, options)?
-        {
-            return Ok(Self { model, inputs: vec![stats], series: None });
-        }
-        let (inputs, series) = count_lists(inputs, options)?;
-        Ok(Self { model, series: Some(series).filter(|_| inputs.len() > 1), inputs })
+/// Reads the inputs, and judges them.
+fn report_of(inputs: &mut [RangeInput], options: &StatsOptions, model: CostModel) -> Result<StatsReport, Failure> {
+    if let [input] = &mut *inputs
+        && let Some(stats) = count_bitmap(input, options)?
+    {
+        return Ok(StatsReport { model, inputs: vec![stats], series: None });
     }
-}
-
-impl InputStats {
-    /// The number of blocks of the disk, as far as it is known.
-    pub(crate) fn blocks(&self) -> Option<u64> {
-        self.covered.map(|size| size.blocks(self.block_size))
-    }
-
-    /// The share of the disk that changed, as far as its size is known.
-    pub(crate) fn share(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "a few digits of a percentage")]
-        self.covered.map(|size| self.stats.totals().changed_bytes as f64 / size.bytes() as f64)
-    }
+    let (inputs, series) = count_lists(inputs, options)?;
+    Ok(StatsReport { model, series: Some(series).filter(|_| inputs.len() > 1), inputs })
 }
 
 /// The figures of a bitmap; nothing if the input is a list.

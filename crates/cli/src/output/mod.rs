@@ -16,4 +16,5 @@ pub(crate) mod progress;
 pub(crate) mod range_printer;
 pub(crate) mod stats_data;
 pub(crate) mod stats_human;
+pub(crate) mod stats_report;
 pub(crate) mod target;

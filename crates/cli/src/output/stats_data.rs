@@ -7,7 +7,7 @@ use changed_blocks::shape::CostModel;
 use changed_blocks::stats::{Bucket, Reads};
 use serde_json::{Value, json};
 
-use crate::commands::stats::{InputStats, StatsReport};
+use super::stats_report::{InputStats, StatsReport};
 use crate::sanitize::sanitize;
 
 pub(crate) fn json(report: &StatsReport) -> String {

@@ -7,7 +7,7 @@ use changed_blocks::shape::CostModel;
 use changed_blocks::stats::{Bucket, Reads};
 use indicatif::{BinaryBytes, HumanCount};
 
-use crate::commands::stats::{InputStats, Series, StatsReport};
+use super::stats_report::{InputStats, Series, StatsReport};
 use crate::sanitize::sanitize;
 
 /// The widest bar that is drawn.
