@@ -19,9 +19,11 @@ use crate::output::{stats_data, stats_human};
 use crate::range_input::{RangeInput, SharedSource};
 use crate::range_run::{judge, start};
 
-/// How many extents are found before they are counted, 8 MiB of them, and how many of these a thread takes at a time.
-const BATCH: usize = 512 << 10;
+/// How many extents are found before they are counted, 1 MiB of them, and how many of these a thread takes at a time.
+const BATCH: usize = 64 << 10;
 const PIECE: usize = 8 << 10;
+/// How many ranges are counted at a time, several times over: so many that they stay in the nearest cache.
+const CACHED_RANGES: usize = 1 << 10;
 
 pub(crate) fn stats(args: &StatsArgs) -> Result<(), Failure> {
     let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
@@ -88,9 +90,12 @@ fn count_extents(
     let mut extents = scanner.iter_extents(source)?;
     let geometry = *extents.geometry();
     let count_piece = |piece: &[Extent]| -> Result<Stats, Error> {
-        let (mut counted, mut ranges) = (Stats::new(options), Vec::with_capacity(piece.len()));
-        geometry.byte_ranges(piece, &mut ranges)?;
-        counted.add(&ranges)?;
+        let (mut counted, mut ranges) = (Stats::new(options), Vec::with_capacity(CACHED_RANGES));
+        for extents in piece.chunks(CACHED_RANGES) {
+            ranges.clear();
+            geometry.byte_ranges(extents, &mut ranges)?;
+            counted.add(&ranges)?;
+        }
         Ok(counted)
     };
     loop {
