@@ -5,12 +5,15 @@ use std::io::{BufReader, Read};
 use std::iter::FusedIterator;
 
 use changed_blocks::format::TextReader;
-use changed_blocks::{BlockSize, ByteRange, ByteRanges, Error, Geometry, Scanner, Source, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, Source, VirtualSize};
 
 use crate::args::{BlockSizeArg, From, InputArgs};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::scan_options;
+
+/// How many ranges of a list are read at a time.
+const LIST_BATCH: usize = 1024;
 
 /// An open input, which can be read again if it is a file.
 pub(crate) struct RangeInput {
@@ -57,7 +60,7 @@ impl RangeInput {
     pub(crate) fn start(&mut self) -> Result<RangeSource<'_>, Error> {
         let block_size = self.block_size;
         let ranges = match &self.content {
-            Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_byte_ranges(self.input.source())?)),
+            Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_extents(self.input.source())?)),
             Content::List { virtual_size, allow_empty } => {
                 let (virtual_size, allow_empty) = (*virtual_size, *allow_empty);
                 let reader: Box<dyn Read + '_> = self.input.reader()?;
@@ -65,12 +68,12 @@ impl RangeInput {
                 Ranges::List(reader.virtual_size(virtual_size).allow_empty(allow_empty), virtual_size)
             }
         };
-        Ok(RangeSource { ranges, block_size, disk_size: None, error: None })
+        Ok(RangeSource { ranges, block_size, disk_size: None, batch: Vec::new(), given: 0, error: None })
     }
 }
 
 enum Ranges<'a> {
-    Bitmap(Box<ByteRanges<'a>>),
+    Bitmap(Box<Extents<'a>>),
     List(TextReader<BufReader<Box<dyn Read + 'a>>>, Option<VirtualSize>),
 }
 
@@ -80,6 +83,9 @@ pub(crate) struct RangeSource<'a> {
     block_size: BlockSize,
     /// The size of the disk, where only another input knows it.
     disk_size: Option<VirtualSize>,
+    /// Ranges that were read, of which some were given.
+    batch: Vec<ByteRange>,
+    given: usize,
     pub(crate) error: Option<Error>,
 }
 
@@ -116,22 +122,47 @@ impl RangeSource<'_> {
         }
     }
 
-    fn next_range(&mut self) -> Option<Result<ByteRange, Error>> {
-        let range = match &mut self.ranges {
-            Ranges::Bitmap(ranges) => ranges.next()?,
-            Ranges::List(reader, _) => reader.next()?,
-        };
-        let Some(size) = self.disk_size else { return Some(range) };
-        // The last block of a bitmap may reach beyond the disk, and with it what was listed from one.
-        let geometry = Geometry { block_size: self.block_size, virtual_size: Some(size) };
-        Some(range.and_then(|range| {
-            let last_block = (range.end_bytes() - 1) / self.block_size.bytes();
-            let blocks = size.blocks(geometry.block_size);
-            if last_block >= blocks {
-                return Err(Error::BlockBeyondEnd { block: last_block, blocks });
+    /// Reads the next ranges. There are none at the end, and after an error.
+    fn refill(&mut self) {
+        self.given = 0;
+        self.batch.clear();
+        if self.error.is_none()
+            && let Err(error) = self.read_batch().and_then(|()| self.hold_against_disk())
+        {
+            self.batch.clear();
+            self.error = Some(error);
+        }
+    }
+
+    fn read_batch(&mut self) -> Result<(), Error> {
+        match &mut self.ranges {
+            Ranges::Bitmap(extents) => {
+                while self.batch.is_empty() && extents.summary().is_none() {
+                    extents.read_more(0)?;
+                    let geometry = *extents.geometry();
+                    geometry.byte_ranges(extents.buffered(), &mut self.batch)?;
+                    extents.consume();
+                }
+                Ok(())
             }
-            Ok(range.clip(ByteRange::between(0, size.bytes())).unwrap_or(range))
-        }))
+            Ranges::List(reader, _) => reader.take(LIST_BATCH).try_for_each(|range| {
+                self.batch.push(range?);
+                Ok(())
+            }),
+        }
+    }
+
+    /// Holds the batch against the size of the disk, if only another input knows that. The last block of a bitmap may reach
+    /// beyond the disk, and with it the last range of a list that was made from one.
+    fn hold_against_disk(&mut self) -> Result<(), Error> {
+        let (Some(size), Some(last)) = (self.disk_size, self.batch.last_mut()) else { return Ok(()) };
+        let blocks = size.blocks(self.block_size);
+        let last_block = (last.end_bytes() - 1) / self.block_size.bytes();
+        if last_block >= blocks {
+            return Err(Error::BlockBeyondEnd { block: last_block, blocks });
+        }
+        *last = last.clip(ByteRange::between(0, size.bytes())).unwrap_or(*last);
+        Ok(())
     }
 }
 
@@ -142,17 +173,13 @@ impl Iterator for SharedSource<'_, '_> {
     type Item = ByteRange;
 
     fn next(&mut self) -> Option<ByteRange> {
-        let mut source = self.0.borrow_mut();
-        if source.error.is_some() {
-            return None;
+        let source = &mut *self.0.borrow_mut();
+        if source.given == source.batch.len() {
+            source.refill();
         }
-        match source.next_range()? {
-            Ok(range) => Some(range),
-            Err(error) => {
-                source.error = Some(error);
-                None
-            }
-        }
+        let range = source.batch.get(source.given).copied();
+        source.given += usize::from(range.is_some());
+        range
     }
 }
 

@@ -35,11 +35,14 @@ pub(crate) fn combine(operation: Operation, args: &CombineArgs) -> Result<(), Fa
 impl Operation {
     /// Combines lists, one after the other with what those before have given.
     pub(crate) fn combine<'a, I: SortedRanges + 'a>(self, mut lists: Vec<I>) -> Box<dyn SortedRanges + 'a> {
-        if self == Self::Union {
-            return Box::new(shape::union_all(lists));
-        }
         let others = lists.split_off(lists.len().min(1));
         let Some(first) = lists.pop() else { return Box::new(shape::union_all(lists)) };
+        if others.is_empty() {
+            return Box::new(first);
+        }
+        if self == Self::Union {
+            return Box::new(shape::union_all(others.into_iter().chain([first])));
+        }
         if self == Self::Subtract {
             return Box::new(first.difference(shape::union_all(others)));
         }
