@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod input;
 mod memory;
+mod operation;
 mod output;
 mod password;
 mod pool;
@@ -28,10 +29,11 @@ use clap::error::ErrorKind;
 use changed_blocks::Consequence;
 
 use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format, StatsFormat};
-use commands::combine::{Operation, combine};
+use commands::combine::combine;
 use commands::compare::compare;
 use commands::{bits, blocks, chain, encode, extents, list_changed_blocks, serve, stats, store};
 use failure::Failure;
+use operation::Operation;
 use output::target::Target;
 
 fn main() -> ExitCode {

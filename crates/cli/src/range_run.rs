@@ -15,8 +15,8 @@ use changed_blocks::shape::{self, Limit, SortedRanges};
 use changed_blocks::{BlockSize, ByteRange, Consequence, Geometry, VirtualSize};
 
 use crate::args::Format;
-use crate::commands::combine::Operation;
 use crate::failure::{Failure, warn};
+use crate::operation::Operation;
 use crate::output::buffer::{OutputBuffer, OutputMode};
 use crate::output::printer::PrintError;
 use crate::output::progress::Progress;

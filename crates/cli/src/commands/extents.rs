@@ -3,8 +3,8 @@
 use changed_blocks::ByteRange;
 
 use crate::args::{ExtentsArgs, From, WindowArgs};
-use crate::commands::combine::Operation;
 use crate::failure::Failure;
+use crate::operation::Operation;
 use crate::output::list_printer::{ListPrinter, extent_format};
 use crate::output::target::Target;
 use crate::range_input::RangeInput;

@@ -9,10 +9,10 @@ use changed_blocks::cbtlog::{Store, Uuid};
 use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Error, Extent, Scanner};
 
 use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
-use crate::commands::combine::Operation;
 use crate::commands::extents::window;
 use crate::failure::{Failure, warn};
 use crate::input::Input;
+use crate::operation::Operation;
 use crate::output::bitmap_printer::BitmapPrinter;
 use crate::output::list_printer::{ListPrinter, extent_format};
 use crate::output::target::Target;

@@ -2,7 +2,22 @@
 
 use crate::common::{Scratch, cbt, run};
 
-const SUBCOMMANDS: [&str; 8] = ["extents", "bits", "encode", "stats", "list-changed-blocks", "chain", "store", "serve"];
+const SUBCOMMANDS: [&str; 14] = [
+    "extents",
+    "blocks",
+    "bits",
+    "encode",
+    "union",
+    "intersect",
+    "subtract",
+    "xor",
+    "compare",
+    "stats",
+    "list-changed-blocks",
+    "chain",
+    "store",
+    "serve",
+];
 
 #[test]
 fn help_of_each_subcommand_has_examples() {
@@ -42,6 +57,12 @@ fn help_names_every_option_of_the_contract() {
         "-o",
         "--threads",
         "--allow-inconsistent",
+        "--merge-gap",
+        "--align",
+        "--max-extents",
+        "--invert",
+        "--max-extent",
+        "--limit",
         "base64",
         "raw-msb0",
         "raw-lsb0",
