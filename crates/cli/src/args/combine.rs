@@ -18,6 +18,9 @@ Examples:
   cbt union --from base64 --from text bitmap.b64 list.txt
       A bitmap and a list: --from, --block-size and --virtual-size are given once for all inputs, or once for each
 
+The list names changed ranges only; a gap means \"unchanged\", never \"zeros\". See docs/recipes.md before you hand it to \
+another tool.
+
 Disks of different sizes are taken as one disk that has grown: what one input does not reach has not changed there. Of \
 different block sizes the finest counts.";
 
