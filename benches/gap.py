@@ -74,9 +74,12 @@ class Server:
         self.socket = os.path.join(folder, "socket")
         self.ready = os.path.join(folder, "pid")
         command = ["nbdkit", "--foreground", "--exit-with-parent", "--unix", self.socket, "--pidfile", self.ready]
-        # A server like that of XAPI: one request at a time on each connection, read in pieces that follow one another.
+        # Each thread has a buffer of its own, which is slow at its first use: with more threads, the measured bandwidth is less
+        # than that of the reads after it.
+        command += ["--threads", str(setting.in_flight)]
+        # A server like that of XAPI: one request at a time on each connection, in pieces that follow one another.
         if setting.server == "pieces":
-            command += ["--threads", "1", "--filter", "blocksize"]
+            command += ["--filter", "blocksize"]
         command += ["--filter", "delay", "memory", str(DISK), f"rdelay={setting.delay_ms}ms"]
         if setting.server == "pieces":
             command += ["maxlen=512k"]

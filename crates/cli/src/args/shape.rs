@@ -12,7 +12,7 @@ use super::size;
 #[command(next_help_heading = "Shape, in this order")]
 pub(crate) struct ShapeArgs {
     /// Read through unchanged gaps of up to this many bytes; auto takes those that cost less to read than another request,
-    /// for a --latency and a --bandwidth
+    /// for a --latency and a --bandwidth (docs/reads.md: how to measure them)
     #[arg(long, value_name = "SIZE", value_parser = merge_gap, allow_hyphen_values = true)]
     pub(crate) merge_gap: Option<MergeGap>,
 

@@ -1,6 +1,6 @@
-//! The examples of the README and of the guide, typed as they stand: each `console` block is run in order, in one folder a
-//! document that holds nothing but `tests/data`, and its output compared; the `cbt` commands of `sh` blocks must at least be
-//! understood.
+//! The examples of the README, of the guide and of the page on reads, typed as they stand: each `console` block is run in
+//! order, in one folder a document that holds nothing but `tests/data`, and its output compared; the `cbt` commands of `sh`
+//! blocks must at least be understood.
 
 #![cfg(unix)]
 
@@ -13,6 +13,7 @@ use crate::common::{Scratch, data, program, run};
 
 const README: &str = include_str!("../../../../README.md");
 const GUIDE: &str = include_str!("../../../../docs/guide.md");
+const READS: &str = include_str!("../../../../docs/reads.md");
 
 /// The text of all fenced blocks of that language, in order.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -108,7 +109,7 @@ impl Folder {
 
 #[test]
 fn console_blocks_print_what_stands_below() {
-    for document in [README, GUIDE] {
+    for document in [README, GUIDE, READS] {
         let folder = Folder::new();
         for block in blocks(document, "console") {
             let mut status = 0;
