@@ -66,6 +66,11 @@ impl<R: BufRead> TextReader<R> {
         self
     }
 
+    /// As [`virtual_size`](Self::virtual_size), for a reader that is in use. What was read before is not held against it.
+    pub const fn set_virtual_size(&mut self, virtual_size: VirtualSize) {
+        self.virtual_size = Some(virtual_size);
+    }
+
     /// Whether an empty list is to be taken for no changes.
     #[must_use]
     pub const fn allow_empty(mut self, allow: bool) -> Self {

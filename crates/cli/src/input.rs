@@ -116,6 +116,12 @@ impl Input {
         })
     }
 
+    /// The device and the number of a stream, by which it is known under every name.
+    pub(crate) fn stream_identity(&self) -> Option<(u64, u64)> {
+        let Content::Stream(stream) = &self.content else { return None };
+        identity(stream.get_ref().1)
+    }
+
     /// Whether there can be another pass.
     pub(crate) fn is_rereadable(&self) -> bool {
         self.len().is_some()
@@ -159,6 +165,18 @@ impl Input {
             surplus += more;
         }
     }
+}
+
+#[cfg(unix)]
+fn identity(file: &File) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_file: &File) -> Option<(u64, u64)> {
+    None
 }
 
 /// A reader that keeps a copy of all that it reads.

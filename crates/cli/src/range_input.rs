@@ -43,6 +43,20 @@ impl RangeInput {
         Ok(Self { input: Input::open(args)?, content, block_size })
     }
 
+    /// Opens several inputs. A stream that is two of them would be shared out between these, and each would lack a part.
+    pub(crate) fn open_all(args: &[InputArgs]) -> Result<Vec<Self>, Failure> {
+        let inputs: Vec<Self> = args.iter().map(Self::open).collect::<Result<_, _>>()?;
+        for (number, input) in inputs.iter().enumerate() {
+            let Some(identity) = input.input.stream_identity() else { continue };
+            if let Some(other) = inputs[..number].iter().find(|other| other.input.stream_identity() == Some(identity)) {
+                let message =
+                    format!("{} and {} are one stream, which can be read once", other.input.name, input.input.name);
+                return Err(Failure::Usage { message, hint: "write it to a file first, or give it once" });
+            }
+        }
+        Ok(inputs)
+    }
+
     /// A bitmap that was opened.
     pub(crate) fn bitmap(scanner: Scanner, block_size: BlockSize, input: Input) -> Self {
         Self { input, content: Content::Bitmap(Box::new(scanner)), block_size }
@@ -56,10 +70,18 @@ impl RangeInput {
         }
     }
 
-    /// Begins a pass over the input.
-    pub(crate) fn start(&mut self) -> Result<RangeSource<'_>, Error> {
+    /// Begins a pass over the input. An error is kept in the source.
+    pub(crate) fn start(&mut self) -> RangeSource<'_> {
         let block_size = self.block_size;
-        let ranges = match &self.content {
+        let (ranges, error) = match self.start_reading() {
+            Ok(ranges) => (ranges, None),
+            Err(error) => (Ranges::None, Some(error)),
+        };
+        RangeSource { ranges, block_size, disk_size: None, batch: Vec::new(), given: 0, error }
+    }
+
+    fn start_reading(&mut self) -> Result<Ranges<'_>, Error> {
+        Ok(match &self.content {
             Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_extents(self.input.source())?)),
             Content::List { virtual_size, allow_empty } => {
                 let (virtual_size, allow_empty) = (*virtual_size, *allow_empty);
@@ -67,14 +89,15 @@ impl RangeInput {
                 let reader = TextReader::new(BufReader::with_capacity(256 << 10, reader));
                 Ranges::List(reader.virtual_size(virtual_size).allow_empty(allow_empty), virtual_size)
             }
-        };
-        Ok(RangeSource { ranges, block_size, disk_size: None, batch: Vec::new(), given: 0, error: None })
+        })
     }
 }
 
 enum Ranges<'a> {
     Bitmap(Box<Extents<'a>>),
     List(TextReader<BufReader<Box<dyn Read + 'a>>>, Option<VirtualSize>),
+    /// It could not be started.
+    None,
 }
 
 /// The ranges of an input up to its end or to the first error, which is kept.
@@ -94,13 +117,16 @@ impl RangeSource<'_> {
         match &self.ranges {
             Ranges::Bitmap(ranges) => ranges.geometry().virtual_size,
             Ranges::List(_, virtual_size) => *virtual_size,
+            Ranges::None => None,
         }
     }
 
     /// Holds the ranges against the size of the disk, if the input itself does not know it.
-    pub(crate) fn limit_to(&mut self, disk_size: Option<VirtualSize>) {
-        if self.virtual_size().is_none() {
-            self.disk_size = disk_size;
+    pub(crate) fn limit_to(&mut self, disk_size: VirtualSize) {
+        match &mut self.ranges {
+            Ranges::List(reader, None) => reader.set_virtual_size(disk_size),
+            Ranges::Bitmap(extents) if extents.geometry().virtual_size.is_none() => self.disk_size = Some(disk_size),
+            _ => {}
         }
     }
 
@@ -112,6 +138,7 @@ impl RangeSource<'_> {
                 Some(self.virtual_size().map_or(blocks.saturating_mul(self.block_size.bytes()), VirtualSize::bytes))
             }
             Ranges::List(_, virtual_size) => virtual_size.map(VirtualSize::bytes),
+            Ranges::None => None,
         }
     }
 
@@ -119,6 +146,7 @@ impl RangeSource<'_> {
         match &self.ranges {
             Ranges::Bitmap(ranges) => ranges.bytes_read(),
             Ranges::List(reader, _) => reader.bytes_read(),
+            Ranges::None => 0,
         }
     }
 
@@ -149,11 +177,12 @@ impl RangeSource<'_> {
                 self.batch.push(range?);
                 Ok(())
             }),
+            Ranges::None => Ok(()),
         }
     }
 
-    /// Holds the batch against the size of the disk, if only another input knows that. The last block of a bitmap may reach
-    /// beyond the disk, and with it the last range of a list that was made from one.
+    /// Holds the batch of a bitmap against the size of the disk, if only another input knows that. Its last block may reach
+    /// beyond the disk.
     fn hold_against_disk(&mut self) -> Result<(), Error> {
         let (Some(size), Some(last)) = (self.disk_size, self.batch.last_mut()) else { return Ok(()) };
         let blocks = size.blocks(self.block_size);

@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! start all inputs; know the size of the disk
-//! combined → window → counted → shapes → limit → printer
+//! combined → window → counted → shapes → limit → pieces → printer
 //! read the rest of each input; judge each
 //! ```
 //!
 //! Output appears as in [`run`](crate::run): held back, and if there is too much of it, in a second pass over the files.
 
 use std::cell::RefCell;
+use std::num::NonZeroU64;
 
 use changed_blocks::format::Totals;
-use changed_blocks::shape::{self, Limit, SortedRanges};
+use changed_blocks::shape::{self, Limit, Shape, SortedRanges};
 use changed_blocks::{BlockSize, ByteRange, Consequence, Geometry, VirtualSize};
 
 use crate::args::Format;
@@ -52,7 +53,8 @@ pub(crate) fn run(mut inputs: Vec<RangeInput>, mut target: Target, plan: &ListPl
     target.commit()?;
     if let Some(offset) = first.next_offset {
         let json = matches!(plan.format, Format::Json | Format::Ndjson);
-        warn(&format!("there are more than {} ranges: go on with --offset {offset}", first.listed), json);
+        let limit = plan.shape.limit.unwrap_or_default();
+        warn(&format!("there are more than {limit} ranges: go on with --offset {offset}"), json);
     }
     inputs.into_iter().for_each(|input| input.input.drain());
     Ok(())
@@ -70,8 +72,8 @@ fn pass(
     output: &mut OutputBuffer<'_>,
 ) -> Result<ListFigures, Failure> {
     let mut progress = Progress::new(inputs.iter().map(|input| input.input.len()).sum());
-    let (sources, geometry) = start(inputs)?;
-    if geometry.virtual_size.is_none() {
+    let (sources, geometry) = start(inputs);
+    if geometry.virtual_size.is_none() && sources.iter().all(|source| source.borrow().error.is_none()) {
         plan.shape.refuse_unknown_end()?;
     }
     let kind = ListKind {
@@ -81,7 +83,7 @@ fn pass(
     };
     let mut printer = RangePrinter::new(plan.format, geometry, kind, known).warnings(&plan.warnings);
     let printed = print_all_but_end(&sources, plan, &geometry, &mut printer, output, &mut progress);
-    let printed = printed.and_then(|figures| read_rest(&sources, plan.window).map(|()| figures));
+    let printed = printed.and_then(|figures| read_rest(&sources, &geometry, plan.window).map(|()| figures));
     progress.stop();
     let errors: Vec<_> = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(inputs, errors)?;
@@ -98,16 +100,17 @@ fn pass(
 }
 
 /// Starts all inputs, and finds the geometry of the disk: the size of the largest, and the finest blocks.
-pub(crate) fn start(inputs: &mut [RangeInput]) -> Result<(Vec<RefCell<RangeSource<'_>>>, Geometry), Failure> {
+pub(crate) fn start(inputs: &mut [RangeInput]) -> (Vec<RefCell<RangeSource<'_>>>, Geometry) {
     let block_size = inputs.iter().map(|input| input.block_size).min().unwrap_or(BlockSize::DEFAULT);
     let mut sources = Vec::new();
     for input in inputs {
-        let name = input.input.name.clone();
-        sources.push(input.start().map_err(|error| Failure::Bitmap { input: name, error })?);
+        sources.push(input.start());
     }
     let virtual_size: Option<VirtualSize> = sources.iter().filter_map(RangeSource::virtual_size).max();
-    sources.iter_mut().for_each(|source| source.limit_to(virtual_size));
-    Ok((sources.into_iter().map(RefCell::new).collect(), Geometry { block_size, virtual_size }))
+    if let Some(size) = virtual_size {
+        sources.iter_mut().for_each(|source| source.limit_to(size));
+    }
+    (sources.into_iter().map(RefCell::new).collect(), Geometry { block_size, virtual_size })
 }
 
 /// Fails with the error of the first input that has one, or if a file has changed.
@@ -137,12 +140,15 @@ fn print_all_but_end(
     let lists = sources.iter().map(|source| shape::check(SharedSource(source))).collect();
     let combined = plan.operation.combine(lists).window(plan.window);
     let counted = shape::check(combined.inspect(|&range| changed.borrow_mut().add(range)));
-    let shaped = plan.shape.with_window(plan.window).apply(counted, geometry.virtual_size);
-    let mut ranges = Limit::new(shaped, plan.shape.limit.unwrap_or(u64::MAX));
+    let shape = plan.shape.with_window(plan.window);
+    // Cut after the limit: from the start of a range one can go on, whatever it was aligned to, and from that of a piece not.
+    let uncut = Shape { max_extent: None, ..shape }.apply(counted, geometry.virtual_size);
+    let mut ranges = Limit::new(uncut, plan.shape.limit.unwrap_or(u64::MAX));
+    let mut pieces = shape::check(ranges.by_ref()).split(shape.max_extent.unwrap_or(NonZeroU64::MAX));
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         batch.clear();
-        batch.extend(ranges.by_ref().take(BATCH));
+        batch.extend(pieces.by_ref().take(BATCH));
         if batch.is_empty() || sources.iter().any(|source| source.borrow().error.is_some()) {
             break;
         }
@@ -152,6 +158,7 @@ fn print_all_but_end(
         }
         progress.update(sources.iter().map(|source| source.borrow().bytes_read()).sum());
     }
+    drop(pieces);
     let next_offset = ranges.resume_at();
     // The rest is counted, though it is not listed.
     ranges.into_rest().for_each(drop);
@@ -161,11 +168,16 @@ fn print_all_but_end(
 
 /// Reads what is left of each input after the window, and refuses a window that is not on the disk: an empty list would
 /// look as if nothing had changed.
-fn read_rest(sources: &[RefCell<RangeSource<'_>>], window: ByteRange) -> Result<(), PrintError> {
+fn read_rest(sources: &[RefCell<RangeSource<'_>>], geometry: &Geometry, window: ByteRange) -> Result<(), PrintError> {
     sources.iter().for_each(|source| SharedSource(source).for_each(drop));
     let ends: Option<Vec<u64>> = sources.iter().map(|source| source.borrow().known_end()).collect();
-    match ends.and_then(|ends| ends.into_iter().max()) {
+    let end = geometry.virtual_size.map(VirtualSize::bytes).or_else(|| ends.and_then(|ends| ends.into_iter().max()));
+    match end {
         Some(size) if window.offset_bytes >= size => Err(PrintError::window_beyond_end(window, size)),
+        None if window.offset_bytes > 0 && sources.iter().all(|source| source.borrow().error.is_none()) => {
+            let message = "--offset has to be on the disk, the end of which a list does not tell".to_owned();
+            Err(PrintError::Usage { message, hint: "give --virtual-size" })
+        }
         _ => Ok(()),
     }
 }

@@ -24,17 +24,17 @@ pub(crate) struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_extents: Option<NonZeroUsize>,
 
-    /// List all that is not in the ranges so far, up to the end of the disk: none of it has changed
+    /// List all that is not in the ranges so far, up to the end of the disk: none of it has changed (not with intersect, subtract and xor)
     #[arg(long)]
     pub(crate) invert: bool,
-
-    /// Cut ranges at multiples of this size
-    #[arg(long, value_name = "SIZE", value_parser = positive_size, allow_hyphen_values = true)]
-    pub(crate) max_extent: Option<NonZeroU64>,
 
     /// List only the first so many ranges, and say from which --offset to go on
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+
+    /// Cut ranges at multiples of this size
+    #[arg(long, value_name = "SIZE", value_parser = positive_size, allow_hyphen_values = true)]
+    pub(crate) max_extent: Option<NonZeroU64>,
 
     /// For --merge-gap auto: how long a request waits (500us, 2ms, 1s)
     #[arg(long, value_name = "DURATION", value_parser = latency)]

@@ -17,7 +17,11 @@ pub(crate) fn combine(operation: Operation, args: &CombineArgs) -> Result<(), Fa
         format: args.output,
         warnings: Vec::new(),
     };
-    let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
+    if args.shape.invert && operation != Operation::Union {
+        let message = "--invert lists what did not change, and what is not in this list may have changed".to_owned();
+        return Err(Failure::Usage { message, hint: "it goes with cbt extents and cbt union" });
+    }
+    let inputs = RangeInput::open_all(&args.inputs.each()?)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    range_run::run(inputs?, target, &plan)
+    range_run::run(inputs, target, &plan)
 }

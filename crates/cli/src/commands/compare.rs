@@ -22,8 +22,7 @@ struct Comparison {
 
 /// Prints the differences. Returns whether there are any.
 pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
-    let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
-    let mut inputs = inputs?;
+    let mut inputs = RangeInput::open_all(&args.inputs.each()?)?;
     let names: Vec<String> = inputs.iter().map(|input| input.input.name.clone()).collect();
     let [a, b] = &names[..] else {
         let message = format!("two inputs are compared, and {} are given", names.len());
@@ -31,7 +30,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
     };
     let mut target = Target::open(None)?;
     let block_size = inputs.iter().map(|input| input.block_size).min().unwrap_or(BlockSize::DEFAULT);
-    let (sources, _) = start(&mut inputs)?;
+    let (sources, _) = start(&mut inputs);
     let comparison = Comparison::of(&sources, block_size);
     let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(&inputs, errors)?;
@@ -39,8 +38,11 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         CompareFormat::Human => comparison.describe([a, b]),
         CompareFormat::Json => comparison.json(),
     };
-    target.write_all(text.as_bytes()).map_err(|error| target.failure(error))?;
-    target.commit()?;
+    match target.write_all(text.as_bytes()).map_err(|error| target.failure(error)) {
+        // The exit code still tells.
+        Ok(()) | Err(Failure::BrokenPipe) => target.commit()?,
+        Err(failure) => return Err(failure),
+    }
     inputs.into_iter().for_each(|input| input.input.drain());
     Ok(comparison.is_different())
 }

@@ -26,7 +26,7 @@ const PIECE: usize = 8 << 10;
 const CACHED_RANGES: usize = 1 << 10;
 
 pub(crate) fn stats(args: &StatsArgs) -> Result<(), Failure> {
-    let inputs: Result<Vec<RangeInput>, Failure> = args.inputs.each()?.iter().map(RangeInput::open).collect();
+    let inputs: Result<Vec<RangeInput>, Failure> = RangeInput::open_all(&args.inputs.each()?);
     let mut inputs = inputs?;
     let mut target = Target::open(args.file.output_file.as_deref())?;
     let report = report_of(&mut inputs, &options(args), args.reads.cost_model())?;
@@ -118,7 +118,7 @@ fn count_lists(inputs: &mut [RangeInput], options: &StatsOptions) -> Result<(Vec
     let options_of = |block_size| StatsOptions { block_size, ..options.clone() };
     let each: Vec<StatsOptions> = inputs.iter().map(|input| options_of(input.block_size)).collect();
     let names: Vec<String> = inputs.iter().map(|input| input.input.name.clone()).collect();
-    let (sources, geometry) = start(inputs)?;
+    let (sources, geometry) = start(inputs);
     let lists = sources.iter().map(|source| shape::check(SharedSource(source)));
     let series = SeriesStats::count(lists.zip(&each).collect(), &options_of(geometry.block_size));
     let sizes: Vec<_> = sources

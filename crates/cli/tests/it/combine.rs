@@ -187,3 +187,54 @@ fn random_comparisons_agree_with_their_bits() {
         assert_eq!((object["first_difference"].as_u64(), run.code), (first, Some(i32::from(first.is_some()))));
     }
 }
+
+#[test]
+fn one_stream_under_two_names_is_refused() {
+    let bits = Bits::scattered(4000, 2, 3);
+    for command in ["union", "compare", "stats"] {
+        let message = run_piped([command, "-", "/dev/stdin"], bits.base64()).failure(2);
+        assert!(message.contains("are one stream"), "{message}");
+    }
+}
+
+#[test]
+fn an_operation_that_leaves_changes_out_is_not_inverted() {
+    let scratch = Scratch::new();
+    let a = scratch.file("a", Bits::new("10000000").base64());
+    let a = a.to_str().expect("text");
+    for operation in ["intersect", "subtract", "xor"] {
+        let message = run([operation, "--virtual-size", "512k", "--invert", a, a]).failure(2);
+        assert!(message.contains("cbt union"), "{message}");
+    }
+    assert_eq!(run(["union", "--virtual-size", "512k", "--invert", a, a]).text(), "65536 458752\n");
+}
+
+#[test]
+fn a_list_is_held_against_the_size_that_another_input_knows() {
+    let scratch = Scratch::new();
+    let log = scratch.file("log", Bits::new("10000000").cbtlog(90_000, 1));
+    let log = log.to_str().expect("text");
+    for line in ["95000 1000\n", "80000 15000\n"] {
+        let list = scratch.file("list", line);
+        let message =
+            run(["union", "--from", "cbtlog", "--from", "text", log, list.to_str().expect("text")]).failure(3);
+        assert!(message.contains("ends beyond the disk, which has 90000 bytes"), "{message}");
+    }
+    let list = scratch.file("list", "0 1\n");
+    let list = list.to_str().expect("text");
+    let message = run(["union", "--from", "cbtlog", "--from", "text", "--offset", "1E", log, list]).failure(2);
+    assert!(message.contains("not on the disk"), "{message}");
+    let message = run(["extents", "--from", "text", "--offset", "1E", list]).failure(2);
+    assert!(message.contains("give --virtual-size"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_comparison_tells_by_its_exit_code_though_nobody_reads_the_output() {
+    let scratch = Scratch::new();
+    let [a, b] = ["10000000", "01000000"].map(|bits| scratch.file(bits, Bits::new(bits).base64()));
+    let mut command = crate::common::cbt([std::ffi::OsStr::new("compare"), a.as_os_str(), b.as_os_str()]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(command.stdout(writer).status().expect("it starts").code(), Some(1));
+}

@@ -108,7 +108,9 @@ fn shapes_are_applied_in_their_order() {
 fn pages_of_a_list_are_the_whole_of_it() {
     let bits = Bits::scattered(201, 2, 5);
     let all = |args: &[&str]| run_piped([&["extents", "--virtual-size", &disk()], args].concat(), bits.base64());
-    for shape in [&[][..], &["--merge-gap", "64k"], &["--max-extent", "48k"]] {
+    let shapes: [&[&str]; 4] =
+        [&[], &["--merge-gap", "64k"], &["--max-extent", "48k"], &["--align", "192k", "--max-extent", "16k"]];
+    for shape in shapes {
         let whole = all(shape).text();
         for limit in ["1", "7", "1000"] {
             let (mut pages, mut offset) = (String::new(), "0".to_owned());
