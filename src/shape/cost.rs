@@ -1,9 +1,7 @@
 //! The time that reads take, and the widest gap that is worth reading through.
 //!
 //! ```text
-//! under_way = connections × in_flight
-//! share = latency                          where one request is under way: nothing hides its wait
-//!       = 2/3 × latency / under_way        where more are: they wait together, and bytes pass in a third of that time
+//! share = latency / (connections × in_flight)      of a round trip, which the other requests do not hide
 //! time  = latency + (requests - 1) × share + bytes / bandwidth
 //! ```
 //!
@@ -17,14 +15,12 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
 /// A server of data, as seen by the one who reads from it.
 ///
-/// The time of reads is `latency + (requests - 1) × share + bytes / bandwidth`. Where one request is under way at a time, the
-/// share is all of the latency; where more are, it is `2/3 × latency / (connections × in_flight)`. It assumes:
+/// The time of reads is `latency + (requests - 1) × latency / (connections × in_flight) + bytes / bandwidth`. It assumes:
 ///
 /// * Each request waits one latency, however long it is, and so many requests wait at once as may be under way. Where there
 ///   are fewer requests than that, they wait together, and merging saves less than the model says.
-/// * Bytes pass at one rate, which all connections share. Where one request is under way, none pass while it waits. Where more
-///   are, the bytes of some hide the wait of others: all of it where there are many bytes to a request, little where there
-///   are few. A third of it is a fit to measured times (`docs/reads.md`).
+/// * Bytes pass at one rate, which all connections share, and none pass meanwhile. Bytes do pass while other requests wait,
+///   so with many requests under way this is up to twice the time that passes; for one at a time it is exact.
 /// * A server that cuts reads into pieces of its own and waits for each is no faster than
 ///   `connections × in_flight × piece / latency`. Give that as the bandwidth if it is less than that of the way.
 /// * Connecting takes no time, and reading next to what was read before is no faster than elsewhere.
@@ -44,7 +40,7 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 ///
 /// // With 128 under way, a gap has to be short to be worth its bytes.
 /// let many = CostModel { connections: one.saturating_add(7), in_flight: one.saturating_add(15), ..one_at_a_time };
-/// assert_eq!(many.merge_gap(), 10_416);
+/// assert_eq!(many.merge_gap(), 15_625);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CostModel {
@@ -63,8 +59,7 @@ impl CostModel {
     #[must_use]
     pub fn merge_gap(&self) -> u64 {
         let bandwidth = u128::from(self.bandwidth_bytes_per_second.get());
-        let (times, parts) = self.share();
-        let bytes = self.latency.as_nanos().saturating_mul(bandwidth * times) / (parts * NANOS_PER_SECOND);
+        let bytes = self.latency.as_nanos().saturating_mul(bandwidth) / (self.under_way() * NANOS_PER_SECOND);
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
@@ -73,8 +68,7 @@ impl CostModel {
     pub fn time(&self, requests: u64, bytes: u64) -> Duration {
         let Some(further) = requests.checked_sub(1) else { return Duration::ZERO };
         let latency = self.latency.as_nanos();
-        let (times, parts) = self.share();
-        let waiting = latency.saturating_add(latency.saturating_mul(u128::from(further) * times) / parts);
+        let waiting = latency.saturating_add(latency.saturating_mul(u128::from(further)) / self.under_way());
         let passing = u128::from(bytes) * NANOS_PER_SECOND / u128::from(self.bandwidth_bytes_per_second.get());
         let nanos = waiting.saturating_add(passing);
         match (u64::try_from(nanos / NANOS_PER_SECOND), u32::try_from(nanos % NANOS_PER_SECOND)) {
@@ -83,11 +77,8 @@ impl CostModel {
         }
     }
 
-    /// The share of the latency that each further request costs, as a fraction.
-    fn share(&self) -> (u128, u128) {
-        match u128::from(self.connections.get()) * u128::from(self.in_flight.get()) {
-            1 => (1, 1),
-            under_way => (2, 3 * under_way),
-        }
+    /// The number of requests that are under way at a time.
+    fn under_way(&self) -> u128 {
+        u128::from(self.connections.get()) * u128::from(self.in_flight.get())
     }
 }
