@@ -202,7 +202,7 @@ def measure(cbt, bits, pattern, setting, rounds, folder):
     best_gap = min(GAPS, key=lambda gap: times[of_gap[gap]])
     best = times[of_gap[best_gap]]
     under_way = setting.connections * setting.in_flight
-    auto_gap = latency_us * bandwidth / 1e6 / (1 if under_way == 1 else 1.5 * under_way)
+    auto_gap = latency_us * bandwidth / 1e6 / under_way
     curve = " ".join(f"{gap}:{len(of_gap[gap])}:{times[of_gap[gap]]:.3f}" for gap in GAPS)
     print(f"# {curve} auto:{len(auto)}", file=sys.stderr, flush=True)
     return [

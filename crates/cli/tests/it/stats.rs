@@ -225,5 +225,5 @@ fn a_recommended_gap_comes_with_what_it_saves_and_assumes() {
         "Read through gaps of up to 65.54 KiB (--merge-gap 67108): 2 requests in 0.003 s, in place of 3 in 0.003 s."
     );
     let found = advice(&["--latency", "500us", "--bandwidth", "128MiB/s", "--in-flight", "4"]);
-    assert_eq!(found[1], "No gap is worth reading through: none is as short as 10.92 KiB (11184 bytes).");
+    assert_eq!(found[1], "No gap is worth reading through: none is as short as 16.38 KiB (16777 bytes).");
 }
