@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use changed_blocks::{BlockSize, Encoding, Error, Scanner, Source, Stamp};
+use changed_blocks::{BlockSize, Consequence, Encoding, Error, Scanner, Source, Stamp};
 
 use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
@@ -136,6 +136,13 @@ impl Input {
             Ok(_) => Err(Failure::Changed { input: self.name.clone() }),
             Err(error) => Err(Failure::Open { input: self.name.clone(), error }),
         }
+    }
+
+    /// As [`refuse_if_changed`](Self::refuse_if_changed), before a pass without an error is taken for good, or before an error is
+    /// told that says something of the content.
+    pub(crate) fn refuse_if_changed_before(&self, error: Option<&Error>) -> Result<(), Failure> {
+        let is_of_content = error.is_none_or(|error| error.consequence() == Consequence::FullBackup);
+        if is_of_content { self.refuse_if_changed() } else { Ok(()) }
     }
 
     /// Reads the rest of a stream after a `.cbtlog`: a program that writes a volume into a pipe should not find it closed.

@@ -13,17 +13,18 @@ use std::num::NonZeroU64;
 
 use changed_blocks::format::Totals;
 use changed_blocks::shape::{self, Limit, Shape, SortedRanges};
-use changed_blocks::{BlockSize, ByteRange, Consequence, Geometry, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, Error, Geometry, VirtualSize};
 
 use crate::args::Format;
 use crate::failure::{Failure, warn};
 use crate::operation::Operation;
-use crate::output::buffer::{OutputBuffer, OutputMode};
+use crate::output::buffer::OutputBuffer;
 use crate::output::printer::PrintError;
 use crate::output::progress::Progress;
 use crate::output::range_printer::{ListFigures, ListKind, RangePrinter};
 use crate::output::target::Target;
 use crate::range_input::{RangeInput, RangeSource, SharedSource};
+use crate::run::in_passes;
 use crate::shape_plan::ShapePlan;
 
 /// How many ranges are taken at a time.
@@ -40,18 +41,11 @@ pub(crate) struct ListPlan {
 }
 
 /// Reads the inputs, prints the list, and lets it appear.
-pub(crate) fn run(mut inputs: Vec<RangeInput>, mut target: Target, plan: &ListPlan) -> Result<(), Failure> {
+pub(crate) fn run(mut inputs: Vec<RangeInput>, target: Target, plan: &ListPlan) -> Result<(), Failure> {
     let is_rereadable = inputs.iter().all(|input| input.input.is_rereadable());
-    let mut output = OutputBuffer::buffering(&mut target, is_rereadable);
-    let first = pass(&mut inputs, plan, None, &mut output)?;
-    if output.mode() == OutputMode::CountOnly {
-        let mut output = OutputBuffer::streaming(&mut target);
-        if pass(&mut inputs, plan, Some(first), &mut output)? != first {
-            return Err(Failure::Changed { input: names(&inputs) });
-        }
-    }
-    target.commit()?;
-    if let Some(offset) = first.next_offset {
+    let figures =
+        in_passes(names(&inputs), is_rereadable, target, |known, output| pass(&mut inputs, plan, known, output))?;
+    if let Some(offset) = figures.next_offset {
         let json = matches!(plan.format, Format::Json | Format::Ndjson);
         let limit = plan.shape.limit.unwrap_or_default();
         warn(&format!("there are more than {limit} ranges: go on with --offset {offset}"), json);
@@ -92,11 +86,7 @@ fn pass(
         output.finish()?;
         Ok(figures)
     });
-    finished.map_err(|error| match error {
-        PrintError::Write(error) => output.failure(error),
-        PrintError::Bitmap(error) => Failure::Bitmap { input: names(inputs), error },
-        PrintError::Usage { message, hint } => Failure::Usage { message, hint },
-    })
+    finished.map_err(|error| error.into_failure(names(inputs), output))
 }
 
 /// Starts all inputs, and finds the geometry of the disk: the size of the largest, and the finest blocks.
@@ -114,12 +104,9 @@ pub(crate) fn start(inputs: &mut [RangeInput]) -> (Vec<RefCell<RangeSource<'_>>>
 }
 
 /// Fails with the error of the first input that has one, or if a file has changed.
-pub(crate) fn judge(inputs: &[RangeInput], errors: Vec<Option<changed_blocks::Error>>) -> Result<(), Failure> {
+pub(crate) fn judge(inputs: &[RangeInput], errors: Vec<Option<Error>>) -> Result<(), Failure> {
     for (input, error) in inputs.iter().zip(errors) {
-        // Before anything is said of the content of a file.
-        if error.as_ref().is_none_or(|error| error.consequence() == Consequence::FullBackup) {
-            input.input.refuse_if_changed()?;
-        }
+        input.input.refuse_if_changed_before(error.as_ref())?;
         if let Some(error) = error {
             return Err(Failure::Bitmap { input: input.input.name.clone(), error });
         }

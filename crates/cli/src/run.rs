@@ -6,7 +6,7 @@
 //! if both passes have seen the same: let the output appear
 //! ```
 
-use changed_blocks::{Consequence, Extent, Scanner, Source, Summary};
+use changed_blocks::{Extent, Scanner, Source, Summary};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -20,21 +20,35 @@ use crate::output::target::Target;
 pub(crate) fn run<P: Printer>(
     scanner: &Scanner,
     mut input: Input,
-    mut target: Target,
+    target: Target,
     new_printer: impl Fn(Option<P::Digest>) -> P,
 ) -> Result<(), Failure> {
-    let mut output = OutputBuffer::buffering(&mut target, input.is_rereadable());
-    let first = pass(scanner, &mut input, new_printer(None), &mut output)?;
+    let (name, is_rereadable) = (input.name.clone(), input.is_rereadable());
+    in_passes(name, is_rereadable, target, |first: Option<(P::Digest, Summary)>, output| {
+        pass(scanner, &mut input, new_printer(first.map(|(digest, _)| digest)), output)
+    })?;
+    input.drain();
+    Ok(())
+}
+
+/// Takes one pass over the input of that name, or two, and lets the output appear. Returns the digest on which both passes have
+/// to agree; the second one is given that of the first.
+pub(crate) fn in_passes<D: Copy + PartialEq>(
+    name: String,
+    is_rereadable: bool,
+    mut target: Target,
+    mut pass: impl FnMut(Option<D>, &mut OutputBuffer<'_>) -> Result<D, Failure>,
+) -> Result<D, Failure> {
+    let mut output = OutputBuffer::buffering(&mut target, is_rereadable);
+    let first = pass(None, &mut output)?;
     if output.mode() == OutputMode::CountOnly {
         let mut output = OutputBuffer::streaming(&mut target);
-        let second = pass(scanner, &mut input, new_printer(Some(first.0)), &mut output)?;
-        if second != first {
-            return Err(Failure::Changed { input: input.name });
+        if pass(Some(first), &mut output)? != first {
+            return Err(Failure::Changed { input: name });
         }
     }
     target.commit()?;
-    input.drain();
-    Ok(())
+    Ok(first)
 }
 
 /// One pass over the input, to the end of its output.
@@ -47,25 +61,18 @@ fn pass<P: Printer>(
     let mut progress = Progress::new(input.len());
     let outcome = print_all_but_end(scanner, input.source(), &mut printer, output, &mut progress);
     progress.stop();
-    // Before the last of the output, and before anything is said of the content of a file.
-    let is_judged = match &outcome {
-        Ok(_) => true,
-        Err(PrintError::Bitmap(error)) => error.consequence() == Consequence::FullBackup,
-        Err(_) => false,
-    };
-    if is_judged {
-        input.refuse_if_changed()?;
+    // Before the last of the output.
+    match &outcome {
+        Ok(_) => input.refuse_if_changed_before(None)?,
+        Err(PrintError::Bitmap(error)) => input.refuse_if_changed_before(Some(error))?,
+        Err(_) => {}
     }
     let printed = outcome.and_then(|(extents, summary)| {
         printer.end(&extents, &summary, output)?;
         output.finish()?;
         Ok((printer.digest(), summary))
     });
-    printed.map_err(|error| match error {
-        PrintError::Write(error) => output.failure(error),
-        PrintError::Bitmap(error) => Failure::Bitmap { input: input.name.clone(), error },
-        PrintError::Usage { message, hint } => Failure::Usage { message, hint },
-    })
+    printed.map_err(|error| error.into_failure(input.name.clone(), output))
 }
 
 /// Hands extents to the printer, as many at a time as it wants, and returns the last of them, once the whole was judged.

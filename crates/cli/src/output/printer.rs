@@ -5,6 +5,7 @@ use std::io;
 use changed_blocks::{ByteRange, Error, Extent, Geometry, Summary};
 
 use super::buffer::{OutputBuffer, OutputMode};
+use crate::failure::Failure;
 
 /// Writes down the extents of one pass over the input. Each pass has a printer of its own.
 pub(crate) trait Printer {
@@ -42,6 +43,15 @@ impl PrintError {
             window.offset_bytes
         );
         Self::Usage { message, hint: "is it the right disk?" }
+    }
+
+    /// The failure of a run over an input of that name.
+    pub(crate) fn into_failure(self, name: String, output: &OutputBuffer<'_>) -> Failure {
+        match self {
+            Self::Write(error) => output.failure(error),
+            Self::Bitmap(error) => Failure::Bitmap { input: name, error },
+            Self::Usage { message, hint } => Failure::Usage { message, hint },
+        }
     }
 }
 
