@@ -21,7 +21,7 @@ use crate::operation::Operation;
 use crate::output::buffer::OutputBuffer;
 use crate::output::printer::PrintError;
 use crate::output::progress::Progress;
-use crate::output::range_printer::{ListFigures, ListKind, RangePrinter};
+use crate::output::range_printer::{ListFigures, RangePrinter};
 use crate::output::target::Target;
 use crate::range_input::{RangeInput, RangeSource, SharedSource};
 use crate::run::in_passes;
@@ -70,12 +70,7 @@ fn pass(
     if geometry.virtual_size.is_none() && sources.iter().all(|source| source.borrow().error.is_none()) {
         plan.shape.refuse_unknown_end()?;
     }
-    let kind = ListKind {
-        is_shaped: !plan.shape.is_plain(),
-        is_inverted: plan.shape.shape.invert,
-        has_limit: plan.shape.limit.is_some(),
-    };
-    let mut printer = RangePrinter::new(plan.format, geometry, kind, known).warnings(&plan.warnings);
+    let mut printer = RangePrinter::new(plan.format, geometry, plan.shape, known).warnings(&plan.warnings);
     let printed = print_all_but_end(&sources, plan, &geometry, &mut printer, output, &mut progress);
     let printed = printed.and_then(|figures| read_rest(&sources, &geometry, plan.window).map(|()| figures));
     progress.stop();

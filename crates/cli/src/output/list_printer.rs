@@ -12,7 +12,7 @@ use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::human::Human;
 use super::json_members::JsonWithWarnings;
 use super::list_formatter::ListFormatter;
-use super::pieces::WAVE;
+use super::pieces::{ListWriter, hold};
 use super::printer::{PrintError, Printer};
 use crate::args::Format;
 
@@ -42,10 +42,7 @@ pub(crate) struct ListPrinter<'f> {
     totals: Totals,
     /// Extents that are held back: those of a window in a list that is too long to be held back itself.
     held: Vec<Extent>,
-    /// The text of a wave, in memory that the next one uses again.
-    pieces: Vec<Vec<u8>>,
-    has_written_head: bool,
-    has_written_extents: bool,
+    writer: ListWriter,
 }
 
 impl<'f> ListPrinter<'f> {
@@ -60,9 +57,7 @@ impl<'f> ListPrinter<'f> {
             known_totals,
             totals: Totals::default(),
             held: Vec::new(),
-            pieces: Vec::new(),
-            has_written_head: false,
-            has_written_extents: false,
+            writer: ListWriter::default(),
         }
     }
 
@@ -72,37 +67,15 @@ impl<'f> ListPrinter<'f> {
         Ok(())
     }
 
-    /// Holds extents back, or returns false if they would be too many.
-    fn hold(&mut self, extents: &[Extent]) -> std::io::Result<bool> {
-        let has_room = self.held.len() + extents.len() < MAX_EXTENTS;
-        if has_room {
-            self.held.try_reserve(extents.len())?;
-            self.held.extend_from_slice(extents);
-        }
-        Ok(has_room)
-    }
-
-    /// Writes extents: a wave is formatted on all threads, then written in order.
     fn write(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.write_head(output)?;
-        for wave in extents.chunks(WAVE) {
-            self.formatter.text(wave, !self.has_written_extents, &mut self.pieces)?;
-            for text in &self.pieces {
-                output.write_all(text)?;
-            }
-            self.has_written_extents = true;
-        }
-        Ok(())
+        let formatter = &self.formatter;
+        self.writer.write(extents, output, |wave, is_first, pieces| formatter.text(wave, is_first, pieces))
     }
 
     fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        if !self.has_written_head {
-            let mut head = Vec::new();
-            self.formatter.format.head(&self.formatter.geometry, self.known_totals.as_ref(), &mut head);
-            output.write_all(&head)?;
-            self.has_written_head = true;
-        }
-        Ok(())
+        let ListFormatter { format, geometry, .. } = &self.formatter;
+        self.writer.write_head(output, |head| format.head(geometry, self.known_totals.as_ref(), head))
     }
 
     /// Refuses a window that is not on the disk: an empty list would look as if nothing had changed.
@@ -131,7 +104,7 @@ impl Printer for ListPrinter<'_> {
     fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         let extents = self.formatter.in_window(extents)?;
         self.count(extents)?;
-        if output.mode() == OutputMode::Buffering && self.hold(extents)? {
+        if output.mode() == OutputMode::Buffering && hold(&mut self.held, extents, MAX_EXTENTS - 1)? {
             return Ok(());
         }
         let held = std::mem::take(&mut self.held);

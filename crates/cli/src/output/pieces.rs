@@ -1,15 +1,73 @@
 //! Text of a long list, made on all threads, in pieces that are written one after the other.
 
+use std::io::{self, Write};
+
 use changed_blocks::format::ExtentFormat;
 use changed_blocks::{ByteRange, Error};
 use rayon::prelude::*;
 
+use super::buffer::OutputBuffer;
+use super::printer::PrintError;
+
 /// How many extents are formatted before their text is written: some 1 MiB of it, which stays in a cache.
-pub(super) const WAVE: usize = 32 << 10;
+const WAVE: usize = 32 << 10;
 /// How many a thread takes at a time: enough to be worth handing over.
 pub(super) const CHUNK: usize = 2048;
 /// How many of them are formatted at a time: their ranges and their text stay in the first cache.
 pub(super) const BATCH: usize = 512;
+
+/// Writes a list: its head once, and its items in waves, each of which is formatted on all threads, then written in order.
+#[derive(Default)]
+pub(super) struct ListWriter {
+    /// The text of a wave, in memory that the next one uses again.
+    pieces: Vec<Vec<u8>>,
+    has_written_head: bool,
+    has_written_items: bool,
+}
+
+impl ListWriter {
+    /// Writes the head, unless it was written.
+    pub(super) fn write_head(
+        &mut self,
+        output: &mut OutputBuffer<'_>,
+        head: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), PrintError> {
+        if !self.has_written_head {
+            let mut text = Vec::new();
+            head(&mut text);
+            output.write_all(&text)?;
+            self.has_written_head = true;
+        }
+        Ok(())
+    }
+
+    /// Writes items. `format` replaces pieces by their text; it is told whether they are the first ones of the list.
+    pub(super) fn write<T>(
+        &mut self,
+        items: &[T],
+        output: &mut OutputBuffer<'_>,
+        format: impl Fn(&[T], bool, &mut Vec<Vec<u8>>) -> Result<(), Error>,
+    ) -> Result<(), PrintError> {
+        for wave in items.chunks(WAVE) {
+            format(wave, !self.has_written_items, &mut self.pieces)?;
+            for text in &self.pieces {
+                output.write_all(text)?;
+            }
+            self.has_written_items = true;
+        }
+        Ok(())
+    }
+}
+
+/// Holds items back, or returns false if they would be more than `most`.
+pub(super) fn hold<T: Copy>(held: &mut Vec<T>, items: &[T], most: usize) -> io::Result<bool> {
+    let has_room = held.len() + items.len() <= most;
+    if has_room {
+        held.try_reserve(items.len())?;
+        held.extend_from_slice(items);
+    }
+    Ok(has_room)
+}
 
 /// Replaces `pieces` by the text of items, the ranges of which `ranges_of` puts in place of those before. Each piece starts
 /// with a separator, except the first one of a list.

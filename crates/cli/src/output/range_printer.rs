@@ -3,7 +3,7 @@
 //! Ranges are held back while the output is. Invariant: every range that was taken is in `listed`, and either in `held`, or
 //! written, or left to a second pass.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use changed_blocks::format::{ExtentFormat, Totals};
 use changed_blocks::{ByteRange, Geometry};
@@ -13,9 +13,10 @@ use serde_json::json;
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::json_members::add_member;
 use super::list_printer::extent_format;
-use super::pieces::{WAVE, format_pieces};
+use super::pieces::{ListWriter, format_pieces, hold};
 use super::printer::PrintError;
 use crate::args::Format;
+use crate::shape_plan::ShapePlan;
 
 /// How many ranges are held back at the most.
 const MAX_RANGES: usize = MAX_BUFFERED_BYTES / size_of::<ByteRange>();
@@ -32,50 +33,34 @@ pub(crate) struct ListFigures {
     pub(crate) next_offset: Option<u64>,
 }
 
-/// How the list came to be, as far as its end says so.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ListKind {
-    /// Whether ranges may cover more than what changed, or are cut to pieces.
-    pub(crate) is_shaped: bool,
-    /// Whether it lists what did not change.
-    pub(crate) is_inverted: bool,
-    /// Whether there is a limit to the number of ranges.
-    pub(crate) has_limit: bool,
-}
-
 pub(crate) struct RangePrinter {
-    format: Format,
-    writer: Box<dyn ExtentFormat + Send + Sync>,
+    format_name: Format,
+    format: Box<dyn ExtentFormat + Send + Sync>,
     warnings: Vec<String>,
     geometry: Geometry,
-    kind: ListKind,
+    shape: ShapePlan,
     /// The figures, if they are known before the first range is written.
     known: Option<ListFigures>,
     listed: u64,
     listed_bytes: u64,
     held: Vec<ByteRange>,
-    /// The text of a wave, in memory that the next one uses again.
-    pieces: Vec<Vec<u8>>,
-    has_written_head: bool,
-    has_written_ranges: bool,
+    writer: ListWriter,
 }
 
 impl RangePrinter {
     /// A printer for one pass. An earlier pass knows the figures.
-    pub(crate) fn new(format: Format, geometry: Geometry, kind: ListKind, known: Option<ListFigures>) -> Self {
+    pub(crate) fn new(format: Format, geometry: Geometry, shape: ShapePlan, known: Option<ListFigures>) -> Self {
         Self {
-            format,
-            writer: extent_format(format, geometry.block_size, &[]),
+            format_name: format,
+            format: extent_format(format, geometry.block_size, &[]),
             warnings: Vec::new(),
             geometry,
-            kind,
+            shape,
             known,
             listed: 0,
             listed_bytes: 0,
             held: Vec::new(),
-            pieces: Vec::new(),
-            has_written_head: false,
-            has_written_ranges: false,
+            writer: ListWriter::default(),
         }
     }
 
@@ -89,7 +74,7 @@ impl RangePrinter {
     pub(crate) fn ranges(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.listed += ranges.len() as u64;
         self.listed_bytes += ranges.iter().map(|range| range.len_bytes).sum::<u64>();
-        if output.mode() == OutputMode::Buffering && self.hold(ranges)? {
+        if output.mode() == OutputMode::Buffering && hold(&mut self.held, ranges, MAX_RANGES)? {
             return Ok(());
         }
         let held = std::mem::take(&mut self.held);
@@ -117,42 +102,20 @@ impl RangePrinter {
         Ok(output.write_all(&self.foot(figures))?)
     }
 
-    /// Holds ranges back, or returns false if they would be too many.
-    fn hold(&mut self, ranges: &[ByteRange]) -> io::Result<bool> {
-        let has_room = self.held.len() + ranges.len() <= MAX_RANGES;
-        if has_room {
-            self.held.try_reserve(ranges.len())?;
-            self.held.extend_from_slice(ranges);
-        }
-        Ok(has_room)
-    }
-
-    /// Writes ranges: a wave is formatted on all threads, then written in order.
     fn write(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.write_head(output)?;
-        for wave in ranges.chunks(WAVE) {
-            let copy = |from: &[ByteRange], to: &mut Vec<ByteRange>| {
-                to.clear();
-                to.extend_from_slice(from);
-                Ok(())
-            };
-            format_pieces(&*self.writer, wave, !self.has_written_ranges, &mut self.pieces, copy)?;
-            for text in &self.pieces {
-                output.write_all(text)?;
-            }
-            self.has_written_ranges = true;
-        }
-        Ok(())
+        let copy = |from: &[ByteRange], to: &mut Vec<ByteRange>| {
+            to.clear();
+            to.extend_from_slice(from);
+            Ok(())
+        };
+        let format = &*self.format;
+        self.writer.write(ranges, output, |wave, is_first, pieces| format_pieces(format, wave, is_first, pieces, copy))
     }
 
     fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        if !self.has_written_head {
-            let mut head = Vec::new();
-            self.writer.head(&self.geometry, self.known.map(|known| known.changed).as_ref(), &mut head);
-            output.write_all(&head)?;
-            self.has_written_head = true;
-        }
-        Ok(())
+        let totals = self.known.map(|known| known.changed);
+        self.writer.write_head(output, |head| self.format.head(&self.geometry, totals.as_ref(), head))
     }
 
     fn foot(&self, figures: &ListFigures) -> Vec<u8> {
@@ -160,30 +123,30 @@ impl RangePrinter {
         let mut foot = Vec::new();
         // A list of JSON objects begins its last line only if there are any.
         let totals =
-            Totals { extents: if self.format == Format::Json { *listed } else { changed.extents }, ..*changed };
-        self.writer.foot(&self.geometry, &totals, self.known.is_some(), &mut foot);
-        let ListKind { is_shaped, is_inverted, has_limit } = self.kind;
-        let is_odd = is_shaped || is_inverted || has_limit;
-        match self.format {
+            Totals { extents: if self.format_name == Format::Json { *listed } else { changed.extents }, ..*changed };
+        self.format.foot(&self.geometry, &totals, self.known.is_some(), &mut foot);
+        let ShapePlan { shape, limit } = self.shape;
+        let is_plain = self.shape.is_plain();
+        match self.format_name {
             Format::Json => {
-                if is_odd {
+                if !is_plain {
                     add_member(&mut foot, "listed", &json!(listed));
                     add_member(&mut foot, "listed_bytes", &json!(listed_bytes));
                 }
-                if is_inverted {
+                if shape.invert {
                     add_member(&mut foot, "inverted", &json!(true));
                 }
-                if has_limit {
+                if limit.is_some() {
                     add_member(&mut foot, "next_offset", &json!(next_offset));
                 }
                 if !self.warnings.is_empty() {
                     add_member(&mut foot, "warnings", &json!(self.warnings));
                 }
             }
-            Format::Human if is_odd => {
-                let what = if is_inverted { "not changed" } else { "to read" };
+            Format::Human if !is_plain => {
+                let use_of_bytes = if shape.invert { "not changed" } else { "to read" };
                 let (count, bytes) = (HumanCount(*listed), BinaryBytes(*listed_bytes));
-                foot.extend_from_slice(format!("listed: {count} ranges, {bytes} {what}\n").as_bytes());
+                foot.extend_from_slice(format!("listed: {count} ranges, {bytes} {use_of_bytes}\n").as_bytes());
             }
             _ => {}
         }
