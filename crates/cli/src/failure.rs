@@ -282,6 +282,7 @@ mod tests {
             (flags, &read),
             (include_str!("input.rs"), &read),
             (include_str!("scan_options.rs"), &read),
+            (include_str!("args/options.rs"), &["extents", "bits", "encode", "blocks", "union", "compare", "stats"]),
             (include_str!("commands/extents.rs"), &["extents", list]),
             (include_str!("output/printer.rs"), &["extents", list, "union"]),
             (include_str!("range_run.rs"), &["extents", list, "union"]),

@@ -7,7 +7,7 @@ use std::iter::FusedIterator;
 use changed_blocks::format::TextReader;
 use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, Source, VirtualSize};
 
-use crate::args::{BlockSizeArg, From, InputArgs};
+use crate::args::{BlockSizeArg, From, InputArgs, refuse_misplaced};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::scan_options;
@@ -33,7 +33,7 @@ impl RangeInput {
             let (scanner, block_size, input) = scan_options::open(args)?;
             return Ok(Self::bitmap(scanner, block_size, input));
         }
-        scan_options::refuse_inconsistent(args)?;
+        refuse_misplaced(&[args.from], args.allow_inconsistent, args.allow_empty)?;
         let BlockSizeArg::Size(block_size) = args.block_size else {
             let message = "--block-size auto is for a bitmap: the length of a list tells nothing".to_owned();
             return Err(Failure::Usage { message, hint: "leave it out, or give the size in which to count blocks" });

@@ -3,14 +3,13 @@
 use changed_blocks::cbtlog::WritableStore;
 use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};
 
-use crate::args::{BlockSizeArg, From, InputArgs};
+use crate::args::{BlockSizeArg, InputArgs, refuse_misplaced};
 use crate::failure::Failure;
 use crate::input::Input;
 
 /// The scanner that the options ask for, its block size, and the open input.
 pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Failure> {
-    refuse_inconsistent(args)?;
-    refuse_empty_list(args)?;
+    refuse_misplaced(&[args.from], args.allow_inconsistent, args.allow_empty)?;
     let Some(encoding) = args.from.encoding() else {
         let message = "this command reads a bitmap, and --from text is a list".to_owned();
         return Err(Failure::Usage { message, hint: "cbt extents and cbt union read lists" });
@@ -28,24 +27,6 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
         BlockSizeArg::Auto => input.detect_block_size(&scanner, encoding)?,
     };
     Ok((scanner.block_size(block_size), block_size, input))
-}
-
-/// Refuses an option that is for a `.cbtlog` only.
-pub(crate) fn refuse_inconsistent(args: &InputArgs) -> Result<(), Failure> {
-    if args.allow_inconsistent && args.from != From::Cbtlog {
-        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
-        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
-    }
-    Ok(())
-}
-
-/// Refuses an option that is for a list only.
-fn refuse_empty_list(args: &InputArgs) -> Result<(), Failure> {
-    if args.allow_empty && args.from != From::Text {
-        let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
-        return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
-    }
-    Ok(())
 }
 
 /// A scanner for an encoding.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use changed_blocks::VirtualSize;
 use clap::Args;
 
-use super::options::{BlockSizeArg, FileArgs, Format, From, InputArgs, WindowArgs, block_size, virtual_size};
+use super::options::{
+    BlockSizeArg, FileArgs, Format, From, InputArgs, WindowArgs, block_size, refuse_misplaced, virtual_size,
+};
 use super::shape::ShapeArgs;
 use crate::failure::Failure;
 
@@ -139,15 +141,7 @@ impl InputsArgs {
             [] => vec![None; count],
             sizes => for_each("--virtual-size", sizes, count)?.into_iter().map(Some).collect(),
         };
-        if self.allow_inconsistent && !from.contains(&From::Cbtlog) {
-            let message =
-                "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
-            return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
-        }
-        if self.allow_empty && !from.contains(&From::Text) {
-            let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
-            return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
-        }
+        refuse_misplaced(&from, self.allow_inconsistent, self.allow_empty)?;
         let one = |(index, path): (usize, &PathBuf)| InputArgs {
             input: Some(path.clone()),
             from: from[index],

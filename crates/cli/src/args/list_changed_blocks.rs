@@ -11,6 +11,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::options::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, uuid, virtual_size};
 use super::shape::ShapeArgs;
+use super::size;
 
 pub(crate) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -189,17 +190,15 @@ fn disk(text: &str) -> Result<Disk, String> {
 /// A time as people write it: `30s`, `5m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time; write seconds (30s), minutes (5m) or hours (2h)");
-    let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let factor = match text.get(number.len()..) {
-        Some("s") => 1,
-        Some("m") => 60,
-        Some("h") => 3600,
+    // A time of nothing is no time.
+    let (number, unit) = size::number_and_unit(text).filter(|&(number, _)| number > 0).ok_or_else(wrong)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
         _ => return Err(wrong()),
     };
-    // Numbers with a sign are no numbers here, and a time of nothing is no time.
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = number.parse::<u64>().ok().filter(|&number| digits && number > 0).ok_or_else(wrong)?;
-    seconds.checked_mul(factor).filter(|&seconds| seconds <= u32::MAX.into()).map(Duration::from_secs).ok_or_else(wrong)
+    number.checked_mul(factor).filter(|&seconds| seconds <= u32::MAX.into()).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -30,7 +30,7 @@ use extents::EXTENTS_EXAMPLES;
 pub(crate) use extents::ExtentsArgs;
 use list_changed_blocks::LIST_EXAMPLES;
 pub(crate) use list_changed_blocks::{Answer, ListArgs, PoolArgs};
-pub(crate) use options::{BlockSizeArg, Format, From, InputArgs, WindowArgs};
+pub(crate) use options::{BlockSizeArg, Format, From, InputArgs, WindowArgs, refuse_misplaced};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
 pub(crate) use shape::{MergeGap, ShapeArgs};

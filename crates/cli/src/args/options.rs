@@ -7,6 +7,7 @@ use changed_blocks::{BitOrder, BlockSize, Encoding, VirtualSize};
 use clap::{Args, ValueEnum};
 
 use super::size;
+use crate::failure::Failure;
 
 /// The input, and what is expected of it.
 #[derive(Debug, Args)]
@@ -105,6 +106,19 @@ impl From {
             Self::Text => return None,
         })
     }
+}
+
+/// Refuses options that are for inputs of a kind which none of these is.
+pub(crate) fn refuse_misplaced(from: &[From], allow_inconsistent: bool, allow_empty: bool) -> Result<(), Failure> {
+    if allow_inconsistent && !from.contains(&From::Cbtlog) {
+        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
+        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
+    }
+    if allow_empty && !from.contains(&From::Text) {
+        let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
+        return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
+    }
+    Ok(())
 }
 
 /// A block size, or that it is to be found.

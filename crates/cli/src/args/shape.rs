@@ -24,7 +24,8 @@ pub(crate) struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_extents: Option<NonZeroUsize>,
 
-    /// List all that is not in the ranges so far, up to the end of the disk: none of it has changed (not with intersect, subtract and xor)
+    /// List all that is not in the ranges so far, up to the end of the disk: none of it has changed (not with intersect,
+    /// subtract and xor)
     #[arg(long)]
     pub(crate) invert: bool,
 
@@ -75,15 +76,13 @@ pub(crate) fn bandwidth(text: &str) -> Result<NonZeroU64, String> {
 /// A short time as people write it: `500us`, `2ms`, `1s`.
 pub(crate) fn latency(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time; write 500us, 2ms or 1s");
-    let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let micros = match text.get(number.len()..) {
-        Some("us") => 1,
-        Some("ms") => 1000,
-        Some("s") => 1_000_000,
+    let (number, unit) = size::number_and_unit(text).ok_or_else(wrong)?;
+    let micros = match unit {
+        "us" => 1,
+        "ms" => 1000,
+        "s" => 1_000_000,
         _ => return Err(wrong()),
     };
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse::<u64>().ok().filter(|_| digits).ok_or_else(wrong)?;
     number.checked_mul(micros).map(Duration::from_micros).ok_or_else(wrong)
 }
 

@@ -18,6 +18,14 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A number in decimal digits and the letters after it: `30s`.
+pub(super) fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+    // Numbers with a sign are no numbers here.
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    Some((number.parse().ok().filter(|_| is_number)?, &text[number.len()..]))
+}
+
 fn factor(unit: &str) -> Option<u64> {
     let unit = unit.to_ascii_lowercase();
     let power =

@@ -29,9 +29,8 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         return Err(Failure::Usage { message, hint: "give two files, or one and -" });
     };
     let mut target = Target::open(None)?;
-    let block_size = inputs.iter().map(|input| input.block_size).min().unwrap_or(BlockSize::DEFAULT);
-    let (sources, _) = start(&mut inputs);
-    let comparison = Comparison::of(&sources, block_size);
+    let (sources, geometry) = start(&mut inputs);
+    let comparison = Comparison::of(&sources, geometry.block_size);
     let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(&inputs, errors)?;
     let text = match args.output {

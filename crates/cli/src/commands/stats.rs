@@ -26,8 +26,7 @@ const PIECE: usize = 8 << 10;
 const CACHED_RANGES: usize = 1 << 10;
 
 pub(crate) fn stats(args: &StatsArgs) -> Result<(), Failure> {
-    let inputs: Result<Vec<RangeInput>, Failure> = RangeInput::open_all(&args.inputs.each()?);
-    let mut inputs = inputs?;
+    let mut inputs = RangeInput::open_all(&args.inputs.each()?)?;
     let mut target = Target::open(args.file.output_file.as_deref())?;
     let report = report_of(&mut inputs, &options(args), args.reads.cost_model())?;
     let text = match args.output {
