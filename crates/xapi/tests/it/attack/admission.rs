@@ -1,6 +1,6 @@
 //! Admission: clients get in while others only take up places.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -134,10 +134,15 @@ fn a_wait_for_events_ends_with_its_client() {
     // One half of them goes, the other closes one side only.
     let (gone, closed): (Vec<_>, Vec<_>) = asked.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
     drop(gone);
-    closed.iter().for_each(|(_, stream)| stream.shutdown(Shutdown::Write).expect("possible"));
+    for (_, stream) in &closed {
+        // On a busy machine, the server may have closed one unread to make room for the others.
+        if let Err(error) = stream.shutdown(Shutdown::Write) {
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
+    }
     let start = Instant::now();
     while !waits() {
-        assert!(start.elapsed() < Duration::from_secs(10), "nobody waits any more");
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody waits any more");
     }
 }
 
