@@ -1,14 +1,14 @@
 //! The one error type. Every variant says where (an offset and a byte) or names both figures that disagree.
 
 mod hint;
-mod line_fault;
+mod list_fault;
 
 use std::fmt;
 use std::io;
 
 use crate::Consequence;
 
-pub use line_fault::LineFault;
+pub use list_fault::{ListFault, Place};
 
 /// An error of a bitmap, with its place. Offsets are bytes from the start of the input, any white space included.
 ///
@@ -249,15 +249,13 @@ pub enum Error {
     /// A list of ranges without any: it may never have been written.
     #[error("the list is empty")]
     EmptyList,
-    /// A line of a list of ranges that is wrong.
-    #[error("line {line} at offset {offset} {fault}")]
-    ListLine {
-        /// The number of the line, counted from 1.
-        line: u64,
-        /// Where it begins, in bytes from the start of the input.
-        offset: u64,
-        /// Its fault.
-        fault: LineFault,
+    /// A list of ranges is wrong at a place.
+    #[error("{place} {fault}")]
+    List {
+        /// The place in the list.
+        place: Place,
+        /// The fault.
+        fault: ListFault,
     },
     /// A name that is no encoding's.
     #[error("{name:?} is no encoding; known are: {known}")]
@@ -349,7 +347,7 @@ impl Error {
             Self::ByteRange { .. } => "byte-range",
             Self::UnequalBlockSizes { .. } => "unequal-block-sizes",
             Self::EmptyList => "empty-list",
-            Self::ListLine { .. } => "list-line",
+            Self::List { .. } => "list",
             Self::UnknownEncoding { .. } => "unknown-encoding",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",

@@ -78,7 +78,7 @@ mod word_list;
 pub use bitmap::{Bitmap, BitmapWriter, Cursor, Lengths};
 pub use consequence::Consequence;
 pub use encoding::Encoding;
-pub use error::{Error, LineFault, Result, Unit};
+pub use error::{Error, ListFault, Place, Result, Unit};
 pub use extent::{Extent, from_boundaries, is_canonical};
 pub use geometry::{BitOrder, BlockSize, ByteRange, Geometry, VirtualSize};
 pub use iter::{ByteRanges, Extents, ValidRanges};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{BlockSizes, Error, LineFault};
+use super::{BlockSizes, Error, ListFault};
 
 const DAMAGED: &str = "the text is damaged or is not a bitmap; ask for it again, or take a full backup";
 
@@ -65,10 +65,14 @@ impl Error {
             Self::EmptyList => {
                 "a program that failed leaves an empty list, too; only if it is sure that nothing changed, allow an empty list"
             }
-            Self::ListLine { fault: LineFault::Overlap(_), .. } => {
+            Self::List { fault: ListFault::Unsuitable { hint, .. }, .. } => hint,
+            Self::List { fault: ListFault::Overlap(_), .. } => {
                 "it is not sorted, or not one list: sort it by offset and merge ranges that overlap, or make it again"
             }
-            Self::ListLine { .. } => "the list is damaged or is no list: make it again, or take a full backup",
+            Self::List { fault: ListFault::OtherSize { .. }, .. } => {
+                "it is another disk's, or the disk was resized: give the size that it has, or take a full backup"
+            }
+            Self::List { .. } => "the list is damaged or is no list: make it again, or take a full backup",
             Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
             _ => return None,
         }))

@@ -2,9 +2,21 @@
 
 use super::extent_format::ExtentFormat;
 use super::lines::push_lines;
+use super::table::{Gaps, ListFormat, Needs};
 use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry};
+
+pub(super) const FORMAT: ListFormat = ListFormat {
+    name: "csv",
+    summary: "offset,length under a header line",
+    has_virtual_size: false,
+    has_block_size: false,
+    gaps: Gaps::Unchanged,
+    needs: Needs::Nothing,
+    open: None,
+    writer: Some(&Csv),
+};
 
 /// `offset,length`, and then one extent a line.
 #[derive(Clone, Copy, Debug, Default)]

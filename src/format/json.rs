@@ -2,9 +2,32 @@
 
 use super::extent_format::ExtentFormat;
 use super::lines::{push_decimal, push_lines};
+use super::table::{Gaps, ListFormat, Needs};
 use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::{ByteRange, Geometry, VirtualSize};
+
+pub(super) const FORMAT: ListFormat = ListFormat {
+    name: "json",
+    summary: "One object with the sizes, the totals and all extents",
+    has_virtual_size: true,
+    has_block_size: true,
+    gaps: Gaps::Unchanged,
+    needs: Needs::Nothing,
+    open: None,
+    writer: Some(&Json),
+};
+
+pub(super) const NDJSON: ListFormat = ListFormat {
+    name: "ndjson",
+    summary: "One object a line",
+    has_virtual_size: false,
+    has_block_size: false,
+    gaps: Gaps::Unchanged,
+    needs: Needs::Nothing,
+    open: None,
+    writer: Some(&Ndjson),
+};
 
 /// One object: `block_size`, `virtual_size` (`null` if not known), `changed_blocks`, `changed_bytes` and `extents`, an
 /// array of objects with `offset` and `length`. Where the totals are not known in time, they stand after the extents.

@@ -17,18 +17,23 @@
 
 mod csv;
 mod decimal;
+mod entry;
 mod extent_format;
 mod json;
 pub(crate) mod lines;
+mod list_reader;
+mod read_options;
+mod table;
 mod text;
-mod text_reader;
 mod totals;
 
 pub use csv::Csv;
 pub use extent_format::ExtentFormat;
 pub use json::{Json, Ndjson};
+pub use list_reader::ListReader;
+pub use read_options::ReadOptions;
+pub use table::{FORMATS, Gaps, ListFormat, Needs};
 pub use text::Text;
-pub use text_reader::TextReader;
 pub use totals::Totals;
 
 #[cfg(test)]

@@ -1,9 +1,25 @@
 //! One extent a line: `OFFSET LENGTH`, in decimal bytes.
 
+use std::io::{self, BufRead};
+
+use super::entry::{Entries, Entry, fault};
 use super::extent_format::ExtentFormat;
 use super::lines::push_lines;
-use crate::ByteRange;
+use super::table::{Gaps, ListFormat, Needs};
 use crate::arch::contract::Line;
+use crate::error::{ListFault, Place};
+use crate::{ByteRange, Error, Result};
+
+pub(super) const FORMAT: ListFormat = ListFormat {
+    name: "text",
+    summary: "OFFSET LENGTH, in bytes, one extent a line",
+    has_virtual_size: false,
+    has_block_size: false,
+    gaps: Gaps::Unchanged,
+    needs: Needs::Nothing,
+    open: Some(|from, _| Ok(Box::new(TextEntries { from, line: Vec::new(), lines: 0, bytes: 0 }))),
+    writer: Some(&Text),
+};
 
 /// `OFFSET LENGTH` a line, for changed ranges only: a gap means unchanged, never zeros.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,4 +35,160 @@ impl Line for Text {
     const BEFORE: &'static [u8] = b"";
     const BETWEEN: &'static [u8] = b" ";
     const AFTER: &'static [u8] = b"\n";
+}
+
+/// How many entries are read at a time.
+const BATCH: usize = 512;
+/// The longest line that is read: two numbers of 64 bits, a space, and a line break, with room to be told what is there.
+const MAX_LINE_BYTES: usize = 64;
+const NOT_TWO_NUMBERS: ListFault = ListFault::Syntax(std::borrow::Cow::Borrowed(
+    "is not an offset and a length, two decimal numbers with a space between",
+));
+
+struct TextEntries<R> {
+    from: R,
+    line: Vec<u8>,
+    /// How many lines were read, and how many bytes.
+    lines: u64,
+    bytes: u64,
+}
+
+impl<R: BufRead> TextEntries<R> {
+    /// The entry of the next line; `None` at the end of the list.
+    fn next_line(&mut self) -> Result<Option<Entry>> {
+        self.line.clear();
+        let offset = self.bytes;
+        read_line(&mut self.from, &mut self.line).map_err(|source| Error::Read { offset, source })?;
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        self.lines += 1;
+        self.bytes += self.line.len() as u64;
+        let place = Place::Line { number: self.lines, offset };
+        let (offset_bytes, len_bytes) = parse(&self.line).map_err(|found| fault(place, found))?;
+        Ok(Some(Entry { place, offset_bytes, len_bytes, is_changed: true }))
+    }
+}
+
+impl<R: BufRead> Entries for TextEntries<R> {
+    fn read(&mut self, to: &mut Vec<Entry>) -> Result<()> {
+        while to.len() < BATCH
+            && let Some(entry) = self.next_line()?
+        {
+            to.push(entry);
+        }
+        Ok(())
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.bytes
+    }
+}
+
+fn parse(line: &[u8]) -> Result<(u64, u64), ListFault> {
+    let line = match line.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None if line.len() < MAX_LINE_BYTES => return Err(ListFault::CutShort),
+        None => return Err(NOT_TWO_NUMBERS),
+    };
+    let space = line.iter().position(|&byte| byte == b' ').ok_or(NOT_TWO_NUMBERS)?;
+    Ok((number(&line[..space])?, number(&line[space + 1..])?))
+}
+
+/// Appends the next line with its line break, or as much of it as a good line can have.
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+    io::Read::take(reader, MAX_LINE_BYTES as u64).read_until(b'\n', line)?;
+    Ok(())
+}
+
+/// A number in decimal digits, and nothing else.
+fn number(digits: &[u8]) -> Result<u64, ListFault> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(NOT_TWO_NUMBERS);
+    }
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    digits.iter().try_fold(0, add).ok_or(ListFault::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::VirtualSize;
+    use crate::format::{ListReader, ReadOptions};
+
+    fn open<'a>(text: &'a str, options: &ReadOptions) -> ListReader<'a> {
+        FORMAT.read(text.as_bytes(), options).expect("no options needed").expect("readable")
+    }
+
+    fn read(text: &str) -> Result<Vec<ByteRange>, String> {
+        open(text, &ReadOptions::default()).collect::<Result<_>>().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn good_lists_are_read_and_touching_ranges_put_together() {
+        let between = ByteRange::between;
+        assert_eq!(read("0 1\n"), Ok(vec![between(0, 1)]));
+        assert_eq!(read("0 1\r\n2 1\r\n"), Ok(vec![between(0, 1), between(2, 3)]));
+        assert_eq!(read("0 1\n1 1\n2 5\n9 1\n"), Ok(vec![between(0, 7), between(9, 10)]));
+        assert_eq!(read("007 0001\n"), Ok(vec![between(7, 8)]));
+        let last = u64::MAX - 1;
+        assert_eq!(read(&format!("0 1\n{last} 1\n")), Ok(vec![between(0, 1), between(last, u64::MAX)]));
+    }
+
+    #[test]
+    fn each_bad_line_is_named_with_its_place() {
+        for (bad, fault) in [
+            ("\n", NOT_TWO_NUMBERS),
+            ("x 1\n", NOT_TWO_NUMBERS),
+            ("1\n", NOT_TWO_NUMBERS),
+            ("1 \n", NOT_TWO_NUMBERS),
+            (" 1\n", NOT_TWO_NUMBERS),
+            ("100  1\n", NOT_TWO_NUMBERS),
+            ("100\t1\n", NOT_TWO_NUMBERS),
+            ("+100 1\n", NOT_TWO_NUMBERS),
+            ("100 -1\n", NOT_TWO_NUMBERS),
+            ("100 1 1\n", NOT_TWO_NUMBERS),
+            ("100 1\r\r\n", NOT_TWO_NUMBERS),
+            ("100 0\n", ListFault::Empty),
+            ("9 1\n", ListFault::Overlap(10)),
+            ("18446744073709551616 1\n", ListFault::TooLarge),
+            ("18446744073709551615 1\n", ListFault::TooLarge),
+            ("100 18446744073709551616\n", ListFault::TooLarge),
+            ("101 1", ListFault::CutShort),
+            ("101 901\n", ListFault::BeyondEnd(1001)),
+            (&"1".repeat(100), NOT_TWO_NUMBERS),
+        ] {
+            let text = format!("0 10\n{bad}");
+            let options = ReadOptions { virtual_size: VirtualSize::new(1001).ok(), ..ReadOptions::default() };
+            let items: Vec<_> = open(&text, &options).collect();
+            match &items[..] {
+                [Err(Error::List { place: Place::Line { number: 2, offset: 5 }, fault: found })] => {
+                    assert_eq!(*found, fault, "{bad:?}");
+                }
+                other => panic!("{other:?} of {bad:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_cut_at_any_byte_is_an_error_or_ends_with_a_whole_line() {
+        let text = "0 1024\n65536 131072\n1048576 65536\n";
+        let all = read(text).expect("a good list");
+        for len in 0..text.len() {
+            let cut = read(&text[..len]);
+            if len > 0 && text.as_bytes()[len - 1] == b'\n' {
+                assert!(cut.is_ok_and(|ranges| all.starts_with(&ranges)), "{len}");
+            } else {
+                assert!(cut.is_err(), "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_refused_unless_it_is_allowed() {
+        let allowed = ReadOptions { allow_empty: true, ..ReadOptions::default() };
+        assert!(matches!(open("", &ReadOptions::default()).next(), Some(Err(Error::EmptyList))));
+        assert!(open("", &allowed).next().is_none());
+    }
 }

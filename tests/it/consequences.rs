@@ -4,7 +4,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::{ChainError, DiskRole, UnrelatedReason, Uuid};
-use changed_blocks::{Consequence, Error, LineFault, Tier, Unit};
+use changed_blocks::{Consequence, Error, ListFault, Place, Tier, Unit};
 
 /// The rows of a table: variant, kind, consequence.
 fn rows(table: &str) -> Vec<Vec<&str>> {
@@ -72,7 +72,7 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::ByteRange { index: 0, offset_bytes: 0, len_bytes: 0, previous_end_bytes: None },
         Error::UnequalBlockSizes { left: 512, right: 1024 },
         Error::EmptyList,
-        Error::ListLine { line: 1, offset: 0, fault: LineFault::Empty },
+        Error::List { place: Place::Line { number: 1, offset: 0 }, fault: ListFault::Empty },
         Error::UnknownEncoding { name: String::new(), known: String::new() },
         Error::UnknownTier { name: String::new(), known: String::new() },
         Error::UnavailableTier { tier: Tier::Portable, available: String::new() },

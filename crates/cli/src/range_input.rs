@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{BufReader, Read};
 use std::iter::FusedIterator;
 
-use changed_blocks::format::TextReader;
+use changed_blocks::format::{ListFormat, ListReader, ReadOptions};
 use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, Source, VirtualSize};
 
 use crate::args::{BlockSizeArg, From, InputArgs, refuse_misplaced};
@@ -85,9 +85,12 @@ impl RangeInput {
             Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_extents(self.input.source())?)),
             Content::List { virtual_size, allow_empty } => {
                 let (virtual_size, allow_empty) = (*virtual_size, *allow_empty);
+                let mut options = ReadOptions::default();
+                (options.virtual_size, options.allow_empty) = (virtual_size, allow_empty);
                 let reader: Box<dyn Read + '_> = self.input.reader()?;
-                let reader = TextReader::new(BufReader::with_capacity(256 << 10, reader));
-                Ranges::List(reader.virtual_size(virtual_size).allow_empty(allow_empty), virtual_size)
+                let reader = BufReader::with_capacity(256 << 10, reader);
+                let format = ListFormat::named("text").expect("a format");
+                Ranges::List(format.read(reader, &options)?.expect("readable"), virtual_size)
             }
         })
     }
@@ -95,7 +98,7 @@ impl RangeInput {
 
 enum Ranges<'a> {
     Bitmap(Box<Extents<'a>>),
-    List(TextReader<BufReader<Box<dyn Read + 'a>>>, Option<VirtualSize>),
+    List(ListReader<'a>, Option<VirtualSize>),
     /// It could not be started.
     None,
 }

@@ -155,8 +155,8 @@ fn cases() -> Vec<Case> {
         case("block-size-mismatch", &["extents", "--from", "cbtlog", "--block-size", "4k"], &log, "--block-size")
             .right(&["extents", "--from", "cbtlog"], &log),
         case("empty-list", &["extents", "--from", "text"], "", "allow an empty list"),
-        case("list-line", &["extents", "--from", "text"], &text, "full backup").right(plain, &text),
-        case("list-line", &["extents", "--from", "text"], "8 1\n0 1\n", "sort it"),
+        case("list", &["extents", "--from", "text"], &text, "full backup").right(plain, &text),
+        case("list", &["extents", "--from", "text"], "8 1\n0 1\n", "sort it"),
         case("usage", &["extents", "--virtual-size", SIZE, "--length", "0"], &text, "leave it out").right(plain, &text),
         case("usage", &["extents", "--virtual-size", SIZE, "--offset", "1T"], &text, "right disk"),
     ]

@@ -1,0 +1,83 @@
+//! The border between the readers of the formats and the checks that all lists have in common.
+//!
+//! A reader of a format finds entries and says nothing of their order: [`ListReader`](super::ListReader) checks that.
+
+use super::ReadOptions;
+use crate::error::{ListFault, Place};
+use crate::{Error, Result};
+
+/// An entry as the file has it, nothing checked but its syntax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) offset_bytes: u64,
+    pub(super) len_bytes: u64,
+    /// Whether it is a change, or says that these bytes did not change.
+    pub(super) is_changed: bool,
+}
+
+/// What the file says of the disk, as far as it was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Disk {
+    pub(super) virtual_size: Option<u64>,
+    pub(super) block_size: Option<u64>,
+}
+
+/// A reader of one format.
+///
+/// Invariant: where it is not sure that it has understood the file, it fails. Nothing in the file is passed over that may be
+/// a change.
+pub(super) trait Entries {
+    /// Appends the next entries, some hundred at a time. Appends nothing only at the end, once the file was found to be whole.
+    fn read(&mut self, to: &mut Vec<Entry>) -> Result<()>;
+
+    /// The number of bytes that were read.
+    fn bytes_read(&self) -> u64;
+
+    /// The sizes in the file. All of them are known at the end; those that are known earlier are used earlier.
+    fn disk(&self) -> Disk {
+        Disk::default()
+    }
+
+    /// Whether a list without entries says by itself that it is whole, as a document does that is closed.
+    fn is_whole_without_any(&self) -> bool {
+        false
+    }
+
+    /// How the entries have to lie.
+    fn layout(&self) -> Layout {
+        Layout::Listed
+    }
+}
+
+/// How the entries of a format lie on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each is of a format that may not be in this build")]
+pub(super) enum Layout {
+    /// In order, and bytes between them have not changed.
+    Listed,
+    /// As `Listed`, of whole blocks: the last may reach beyond the end of the disk, and is cut off there.
+    WholeBlocks,
+    /// One after the other from 0 to the end of the disk.
+    Covering,
+    /// As `Covering`, of whole blocks or sectors: the last may reach beyond the end of the disk, and is cut off there.
+    CoveringBlocks,
+}
+
+impl Layout {
+    pub(super) const fn is_covering(self) -> bool {
+        matches!(self, Self::Covering | Self::CoveringBlocks)
+    }
+
+    pub(super) const fn is_of_blocks(self) -> bool {
+        matches!(self, Self::WholeBlocks | Self::CoveringBlocks)
+    }
+}
+
+/// Opens a reader of a format. The options were not checked.
+pub(super) type Open = for<'a> fn(Box<dyn std::io::BufRead + 'a>, &ReadOptions) -> Result<Box<dyn Entries + 'a>>;
+
+/// The error of a fault at a place.
+pub(super) const fn fault(place: Place, fault: ListFault) -> Error {
+    Error::List { place, fault }
+}

@@ -1,0 +1,209 @@
+//! A list of any format as ranges: the checks that all have in common.
+//!
+//! Invariant: a range is given only after the entry after it was read and found good, or the end of the list; so ranges that
+//! touch each other are given as one.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use super::ReadOptions;
+use super::entry::{Disk, Entries, Entry, Layout, fault};
+use crate::error::{ListFault, Place};
+use crate::{BlockSize, ByteRange, Error, Result, VirtualSize};
+
+/// The byte ranges of a list: sorted and disjoint, those that touch each other put together.
+///
+/// They come as they are read. The ranges before an error must not be used. A list without any change is refused, since a
+/// program that failed leaves as much; [`ReadOptions::allow_empty`] takes it for no changes.
+///
+/// ```
+/// use changed_blocks::ByteRange;
+/// use changed_blocks::format::{ListFormat, ReadOptions};
+///
+/// let format = ListFormat::named("text").expect("a format");
+/// let read = |text: &'static str| format.read(text.as_bytes(), &ReadOptions::default()).map(|reader| reader.expect("readable"));
+/// let ranges: Result<Vec<ByteRange>, _> = read("0 512\n512 512\n65536 131072\n")?.collect();
+/// assert_eq!(ranges?, [ByteRange::between(0, 1024), ByteRange::between(65_536, 196_608)]);
+///
+/// let error = read("0 512\n65536 131")?.last().expect("an item").expect_err("cut short");
+/// assert_eq!(error.to_string(), "line 2 at offset 6 does not end as it should: it may have been cut short");
+/// # Ok::<(), changed_blocks::Error>(())
+/// ```
+pub struct ListReader<'a> {
+    entries: Box<dyn Entries + 'a>,
+    virtual_size: Option<VirtualSize>,
+    block_size: Option<BlockSize>,
+    allow_empty: bool,
+    batch: Vec<Entry>,
+    /// How many entries of the batch were taken.
+    taken: usize,
+    /// The last entry that was taken, cut off where the disk ends.
+    previous: Option<(Place, ByteRange)>,
+    /// The last range, to which the next may be added.
+    last: Option<ByteRange>,
+    is_at_end: bool,
+}
+
+impl<'a> ListReader<'a> {
+    pub(super) fn new(entries: Box<dyn Entries + 'a>, options: &ReadOptions) -> Self {
+        Self {
+            entries,
+            virtual_size: options.virtual_size,
+            block_size: None,
+            allow_empty: options.allow_empty,
+            batch: Vec::new(),
+            taken: 0,
+            previous: None,
+            last: None,
+            is_at_end: false,
+        }
+    }
+
+    /// Holds the rest of the list against the size of the disk.
+    pub fn set_virtual_size(&mut self, virtual_size: VirtualSize) {
+        self.virtual_size = Some(virtual_size);
+    }
+
+    /// The size of the disk: that of the options, or of the file as soon as that was read, at the latest at the end.
+    #[must_use]
+    pub fn virtual_size(&self) -> Option<VirtualSize> {
+        self.virtual_size
+    }
+
+    /// The block size that the file says, as soon as that was read.
+    #[must_use]
+    pub fn block_size(&self) -> Option<BlockSize> {
+        self.block_size
+    }
+
+    /// The number of bytes that were read.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.entries.bytes_read()
+    }
+
+    /// The range of the next entry that is a change; `None` at the end of the list.
+    fn next_change(&mut self) -> Result<Option<ByteRange>> {
+        loop {
+            if self.taken == self.batch.len() {
+                self.batch.clear();
+                self.taken = 0;
+                self.entries.read(&mut self.batch)?;
+                self.learn_disk()?;
+                if self.batch.is_empty() {
+                    self.check_end()?;
+                    return Ok(None);
+                }
+            }
+            let entry = self.batch[self.taken];
+            self.taken += 1;
+            let range = self.check(&entry)?;
+            if entry.is_changed {
+                return Ok(Some(range));
+            }
+        }
+    }
+
+    /// Takes over the sizes that the file says.
+    fn learn_disk(&mut self) -> Result<()> {
+        let Disk { virtual_size, block_size } = self.entries.disk();
+        if let Some(found) = virtual_size {
+            match self.virtual_size.map(VirtualSize::bytes) {
+                Some(expected) if expected != found => {
+                    let place = Place::Byte { offset: self.bytes_read() };
+                    return Err(fault(place, ListFault::OtherSize { found, expected }));
+                }
+                Some(_) => {}
+                None => self.virtual_size = Some(VirtualSize::new(found)?),
+            }
+        }
+        self.block_size = block_size.map(BlockSize::new).transpose()?;
+        Ok(())
+    }
+
+    /// Where the last entry ends.
+    fn previous_end(&self) -> u64 {
+        self.previous.map_or(0, |(_, range)| range.end_bytes())
+    }
+
+    /// Checks an entry against the one before it and the disk, and cuts it off where the disk ends if it may reach beyond.
+    fn check(&mut self, entry: &Entry) -> Result<ByteRange> {
+        let (layout, previous_end) = (self.entries.layout(), self.previous_end());
+        let fail = |found| Err(fault(entry.place, found));
+        let Some(end) = entry.offset_bytes.checked_add(entry.len_bytes) else { return fail(ListFault::TooLarge) };
+        if entry.len_bytes == 0 {
+            return fail(ListFault::Empty);
+        }
+        if entry.offset_bytes < previous_end {
+            return fail(ListFault::Overlap(previous_end));
+        }
+        if layout.is_covering() && entry.offset_bytes > previous_end {
+            return fail(ListFault::Gap(previous_end));
+        }
+        let range = self.cut_off(entry.place, ByteRange::between(entry.offset_bytes, end))?;
+        self.previous = Some((entry.place, range));
+        Ok(range)
+    }
+
+    /// The part of an entry that is on the disk. Only one of whole blocks may reach beyond, and it has to begin on the disk.
+    fn cut_off(&self, place: Place, range: ByteRange) -> Result<ByteRange> {
+        let Some(size) = self.virtual_size.map(VirtualSize::bytes) else { return Ok(range) };
+        match range.clip(ByteRange::between(0, size)) {
+            Some(part) if part == range || self.entries.layout().is_of_blocks() => Ok(part),
+            _ => Err(fault(place, ListFault::BeyondEnd(size))),
+        }
+    }
+
+    /// Checks the whole, of which the sizes may have come last.
+    fn check_end(&mut self) -> Result<()> {
+        let Some((place, previous)) = self.previous else {
+            let may_be_empty = self.allow_empty || self.entries.is_whole_without_any();
+            return if may_be_empty { Ok(()) } else { Err(Error::EmptyList) };
+        };
+        let end = self.cut_off(place, previous)?.end_bytes();
+        self.last = self.last.and_then(|last| last.clip(ByteRange::between(0, end)));
+        match (self.entries.layout(), self.virtual_size.map(VirtualSize::bytes)) {
+            (Layout::Covering | Layout::CoveringBlocks, Some(expected)) if end < expected => {
+                Err(fault(place, ListFault::OtherSize { found: end, expected }))
+            }
+            (Layout::Covering, None) => {
+                self.virtual_size = Some(VirtualSize::new(end)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Iterator for ListReader<'_> {
+    type Item = Result<ByteRange>;
+
+    fn next(&mut self) -> Option<Result<ByteRange>> {
+        while !self.is_at_end {
+            match self.next_change() {
+                Ok(Some(range)) => match &mut self.last {
+                    Some(last) if last.end_bytes() == range.offset_bytes => last.len_bytes += range.len_bytes,
+                    last => {
+                        if let Some(whole) = last.replace(range) {
+                            return Some(Ok(whole));
+                        }
+                    }
+                },
+                Ok(None) => self.is_at_end = true,
+                Err(error) => {
+                    (self.is_at_end, self.last) = (true, None);
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.last.take().map(Ok)
+    }
+}
+
+impl FusedIterator for ListReader<'_> {}
+
+impl fmt::Debug for ListReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListReader").field("bytes_read", &self.bytes_read()).finish_non_exhaustive()
+    }
+}

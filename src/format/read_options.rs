@@ -1,0 +1,24 @@
+//! Facts about a list that its file may not say.
+
+use crate::{BlockSize, VirtualSize};
+
+/// Facts about a list that its file may not say. Each format says which of them it needs; the others are for other formats
+/// and change nothing.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// The size of the disk, beyond which no range may reach. A file that says another is refused.
+    pub virtual_size: Option<VirtualSize>,
+    /// The block size of the disk, for formats that count in blocks without saying their size.
+    pub block_size: BlockSize,
+    /// Whether a list without any range is to be taken for no changes. A program that failed leaves as much, so it is refused
+    /// otherwise. Formats that say that they are whole need no such leave.
+    pub allow_empty: bool,
+    /// The name of the metadata context that a map was asked for, as `qemu:dirty-bitmap:backup`.
+    pub context: Option<String>,
+    /// The number of the snapshot since which blocks are taken for changed.
+    pub since: Option<u64>,
+    /// Whether to take what is allocated for what changed. That is right for a file that holds changes only, as an overlay or
+    /// a differencing disk, and loses changes otherwise.
+    pub allocation: bool,
+}

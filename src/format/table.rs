@@ -1,0 +1,92 @@
+//! The table of all formats of lists.
+
+use std::fmt;
+use std::io::BufRead;
+
+use super::entry::Open;
+use super::{ExtentFormat, ListReader, ReadOptions, csv, json, text};
+use crate::Result;
+
+/// Facts about a format, and how it is read and written.
+#[non_exhaustive]
+pub struct ListFormat {
+    /// The name by which it is asked for.
+    pub name: &'static str,
+    /// A few words on it, for a list of formats.
+    pub summary: &'static str,
+    /// Whether a file has the size of the disk in it.
+    pub has_virtual_size: bool,
+    /// Whether a file has the size of a block in it.
+    pub has_block_size: bool,
+    /// What the programs that own the format take bytes for that no entry names.
+    pub gaps: Gaps,
+    /// What has to be known before the first range is written.
+    pub needs: Needs,
+    pub(super) open: Option<Open>,
+    pub(super) writer: Option<&'static (dyn ExtentFormat + Send + Sync)>,
+}
+
+/// What bytes are taken for that no entry of a list names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gaps {
+    /// They have not changed.
+    Unchanged,
+    /// There are none: every byte of the disk is in an entry.
+    None,
+    /// They are zeros.
+    Zeros,
+    /// They are not used.
+    Unused,
+}
+
+/// What has to be known before the first range is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The size of the disk.
+    VirtualSize,
+    /// The size of the disk, and the totals.
+    Totals,
+}
+
+impl ListFormat {
+    /// The format of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().copied().find(|format| format.name == name)
+    }
+
+    /// Whether lists are read from it.
+    #[must_use]
+    pub const fn is_readable(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The writer, if lists are written in it.
+    #[must_use]
+    pub fn writer(&self) -> Option<&'static (dyn ExtentFormat + Send + Sync)> {
+        self.writer
+    }
+
+    /// A reader of a list; `None` if it is only written.
+    ///
+    /// # Errors
+    ///
+    /// Options that the format needs are missing.
+    pub fn read<'a>(&self, from: impl BufRead + 'a, options: &ReadOptions) -> Result<Option<ListReader<'a>>> {
+        let Some(open) = self.open else { return Ok(None) };
+        open(Box::new(from), options).map(|entries| Some(ListReader::new(entries, options)))
+    }
+}
+
+impl fmt::Debug for ListFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListFormat").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// All formats of lists.
+pub static FORMATS: &[&ListFormat] = &[&text::FORMAT, &json::FORMAT, &json::NDJSON, &csv::FORMAT];
