@@ -52,7 +52,10 @@ fn main() -> ExitCode {
         Command::Intersect(args) => (combine(Operation::Intersect, args), is_json(args.output)),
         Command::Subtract(args) => (combine(Operation::Subtract, args), is_json(args.output)),
         Command::Xor(args) => (combine(Operation::Xor, args), is_json(args.output)),
-        Command::Compare(args) => return end_comparison(compare(args), args.output == CompareFormat::Json),
+        Command::Compare(args) => {
+            memory::set_exit_code(TROUBLE.into());
+            return end_comparison(compare(args), args.output == CompareFormat::Json);
+        }
         Command::Stats(args) => (stats::stats(args), args.output == StatsFormat::Json),
         Command::ListChangedBlocks(args) => {
             let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
@@ -75,13 +78,16 @@ const fn is_json(format: Format) -> bool {
     matches!(format, Format::Json | Format::Ndjson)
 }
 
+/// The exit code of a comparison that failed, where other commands have 1.
+const TROUBLE: u8 = 2;
+
 /// The exit code of a comparison: 1 says that there is a difference, so trouble has another one.
 fn end_comparison(outcome: Result<bool, Failure>, json: bool) -> ExitCode {
     match outcome {
         Ok(is_different) => ExitCode::from(u8::from(is_different)),
         Err(failure) => {
             failure.report(json);
-            ExitCode::from(if failure.code() == 1 { 2 } else { failure.code() })
+            ExitCode::from(if failure.code() == 1 { TROUBLE } else { failure.code() })
         }
     }
 }

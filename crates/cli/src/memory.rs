@@ -5,6 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 #[global_allocator]
 static ALLOCATOR: NotingAllocator = NotingAllocator;
@@ -49,7 +50,15 @@ unsafe impl GlobalAlloc for NotingAllocator {
     }
 }
 
-/// Lets the process end with exit code 1 where it would abort for lack of memory. Rust has printed the reason by then.
+/// The exit code for a lack of memory: that of a failed run, unless a command gives this another meaning.
+static EXIT_CODE: AtomicI32 = AtomicI32::new(1);
+
+/// Sets the exit code for a lack of memory.
+pub(crate) fn set_exit_code(code: i32) {
+    EXIT_CODE.store(code, Ordering::Relaxed);
+}
+
+/// Lets the process end with an exit code where it would abort for lack of memory. Rust has printed the reason by then.
 pub(crate) fn exit_instead_of_abort() {
     #[cfg(unix)]
     {
@@ -57,12 +66,12 @@ pub(crate) fn exit_instead_of_abort() {
         use signal_hook::low_level::{emulate_default_handler, exit, register};
         let end = || {
             if HAS_LACKED_MEMORY.get() {
-                exit(1);
+                exit(EXIT_CODE.load(Ordering::Relaxed));
             }
             let _ = emulate_default_handler(SIGABRT);
         };
         // SAFETY: `end` calls only functions that may be called in a signal handler, as both say of themselves, and reads
-        // a flag of its own thread, which needs neither to be made nor dropped.
+        // a flag of its own thread, which needs neither to be made nor dropped, and an atomic number.
         #[expect(unsafe_code)]
         // Without it, an abort is an abort.
         let _ = unsafe { register(SIGABRT, end) };

@@ -16,7 +16,8 @@ Examples:
   cbt blocks --size 2M --bitmap base64 bitmap.b64 -o coarse.b64
       A bitmap of blocks of 2 MiB; cbt reads it with --block-size 2M
   cbt blocks --any bitmap.b64
-      Whether anything changed at all: true or false; reads no further than the first change
+      Whether anything changed at all: true or false; reads no further than the first change, so a program that writes
+      into a pipe may find it closed
 
 A larger block is changed if any part of it is; a smaller one, if it is part of a changed block.";
 

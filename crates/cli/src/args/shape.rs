@@ -20,7 +20,7 @@ pub(crate) struct ShapeArgs {
     #[arg(long, value_name = "SIZE", value_parser = positive_size, allow_hyphen_values = true)]
     pub(crate) align: Option<NonZeroU64>,
 
-    /// Make at most so many ranges: the widest gaps between them stay
+    /// Make at most so many ranges: the widest gaps between them stay. With --limit, that holds for each page by itself
     #[arg(long, value_name = "N")]
     pub(crate) max_extents: Option<NonZeroUsize>,
 
@@ -38,11 +38,11 @@ pub(crate) struct ShapeArgs {
     pub(crate) max_extent: Option<NonZeroU64>,
 
     /// For --merge-gap auto: how long a request waits (500us, 2ms, 1s)
-    #[arg(long, value_name = "DURATION", value_parser = latency)]
+    #[arg(long, value_name = "DURATION", value_parser = latency, allow_hyphen_values = true)]
     pub(crate) latency: Option<Duration>,
 
     /// For --merge-gap auto: how many bytes come in a second, over all connections (1GiB/s, 100M)
-    #[arg(long, value_name = "SIZE/s", value_parser = bandwidth)]
+    #[arg(long, value_name = "SIZE/s", value_parser = bandwidth, allow_hyphen_values = true)]
     pub(crate) bandwidth: Option<NonZeroU64>,
 
     /// For --merge-gap auto: how many connections there are [default: 1]

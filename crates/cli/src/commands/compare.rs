@@ -1,6 +1,6 @@
 //! `cbt compare`: whether two inputs have the same bytes, and how they differ.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::io::Write;
 
 use changed_blocks::{BlockSize, ByteRange, VirtualSize, shape};
@@ -15,6 +15,8 @@ use crate::range_run::{ChangedTotals, judge, start};
 /// The differences of two lists.
 struct Comparison {
     sizes: [Option<VirtualSize>; 2],
+    /// Where the bitmaps end, in bytes of the disk, if none of the sizes is known and these are not those of one disk.
+    ends: Option<[u64; 2]>,
     only: [ChangedTotals; 2],
     /// The first byte that only one of them has, and which one.
     first: Option<(u64, usize)>,
@@ -29,8 +31,9 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         return Err(Failure::Usage { message, hint: "give two files, or one and -" });
     };
     let mut target = Target::open(None)?;
+    let coarsest = inputs.iter().map(|input| input.block_size).max().unwrap_or(BlockSize::DEFAULT);
     let (sources, geometry) = start(&mut inputs);
-    let comparison = Comparison::of(&sources, geometry.block_size);
+    let comparison = Comparison::of(&sources, geometry.block_size, coarsest);
     let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(&inputs, errors)?;
     let text = match args.output {
@@ -46,13 +49,26 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
     Ok(comparison.is_different())
 }
 
+/// Where two bitmaps of unknown disks end, unless they may be of one disk: a bitmap is filled up to whole bytes, and on VHD
+/// storage to four of them.
+fn different_ends(sources: [Ref<'_, RangeSource<'_>>; 2], block_size: BlockSize) -> Option<[u64; 2]> {
+    let of_bitmap = |source: &RangeSource<'_>| source.known_end().filter(|_| source.virtual_size().is_none());
+    let [Some(a), Some(b)] = sources.map(|source| of_bitmap(&source)) else { return None };
+    let filled_up = |end: u64| end.div_ceil(32 * block_size.bytes());
+    (filled_up(a) != filled_up(b)).then_some([a, b])
+}
+
 impl Comparison {
-    /// Reads both to their ends.
-    fn of(sources: &[RefCell<RangeSource<'_>>], block_size: BlockSize) -> Self {
+    /// Reads both to their ends. The sizes are those of the finest and the coarsest blocks.
+    fn of(sources: &[RefCell<RangeSource<'_>>], block_size: BlockSize, coarsest: BlockSize) -> Self {
         let [a, b] = sources else { unreachable!("there are two inputs") };
         let sizes = [a, b].map(|source| source.borrow().virtual_size());
-        let mut comparison =
-            Self { sizes, only: [ChangedTotals::new(block_size), ChangedTotals::new(block_size)], first: None };
+        let mut comparison = Self {
+            sizes,
+            ends: None,
+            only: [ChangedTotals::new(block_size), ChangedTotals::new(block_size)],
+            first: None,
+        };
         let mut lists = [a, b].map(|source| shape::check(SharedSource(source)));
         let mut next = lists.each_mut().map(Iterator::next);
         while next.iter().any(Option::is_some) {
@@ -75,6 +91,8 @@ impl Comparison {
                 *range = rest.filter(|rest| rest.len_bytes > 0).or_else(|| lists[side].next());
             }
         }
+        drop(lists);
+        comparison.ends = different_ends([a, b].map(|source| source.borrow()), coarsest);
         comparison
     }
 
@@ -87,7 +105,7 @@ impl Comparison {
     }
 
     fn is_different(&self) -> bool {
-        self.first.is_some() || self.different_sizes().is_some()
+        self.first.is_some() || self.different_sizes().is_some() || self.ends.is_some()
     }
 
     fn describe(&self, names: [&String; 2]) -> String {
@@ -95,6 +113,12 @@ impl Comparison {
         let mut text = String::new();
         if let Some([a, b]) = self.different_sizes() {
             text += &format!("{}: a disk of {a} bytes\n{}: a disk of {b} bytes\n", names[0], names[1]);
+        }
+        if let Some([a, b]) = self.ends {
+            text += &format!(
+                "{}: a bitmap of {a} bytes of a disk\n{}: a bitmap of {b} bytes of a disk\n",
+                names[0], names[1]
+            );
         }
         let Some((first, side)) = self.first else { return text };
         for (name, only) in names.iter().zip(&self.only) {
@@ -116,6 +140,7 @@ impl Comparison {
             "only_in_second": only(b),
             "first_difference": self.first.map(|(offset, _)| offset),
             "virtual_sizes": sizes,
+            "bitmap_ends": self.ends,
         });
         format!("{object}\n")
     }

@@ -171,6 +171,23 @@ fn a_comparison_says_what_only_one_of_them_has() {
     assert!(String::from_utf8(run.stdout).expect("text").contains("a disk of 500000 bytes"));
 }
 
+/// Without a size, a bitmap of another disk may have the same changes; filling it up makes no other disk of it.
+#[test]
+fn bitmaps_that_cannot_be_of_one_disk_are_different() {
+    let scratch = Scratch::new();
+    let compare = |a: &str, b: &str| {
+        let paths = [(a, "a"), (b, "b")].map(|(bits, name)| scratch.file(name, Bits::new(bits).base64()));
+        run(["compare", paths[0].to_str().expect("text"), paths[1].to_str().expect("text")])
+    };
+    let bits = "01101000";
+    let with_zeros = |count: usize| bits.to_owned() + &"0".repeat(count);
+    assert_eq!(compare(bits, &with_zeros(24)).code, Some(0));
+    let different = compare(bits, &with_zeros(32));
+    assert_eq!(different.code, Some(1));
+    let text = String::from_utf8(different.stdout).expect("text");
+    assert!(text.contains("a bitmap of 524288 bytes") && text.contains("a bitmap of 2621440 bytes"), "{text}");
+}
+
 #[test]
 fn random_comparisons_agree_with_their_bits() {
     let scratch = Scratch::new();
