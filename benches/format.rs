@@ -56,12 +56,12 @@ fn format(c: &mut Criterion) {
     for (name, format, line) in formats {
         let lines: Vec<Vec<u8>> = ranges.iter().map(|&range| line(range).into_bytes()).collect();
         to.clear();
-        format.ranges(&ranges, &mut to);
+        format.ranges(0, &ranges, &mut to);
         assert!(to == lines.join(format.separator()), "{name} differs from the standard library's");
         group.bench_function(name, |b| {
             b.iter(|| {
                 to.clear();
-                format.ranges(black_box(&ranges), &mut to);
+                format.ranges(0, black_box(&ranges), &mut to);
             });
         });
     }

@@ -27,7 +27,7 @@ impl ExtentFormat for Csv {
         to.extend_from_slice(b"offset,length\n");
     }
 
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<Self>(ranges, to);
     }
 }

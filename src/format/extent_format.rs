@@ -13,14 +13,16 @@ pub trait ExtentFormat {
         b""
     }
 
-    /// Several extents, with separators between them.
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>);
+    /// Several extents, with separators between them. `previous_end` is where the extent before them ends, 0 if there is none:
+    /// formats that name every byte of the disk begin there.
+    fn ranges(&self, previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>);
 
     /// One extent.
-    fn range(&self, range: ByteRange, to: &mut Vec<u8>) {
-        self.ranges(&[range], to);
+    fn range(&self, previous_end: u64, range: ByteRange, to: &mut Vec<u8>) {
+        self.ranges(previous_end, &[range], to);
     }
 
-    /// Writes the text after the last extent. `head_knew` tells whether the head was given the totals.
-    fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _to: &mut Vec<u8>) {}
+    /// Writes the text after the last extent, which ends at `end`, 0 if there is none. `head_knew` tells whether the head was
+    /// given the totals.
+    fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _end: u64, _to: &mut Vec<u8>) {}
 }

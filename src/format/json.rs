@@ -69,13 +69,13 @@ impl ExtentFormat for Json {
         SEPARATOR
     }
 
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<Self>(ranges, to);
         // None after the last.
         to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
     }
 
-    fn foot(&self, _geometry: &Geometry, totals: &Totals, head_knew: bool, to: &mut Vec<u8>) {
+    fn foot(&self, _geometry: &Geometry, totals: &Totals, head_knew: bool, _end: u64, to: &mut Vec<u8>) {
         to.extend_from_slice(if totals.extents > 0 { b"\n]" } else { b"]" });
         if !head_knew {
             to.push(b',');
@@ -86,7 +86,7 @@ impl ExtentFormat for Json {
 }
 
 impl ExtentFormat for Ndjson {
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<Self>(ranges, to);
     }
 }

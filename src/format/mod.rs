@@ -11,7 +11,7 @@
 //! use changed_blocks::format::{ExtentFormat, Text, Totals};
 //! use changed_blocks::{ByteRange, Geometry};
 //! let mut text = Vec::new();
-//! Text.range(ByteRange { offset_bytes: 65_536, len_bytes: 131_072 }, &mut text);
+//! Text.range(0, ByteRange { offset_bytes: 65_536, len_bytes: 131_072 }, &mut text);
 //! assert_eq!(text, b"65536 131072\n");
 //! ```
 
@@ -51,11 +51,13 @@ mod tests {
         }
         let mut to = Vec::new();
         format.head(&geometry, early.then_some(&totals), &mut to);
+        let mut previous_end = 0;
         for (i, range) in ranges.into_iter().enumerate() {
             to.extend_from_slice(if i > 0 { format.separator() } else { b"" });
-            format.range(range, &mut to);
+            format.range(previous_end, range, &mut to);
+            previous_end = range.end_bytes();
         }
-        format.foot(&geometry, &totals, early, &mut to);
+        format.foot(&geometry, &totals, early, previous_end, &mut to);
         String::from_utf8(to).expect("text")
     }
 

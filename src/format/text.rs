@@ -26,7 +26,7 @@ pub(super) const FORMAT: ListFormat = ListFormat {
 pub struct Text;
 
 impl ExtentFormat for Text {
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
         push_lines::<Self>(ranges, to);
     }
 }

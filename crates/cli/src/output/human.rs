@@ -32,7 +32,7 @@ impl ExtentFormat for Human {
         line("OFFSET", "LENGTH", "BLOCKS", to);
     }
 
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
         let geometry = Geometry { block_size: self.block_size, virtual_size: None };
         for &range in ranges {
             let mut one = Totals::default();
@@ -41,7 +41,7 @@ impl ExtentFormat for Human {
         }
     }
 
-    fn foot(&self, geometry: &Geometry, totals: &Totals, _head_knew: bool, to: &mut Vec<u8>) {
+    fn foot(&self, geometry: &Geometry, totals: &Totals, _head_knew: bool, _end: u64, to: &mut Vec<u8>) {
         let Totals { extents, changed_blocks, changed_bytes, longest_bytes } = *totals;
         let plural = |count| if count == 1 { "" } else { "s" };
         let _ = write!(

@@ -24,12 +24,12 @@ impl ExtentFormat for JsonWithWarnings {
         Json.separator()
     }
 
-    fn ranges(&self, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        Json.ranges(ranges, to);
+    fn ranges(&self, previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        Json.ranges(previous_end, ranges, to);
     }
 
-    fn foot(&self, geometry: &Geometry, totals: &Totals, head_knew: bool, to: &mut Vec<u8>) {
-        Json.foot(geometry, totals, head_knew, to);
+    fn foot(&self, geometry: &Geometry, totals: &Totals, head_knew: bool, end: u64, to: &mut Vec<u8>) {
+        Json.foot(geometry, totals, head_knew, end, to);
         add_member(to, "warnings", &self.warnings);
     }
 }

@@ -4,7 +4,7 @@ use changed_blocks::format::{ExtentFormat, Totals};
 use changed_blocks::{ByteRange, Error, Extent, Geometry};
 use rayon::prelude::*;
 
-use super::pieces::{CHUNK, format_pieces};
+use super::pieces::CHUNK;
 
 /// How extents are written.
 #[derive(Clone, Copy)]
@@ -61,14 +61,8 @@ impl ListFormatter<'_> {
         Ok(totals)
     }
 
-    /// Replaces `pieces` by the text of extents of the window, made on all threads. Each piece starts with a separator,
-    /// except the first one of the list.
-    pub(super) fn text(&self, extents: &[Extent], is_first: bool, pieces: &mut Vec<Vec<u8>>) -> Result<(), Error> {
-        format_pieces(self.format, extents, is_first, pieces, |extents, ranges| self.ranges(extents, ranges))
-    }
-
     /// Replaces `ranges` by those of extents of the window.
-    fn ranges(&self, extents: &[Extent], ranges: &mut Vec<ByteRange>) -> Result<(), Error> {
+    pub(super) fn ranges(&self, extents: &[Extent], ranges: &mut Vec<ByteRange>) -> Result<(), Error> {
         ranges.clear();
         self.geometry.byte_ranges(extents, ranges)?;
         let clip = |range: &mut ByteRange| *range = range.clip(self.window).unwrap_or(*range);
@@ -83,15 +77,32 @@ mod tests {
     use changed_blocks::format::{Json, Text};
     use changed_blocks::{BlockSize, VirtualSize};
 
-    use super::super::pieces::BATCH;
+    use super::super::pieces::{BATCH, format_pieces};
     use super::*;
 
     const BLOCK: u64 = 65_536;
 
-    fn text_of(formatter: &ListFormatter<'_>, extents: &[Extent], is_first: bool) -> Vec<u8> {
+    /// A format that names every byte of the disk.
+    struct Covering;
+
+    impl ExtentFormat for Covering {
+        fn ranges(&self, previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
+            let mut previous_end = previous_end;
+            for range in ranges {
+                to.extend_from_slice(format!("-{previous_end} +{}\n", range.offset_bytes).as_bytes());
+                previous_end = range.end_bytes();
+            }
+        }
+    }
+
+    fn text_of(formatter: &ListFormatter<'_>, extents: &[Extent], previous_end: Option<u64>) -> Vec<u8> {
         // More pieces, longer ones, and other text than there will be.
         let mut pieces = vec![b"old".repeat(100_000); 7];
-        formatter.text(extents, is_first, &mut pieces).expect("on the disk");
+        let ranges_of = |extents: &[Extent], ranges: &mut Vec<ByteRange>| formatter.ranges(extents, ranges);
+        let end = format_pieces(formatter.format, extents, previous_end, &mut pieces, ranges_of).expect("on the disk");
+        let mut ranges = Vec::new();
+        formatter.ranges(extents, &mut ranges).expect("on the disk");
+        assert_eq!(end, ranges.last().map(|range| range.end_bytes()).or(previous_end));
         pieces.concat()
     }
 
@@ -116,13 +127,13 @@ mod tests {
                         ranges.push(range);
                     }
                 }
-                for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
+                for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json, &Covering] {
                     let mut text = Vec::new();
-                    format.ranges(&ranges, &mut text);
+                    format.ranges(0, &ranges, &mut text);
                     let formatter = ListFormatter { format, geometry, window };
                     let shown = formatter.in_window(&extents).expect("on the disk");
                     assert_eq!(formatter.totals(shown).expect("on the disk"), totals, "{from} {to}");
-                    assert!(text_of(&formatter, shown, true) == text, "{from} {to}");
+                    assert!(text_of(&formatter, shown, None) == text, "{from} {to}");
                 }
             }
         }
@@ -131,17 +142,17 @@ mod tests {
     #[test]
     fn pieces_are_the_text_of_the_whole_list() {
         let window = ByteRange::between(0, u64::MAX);
-        for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json] {
+        for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json, &Covering] {
             let formatter = ListFormatter { format, geometry: geometry(None), window };
             for count in [0, 1, BATCH, BATCH + 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 7] {
                 let extents: Vec<Extent> = (0..count as u64).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
                 let (mut ranges, mut expected) = (Vec::new(), Vec::new());
                 geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");
-                format.ranges(&ranges, &mut expected);
-                assert!(text_of(&formatter, &extents, true) == expected, "{count}");
+                format.ranges(0, &ranges, &mut expected);
+                assert!(text_of(&formatter, &extents, None) == expected, "{count}");
                 if count > 0 {
                     expected.splice(0..0, format.separator().iter().copied());
-                    assert!(text_of(&formatter, &extents, false) == expected, "{count}");
+                    assert!(text_of(&formatter, &extents, Some(0)) == expected, "{count}");
                 }
             }
         }

@@ -70,7 +70,7 @@ impl<'f> ListPrinter<'f> {
     fn write(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.write_head(output)?;
         let formatter = &self.formatter;
-        self.writer.write(extents, output, |wave, is_first, pieces| formatter.text(wave, is_first, pieces))
+        self.writer.write(formatter.format, extents, output, |extents, ranges| formatter.ranges(extents, ranges))
     }
 
     fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
@@ -132,7 +132,8 @@ impl Printer for ListPrinter<'_> {
         self.write_head(output)?;
         let mut foot = Vec::new();
         let head_knew = self.known_totals.is_some();
-        self.formatter.format.foot(&self.formatter.geometry, &self.totals, head_knew, &mut foot);
+        let end = self.writer.end();
+        self.formatter.format.foot(&self.formatter.geometry, &self.totals, head_knew, end, &mut foot);
         Ok(output.write_all(&foot)?)
     }
 

@@ -22,7 +22,8 @@ pub(super) struct ListWriter {
     /// The text of a wave, in memory that the next one uses again.
     pieces: Vec<Vec<u8>>,
     has_written_head: bool,
-    has_written_items: bool,
+    /// Where the last range ends, if one was written.
+    previous_end: Option<u64>,
 }
 
 impl ListWriter {
@@ -41,21 +42,26 @@ impl ListWriter {
         Ok(())
     }
 
-    /// Writes items. `format` replaces pieces by their text; it is told whether they are the first ones of the list.
-    pub(super) fn write<T>(
+    /// Writes items, the ranges of which `ranges_of` puts in place of those before.
+    pub(super) fn write<T: Sync>(
         &mut self,
+        format: &(dyn ExtentFormat + Send + Sync),
         items: &[T],
         output: &mut OutputBuffer<'_>,
-        format: impl Fn(&[T], bool, &mut Vec<Vec<u8>>) -> Result<(), Error>,
+        ranges_of: impl Fn(&[T], &mut Vec<ByteRange>) -> Result<(), Error> + Sync,
     ) -> Result<(), PrintError> {
         for wave in items.chunks(WAVE) {
-            format(wave, !self.has_written_items, &mut self.pieces)?;
+            self.previous_end = format_pieces(format, wave, self.previous_end, &mut self.pieces, &ranges_of)?;
             for text in &self.pieces {
                 output.write_all(text)?;
             }
-            self.has_written_items = true;
         }
         Ok(())
+    }
+
+    /// Where the last range ends, 0 if none was written.
+    pub(super) fn end(&self) -> u64 {
+        self.previous_end.unwrap_or(0)
     }
 }
 
@@ -70,26 +76,36 @@ pub(super) fn hold<T: Copy>(held: &mut Vec<T>, items: &[T], most: usize) -> io::
 }
 
 /// Replaces `pieces` by the text of items, the ranges of which `ranges_of` puts in place of those before. Each piece starts
-/// with a separator, except the first one of a list.
+/// with a separator, except the first one of a list, before which no range has ended. Returns where the last range ends.
 pub(super) fn format_pieces<T: Sync>(
     format: &(dyn ExtentFormat + Send + Sync),
     items: &[T],
-    is_first: bool,
+    previous_end: Option<u64>,
     pieces: &mut Vec<Vec<u8>>,
     ranges_of: impl Fn(&[T], &mut Vec<ByteRange>) -> Result<(), Error> + Sync,
-) -> Result<(), Error> {
+) -> Result<Option<u64>, Error> {
+    // A thread finds out for itself where the piece before its own ends.
+    let end_before = |index: usize| -> Result<Option<u64>, Error> {
+        let Some(last) = index.checked_sub(1) else { return Ok(previous_end) };
+        let mut range = Vec::new();
+        ranges_of(&items[last..index], &mut range)?;
+        Ok(range.last().map(|range| range.end_bytes()))
+    };
     let write_piece = |(number, (chunk, text)): (usize, (&[T], &mut Vec<u8>))| {
+        let mut previous_end = end_before(number * CHUNK)?;
         let mut ranges = Vec::new();
         text.clear();
         for batch in chunk.chunks(BATCH) {
-            if number > 0 || !is_first || !text.is_empty() {
+            if previous_end.is_some() {
                 text.extend_from_slice(format.separator());
             }
             ranges_of(batch, &mut ranges)?;
-            format.ranges(&ranges, text);
+            format.ranges(previous_end.unwrap_or(0), &ranges, text);
+            previous_end = ranges.last().map(|range| range.end_bytes());
         }
         Ok(())
     };
     pieces.resize_with(items.len().div_ceil(CHUNK), Vec::new);
-    items.par_chunks(CHUNK).zip(pieces).enumerate().try_for_each(write_piece)
+    items.par_chunks(CHUNK).zip(pieces).enumerate().try_for_each(write_piece)?;
+    end_before(items.len())
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::json_members::add_member;
 use super::list_printer::extent_format;
-use super::pieces::{ListWriter, format_pieces, hold};
+use super::pieces::{ListWriter, hold};
 use super::printer::PrintError;
 use crate::args::Format;
 use crate::shape_plan::ShapePlan;
@@ -109,8 +109,7 @@ impl RangePrinter {
             to.extend_from_slice(from);
             Ok(())
         };
-        let format = &*self.format;
-        self.writer.write(ranges, output, |wave, is_first, pieces| format_pieces(format, wave, is_first, pieces, copy))
+        self.writer.write(&*self.format, ranges, output, copy)
     }
 
     fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
@@ -124,7 +123,7 @@ impl RangePrinter {
         // A list of JSON objects begins its last line only if there are any.
         let totals =
             Totals { extents: if self.format_name == Format::Json { *listed } else { changed.extents }, ..*changed };
-        self.format.foot(&self.geometry, &totals, self.known.is_some(), &mut foot);
+        self.format.foot(&self.geometry, &totals, self.known.is_some(), self.writer.end(), &mut foot);
         let ShapePlan { shape, limit } = self.shape;
         let is_plain = self.shape.is_plain();
         match self.format_name {
