@@ -14,6 +14,7 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
+    options: &[],
     open: None,
     writer: Some(&Csv),
 };

@@ -14,6 +14,7 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: true,
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
+    options: &[],
     open: None,
     writer: Some(&Json),
 };
@@ -25,6 +26,7 @@ pub(super) const NDJSON: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
+    options: &[],
     open: None,
     writer: Some(&Ndjson),
 };

@@ -32,7 +32,7 @@ pub use extent_format::ExtentFormat;
 pub use json::{Json, Ndjson};
 pub use list_reader::ListReader;
 pub use read_options::ReadOptions;
-pub use table::{FORMATS, Gaps, ListFormat, Needs};
+pub use table::{FORMATS, Gaps, ListFormat, Needs, ReadOption};
 pub use text::Text;
 pub use totals::Totals;
 

@@ -22,6 +22,8 @@ pub struct ListFormat {
     pub gaps: Gaps,
     /// What has to be known before the first range is written.
     pub needs: Needs,
+    /// The options for reading that are for some formats only, and for this one.
+    pub options: &'static [ReadOption],
     pub(super) open: Option<Open>,
     pub(super) writer: Option<&'static (dyn ExtentFormat + Send + Sync)>,
 }
@@ -50,6 +52,18 @@ pub enum Needs {
     VirtualSize,
     /// The size of the disk, and the totals.
     Totals,
+}
+
+/// An option for reading that is for some formats only; a field of [`ReadOptions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadOption {
+    /// [`ReadOptions::context`].
+    Context,
+    /// [`ReadOptions::since`].
+    Since,
+    /// [`ReadOptions::allocation`].
+    Allocation,
 }
 
 impl ListFormat {

@@ -17,6 +17,7 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
+    options: &[],
     open: Some(|from, _| Ok(Box::new(TextEntries { from, line: Vec::new(), lines: 0, bytes: 0 }))),
     writer: Some(&Text),
 };
