@@ -10,3 +10,13 @@ pub(crate) fn cases<T>(few: T, all: T) -> T {
         other => panic!("CHANGED_BLOCKS_TESTS is {other:?}; it can only be \"full\""),
     }
 }
+
+/// Whether a test that takes long for its few cases is left to CI. It says so, and why.
+#[allow(dead_code, reason = "not every crate has such tests")]
+pub(crate) fn is_left_to_ci(why: &str) -> bool {
+    let is_left = cases(true, false);
+    if is_left {
+        eprintln!("skipped: {why}; CHANGED_BLOCKS_TESTS=full runs it");
+    }
+    is_left
+}

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bits, JsonFailure, Run, Scratch, cbt, program, run, wait_at_most};
+use crate::common::{Bits, JsonFailure, Run, Scratch, cbt, is_left_to_ci, program, run, wait_at_most};
 
 /// Far more than any of it takes.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -202,6 +202,9 @@ fn nobody_waits_for_a_writer_that_is_silent_behind_a_log() {
     assert_eq!(std::fs::read_to_string(list).expect("written"), "65536 131072\n");
 
     // Nor for one that goes on, but a byte at a time.
+    if is_left_to_ci("surplus bytes are read for 10 s") {
+        return;
+    }
     let mut child = cbt(["extents", "--from", "cbtlog"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -137,9 +138,7 @@ impl Host {
     /// Begins to serve with it.
     async fn serve(&self, options: &str) -> Server {
         for _ in 0..5 {
-            // The program does not say which port it was given, so one is chosen that is free just now. Should someone
-            // else be quicker to take it, another is chosen.
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let mut command = tokio::process::Command::new("openssl");
             command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")]);
             command.args(["-cert", &self.path("certificate.pem"), "-key", &self.path("key.pem")]);
@@ -152,6 +151,19 @@ impl Host {
             }
         }
         panic!("openssl s_server {options} ends at once");
+    }
+}
+
+/// A port for a program that does not say which one it was given. It is below those that the system gives away, so no other
+/// test gets it before the program has it.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 20_000).unwrap();
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use changed_blocks::cbtlog::Uuid;
 use serde_json::{Value, json};
 
 use super::wire::{Served, Session};
-use crate::cases::cases;
+use crate::cases::{cases, is_left_to_ci};
 
 const DISK: Uuid = Uuid::from_u128(1);
 const OLDER: Uuid = Uuid::from_u128(2);
@@ -105,6 +105,9 @@ fn a_program_that_reads_for_ever_holds_up_only_changes() {
 
 #[test]
 fn a_program_that_writes_for_ever_holds_up_only_changes_and_listings() {
+    if is_left_to_ci("the server waits 10 s for a lock") {
+        return;
+    }
     let served = served();
     let held = File::open(served.folder()).expect("there");
     held.lock().expect("possible");

@@ -1,6 +1,7 @@
 //! Calls that go on in a task.
 
 use std::io::{Read, Write};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use changed_blocks::VirtualSize;
@@ -140,13 +141,12 @@ fn a_client_that_reads_an_answer_too_slowly_is_cut_off() {
     let list = json!({"method": "VDI.list_changed_blocks", "params": [session.reference, snapshot, disk], "id": 1});
     let mut slow = served.connect();
     slow.write_all(post("/jsonrpc", &list.to_string()).as_bytes()).expect("it listens");
+    let (got_answer, other_got_answer) = std::sync::mpsc::channel::<()>();
     let slow = std::thread::spawn(move || {
         let mut byte = [0];
-        let mut read = 0;
-        while matches!(slow.read(&mut byte), Ok(1)) && read < 80 {
-            read += 1;
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        while matches!(slow.read(&mut byte), Ok(1))
+            && other_got_answer.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout)
+        {}
         // The bytes sent before it was cut off may still be there; the whole of it is not.
         let mut rest = Vec::new();
         let _ = slow.read_to_end(&mut rest);
@@ -155,6 +155,7 @@ fn a_client_that_reads_an_answer_too_slowly_is_cut_off() {
     std::thread::sleep(Duration::from_millis(500));
     let start = Instant::now();
     let answer = session.get("VDI.list_changed_blocks", &[&snapshot, &disk]);
+    drop(got_answer);
     assert_eq!(answer.as_str().map(str::len), Some(44_739_244));
     assert!(
         start.elapsed() < Duration::from_secs(30),
