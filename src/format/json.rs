@@ -15,6 +15,9 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
     options: &[],
+    #[cfg(feature = "formats")]
+    open: Some(super::json_entries::open),
+    #[cfg(not(feature = "formats"))]
     open: None,
     writer: Some(&Json),
 };
@@ -27,6 +30,9 @@ pub(super) const NDJSON: ListFormat = ListFormat {
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
     options: &[],
+    #[cfg(feature = "formats")]
+    open: Some(super::json_entries::open_ndjson),
+    #[cfg(not(feature = "formats"))]
     open: None,
     writer: Some(&Ndjson),
 };

@@ -3,6 +3,9 @@
 //! Every format names changed ranges only. A gap means unchanged, never zeros, but other tools may read it otherwise:
 //! `docs/recipes.md` in the repository shows how to hand a list to them.
 //!
+//! Formats that are read by the parser of another crate are in a build only with the feature `formats`, which is off by
+//! default.
+//!
 //! A format appends to a buffer, so that many extents can be formatted at once and written with one call: a few hundred at
 //! a time is fastest. On processors that have the `avx512` [tier](crate::Tier), unless another is forced by the
 //! environment, eight lines are made at once; their numbers have to be below 2^53 and 10^8, others take longer.
@@ -20,6 +23,13 @@ mod decimal;
 mod entry;
 mod extent_format;
 mod json;
+#[cfg(feature = "formats")]
+mod json_entries;
+#[cfg(feature = "formats")]
+#[allow(dead_code, reason = "for formats that are not in every build")]
+mod json_members;
+#[cfg(feature = "formats")]
+mod json_reader;
 pub(crate) mod lines;
 mod list_reader;
 mod read_options;
