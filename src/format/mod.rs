@@ -22,16 +22,23 @@ mod csv;
 mod decimal;
 mod entry;
 mod extent_format;
+#[cfg(feature = "formats")]
+mod imageio;
 mod json;
 #[cfg(feature = "formats")]
 mod json_entries;
 #[cfg(feature = "formats")]
-#[allow(dead_code, reason = "for formats that are not in every build")]
 mod json_members;
 #[cfg(feature = "formats")]
 mod json_reader;
 pub(crate) mod lines;
 mod list_reader;
+#[cfg(feature = "formats")]
+mod nbdinfo;
+#[cfg(feature = "formats")]
+mod qemu_map;
+#[cfg(feature = "formats")]
+mod rbd;
 mod read_options;
 mod table;
 mod text;

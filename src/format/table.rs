@@ -5,6 +5,8 @@ use std::io::BufRead;
 
 use super::entry::Open;
 use super::{ExtentFormat, ListReader, ReadOptions, csv, json, text};
+#[cfg(feature = "formats")]
+use super::{imageio, nbdinfo, qemu_map, rbd};
 use crate::Result;
 
 /// Facts about a format, and how it is read and written.
@@ -103,4 +105,17 @@ impl fmt::Debug for ListFormat {
 }
 
 /// All formats of lists.
-pub static FORMATS: &[&ListFormat] = &[&text::FORMAT, &json::FORMAT, &json::NDJSON, &csv::FORMAT];
+pub static FORMATS: &[&ListFormat] = &[
+    &text::FORMAT,
+    &json::FORMAT,
+    &json::NDJSON,
+    &csv::FORMAT,
+    #[cfg(feature = "formats")]
+    &imageio::FORMAT,
+    #[cfg(feature = "formats")]
+    &nbdinfo::FORMAT,
+    #[cfg(feature = "formats")]
+    &qemu_map::FORMAT,
+    #[cfg(feature = "formats")]
+    &rbd::FORMAT,
+];

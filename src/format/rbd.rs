@@ -1,0 +1,114 @@
+//! The output of `rbd diff --format json`: an array of what changed.
+//!
+//! An extent that does not exist became a hole, and has changed. Old versions printed extents out of order, or some that
+//! overlap. So all of them are read first, and then sorted and put together: each is a change, so that none is lost.
+
+use super::ReadOptions;
+use super::entry::{Entries, Entry, Layout, fault};
+use super::extent_format::ExtentFormat;
+use super::json_members::{ArrayEntries, Change, Member, number, word};
+use super::lines::push_decimal;
+use super::table::{Gaps, ListFormat, Needs};
+use super::totals::Totals;
+use crate::error::ListFault;
+use crate::{ByteRange, Geometry, Result};
+
+pub(super) const FORMAT: ListFormat = ListFormat {
+    name: "rbd",
+    summary: "The JSON of rbd diff",
+    has_virtual_size: false,
+    has_block_size: false,
+    gaps: Gaps::Unchanged,
+    needs: Needs::Nothing,
+    options: &[],
+    open: Some(open),
+    writer: Some(&Rbd),
+};
+
+/// An array of objects with `offset`, `length`, and `exists`, which is the text `true`.
+struct Rbd;
+
+const SEPARATOR: &[u8] = b",\n";
+
+impl ExtentFormat for Rbd {
+    fn head(&self, _geometry: &Geometry, _totals: Option<&Totals>, to: &mut Vec<u8>) {
+        to.push(b'[');
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        SEPARATOR
+    }
+
+    fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
+        for (i, range) in ranges.iter().enumerate() {
+            to.extend_from_slice(if i > 0 { SEPARATOR } else { b"" });
+            to.extend_from_slice(b"{\"offset\":");
+            push_decimal(range.offset_bytes, to);
+            to.extend_from_slice(b",\"length\":");
+            push_decimal(range.len_bytes, to);
+            to.extend_from_slice(b",\"exists\":\"true\"}");
+        }
+    }
+
+    fn foot(&self, _geometry: &Geometry, _totals: &Totals, _head_knew: bool, _end: u64, to: &mut Vec<u8>) {
+        to.extend_from_slice(b"]\n");
+    }
+}
+
+const MEMBERS: [Member; 3] = [number("offset"), number("length"), word("exists", &["false", "true"])];
+
+fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, _: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
+    let change = |[offset, length, _]: [u64; 3]| -> Result<Change, ListFault> { Ok((offset, length, true)) };
+    Ok(Box::new(RbdEntries { array: ArrayEntries::new(from, &MEMBERS, Layout::Listed, change) }))
+}
+
+struct RbdEntries<'a> {
+    array: ArrayEntries<'a, 3>,
+}
+
+impl Entries for RbdEntries<'_> {
+    fn read(&mut self, to: &mut Vec<Entry>) -> Result<()> {
+        let mut all: Vec<Entry> = Vec::new();
+        let mut batch = Vec::new();
+        loop {
+            self.array.read(&mut batch)?;
+            if batch.is_empty() {
+                break;
+            }
+            if let Some(empty) = batch.iter().find(|entry| entry.len_bytes == 0) {
+                return Err(fault(empty.place, ListFault::Empty));
+            }
+            for entry in batch.drain(..) {
+                push(entry, &mut all);
+            }
+        }
+        all.sort_by_key(|entry| entry.offset_bytes);
+        for entry in all {
+            push(entry, to);
+        }
+        Ok(())
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.array.bytes_read()
+    }
+
+    fn is_whole_without_any(&self) -> bool {
+        self.array.is_whole_without_any()
+    }
+}
+
+/// Appends an entry, or puts it together with the last one if that begins before it and reaches it.
+fn push(entry: Entry, to: &mut Vec<Entry>) {
+    match to.last_mut() {
+        Some(last) if (last.offset_bytes..=end(last)).contains(&entry.offset_bytes) => {
+            last.len_bytes = end(last).max(end(&entry)) - last.offset_bytes;
+        }
+        _ => to.push(entry),
+    }
+}
+
+/// Where an entry ends. That it is not too large was checked as it was read.
+fn end(entry: &Entry) -> u64 {
+    entry.offset_bytes + entry.len_bytes
+}
