@@ -275,15 +275,16 @@ mod tests {
         let pool = function("const fn pool_hint").expect("there");
         let block_size = function("fn block_size_hint").expect("there");
         let flags = function("const fn flag_hint").expect("there");
-        let (read, list) = (["extents", "bits", "encode"], "list-changed-blocks");
+        let (read, list) = (["extents", "bits", "convert"], "list-changed-blocks");
         for (text, commands) in [
             (pool, &[list][..]),
-            (block_size, &[list, "extents", "bits", "encode"]),
+            (block_size, &[list, "extents", "bits", "convert"]),
             (flags, &read),
             (include_str!("input.rs"), &read),
             (include_str!("scan_options.rs"), &read),
-            (include_str!("args/options.rs"), &["extents", "bits", "encode", "blocks", "union", "compare", "stats"]),
-            (include_str!("commands/extents.rs"), &["extents", list]),
+            (include_str!("commands/blocks.rs"), &["blocks"]),
+            (include_str!("args/options.rs"), &["extents", "bits", "convert", "blocks", "union", "compare", "stats"]),
+            (include_str!("list_plan.rs"), &["extents", list, "union"]),
             (include_str!("output/printer.rs"), &["extents", list, "union"]),
             (include_str!("range_run.rs"), &["extents", list, "union"]),
             (include_str!("shape_plan.rs"), &["extents", list, "union"]),

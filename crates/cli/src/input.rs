@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::mem;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use changed_blocks::{BlockSize, Consequence, Encoding, Error, Scanner, Source, Stamp};
 
-use crate::args::{BlockSizeArg, InputArgs};
+use crate::args::{BlockSizeArg, InputArgs, InputFormat};
 use crate::failure::Failure;
 use crate::standard_streams;
 
@@ -19,6 +20,8 @@ pub(crate) struct Input {
     content: Content,
     /// If it is a file, another handle to it, and its stamp before anything was read.
     stamped: Option<(File, Stamp)>,
+    /// If it is a stream, its device and number, by which it is known under every name.
+    stream_identity: Option<(u64, u64)>,
     /// Whether it may go on after the part that is needed.
     has_surplus: bool,
 }
@@ -33,6 +36,20 @@ enum Content {
     Memory(Box<dyn AsRef<[u8]>>),
     /// A stream, after the bytes of it that were looked at already.
     Stream(io::Chain<Cursor<Vec<u8>>, File>),
+}
+
+impl Content {
+    /// The bytes for one pass.
+    fn reader(&mut self) -> Result<Box<dyn Read + '_>, Error> {
+        Ok(match self {
+            Self::File { file, start, len } => {
+                file.seek(SeekFrom::Start(*start)).map_err(|source| Error::Read { offset: 0, source })?;
+                Box::new(file.take(*len))
+            }
+            Self::Memory(bytes) => Box::new((**bytes).as_ref()),
+            Self::Stream(stream) => Box::new(stream),
+        })
+    }
 }
 
 /// How much of a volume is read that is not needed: there may be no end to it. The volumes of logs are a few MiB longer
@@ -53,14 +70,17 @@ impl Input {
             Some(path) if path.as_os_str() != "-" => (path.display().to_string(), File::open(path)),
             _ => ("standard input".to_owned(), Ok(standard_streams::input()?)),
         };
-        let encoding = args.from.encoding();
-        let any_length = args.virtual_size.is_none() || args.block_size == BlockSizeArg::Auto;
-        let wanted = if encoding == Some(Encoding::Base64) && any_length { PROBE_BYTES } else { 0 };
+        let any_length = args.virtual_size.is_none() || args.block_size == Some(BlockSizeArg::Auto);
+        let is_base64 = matches!(args.from, InputFormat::Bitmap(Encoding::Base64));
+        let wanted = if is_base64 && any_length { PROBE_BYTES } else { 0 };
         match file.and_then(|file| Ok((stamp(&file)?, probe(file, wanted)?))) {
             Ok((stamped, (content, first_bytes))) => {
                 refuse_bits(&name, &first_bytes)?;
-                let has_surplus = encoding == Some(Encoding::CbtLog);
-                Ok(Self { name, content, stamped, has_surplus })
+                let stream_identity = match &content {
+                    Content::Stream(stream) => identity(stream.get_ref().1),
+                    _ => None,
+                };
+                Ok(Self { name, content, stamped, stream_identity, has_surplus: args.from.is_cbtlog() })
             }
             Err(error) => Err(Failure::Open { input: name, error }),
         }
@@ -83,7 +103,8 @@ impl Input {
 
     /// Bytes in memory.
     pub(crate) fn memory(name: String, bytes: impl AsRef<[u8]> + 'static) -> Self {
-        Self { name, content: Content::Memory(Box::new(bytes)), stamped: None, has_surplus: false }
+        let content = Content::Memory(Box::new(bytes));
+        Self { name, content, stamped: None, stream_identity: None, has_surplus: false }
     }
 
     /// The number of bytes, if it is known.
@@ -106,20 +127,33 @@ impl Input {
 
     /// The bytes for one pass.
     pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + '_>, Error> {
-        Ok(match &mut self.content {
-            Content::File { file, start, len } => {
-                file.seek(SeekFrom::Start(*start)).map_err(|source| Error::Read { offset: 0, source })?;
-                Box::new(file.take(*len))
+        self.content.reader()
+    }
+
+    /// The beginning, before the first pass: all of a file; of a stream, as many bytes as `most`. A stream that has no more can be
+    /// read again afterwards.
+    pub(crate) fn beginning(&mut self, most: usize) -> Result<Box<dyn Read + '_>, Error> {
+        if let Content::Stream(stream) = &mut self.content {
+            let (first_bytes, file) = stream.get_mut();
+            let mut bytes = mem::take(first_bytes).into_inner();
+            let wanted = (most + 1).saturating_sub(bytes.len()) as u64;
+            let read = file.take(wanted).read_to_end(&mut bytes);
+            read.map_err(|source| Error::Read { offset: bytes.len() as u64, source })?;
+            if bytes.len() > most {
+                *first_bytes = Cursor::new(bytes);
+            } else {
+                self.content = Content::Memory(Box::new(bytes));
             }
-            Content::Memory(bytes) => Box::new((**bytes).as_ref()),
-            Content::Stream(stream) => Box::new(stream),
-        })
+        }
+        match &mut self.content {
+            Content::Stream(stream) => Ok(Box::new(stream.get_ref().0.get_ref().as_slice())),
+            content => content.reader(),
+        }
     }
 
     /// The device and the number of a stream, by which it is known under every name.
-    pub(crate) fn stream_identity(&self) -> Option<(u64, u64)> {
-        let Content::Stream(stream) = &self.content else { return None };
-        identity(stream.get_ref().1)
+    pub(crate) const fn stream_identity(&self) -> Option<(u64, u64)> {
+        self.stream_identity
     }
 
     /// Whether there can be another pass.

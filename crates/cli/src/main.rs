@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod failure;
 mod input;
+mod list_plan;
 mod memory;
 mod operation;
 mod output;
@@ -28,10 +29,10 @@ use clap::error::ErrorKind;
 
 use changed_blocks::Consequence;
 
-use args::{Answer, ChainFormat, Cli, Command, CompareFormat, Format, StatsFormat};
+use args::{ChainFormat, Cli, Command, CompareFormat, StatsFormat};
 use commands::combine::combine;
 use commands::compare::compare;
-use commands::{bits, blocks, chain, encode, extents, list_changed_blocks, serve, stats, store};
+use commands::{bits, blocks, chain, convert, extents, list_changed_blocks, serve, stats, store};
 use failure::Failure;
 use operation::Operation;
 use output::target::Target;
@@ -44,21 +45,21 @@ fn main() -> ExitCode {
         Err(error) => return print_help_or_error(error),
     };
     let (outcome, json) = match &cli.command {
-        Command::Extents(args) => (extents::extents(args), is_json(args.output)),
+        Command::Extents(args) => (extents::extents(args), args.output.is_json()),
         Command::Blocks(args) => (blocks::blocks(args), false),
         Command::Bits(args) => (bits::bits(args), false),
-        Command::Encode(args) => (encode::encode(args), false),
-        Command::Union(args) => (combine(Operation::Union, args), is_json(args.output)),
-        Command::Intersect(args) => (combine(Operation::Intersect, args), is_json(args.output)),
-        Command::Subtract(args) => (combine(Operation::Subtract, args), is_json(args.output)),
-        Command::Xor(args) => (combine(Operation::Xor, args), is_json(args.output)),
+        Command::Convert(args) => (convert::convert(args), args.output.is_json()),
+        Command::Union(args) => (combine(Operation::Union, args), args.output.is_json()),
+        Command::Intersect(args) => (combine(Operation::Intersect, args), args.output.is_json()),
+        Command::Subtract(args) => (combine(Operation::Subtract, args), args.output.is_json()),
+        Command::Xor(args) => (combine(Operation::Xor, args), args.output.is_json()),
         Command::Compare(args) => {
             memory::set_exit_code(TROUBLE.into());
             return end_comparison(compare(args), args.output == CompareFormat::Json);
         }
         Command::Stats(args) => (stats::stats(args), args.output == StatsFormat::Json),
         Command::ListChangedBlocks(args) => {
-            let json = matches!(args.output, Answer::List(Format::Json | Format::Ndjson));
+            let json = args.output.is_json();
             (list_changed_blocks::list_changed_blocks(args, json).map_err(Failure::of_answer), json)
         }
         Command::Chain(args) => (chain::chain(args), args.output == ChainFormat::Json),
@@ -72,10 +73,6 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
-}
-
-const fn is_json(format: Format) -> bool {
-    matches!(format, Format::Json | Format::Ndjson)
 }
 
 /// The exit code of a comparison that failed, where other commands have 1.

@@ -1,19 +1,21 @@
 //! An input as byte ranges: a bitmap that is scanned, or a list that is read.
 
 use std::cell::RefCell;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::iter::FusedIterator;
 
 use changed_blocks::format::{ListFormat, ListReader, ReadOptions};
-use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, Source, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, VirtualSize};
 
-use crate::args::{BlockSizeArg, From, InputArgs, refuse_misplaced};
+use crate::args::{BlockSizeArg, InputArgs, InputFormat};
 use crate::failure::Failure;
 use crate::input::Input;
+use crate::output::buffer::MAX_BUFFERED_BYTES;
 use crate::scan_options;
 
-/// How many ranges of a list are read at a time.
+/// How many ranges of a list are read at a time, and of how many bytes.
 const LIST_BATCH: usize = 1024;
+const READ_BYTES: usize = 256 << 10;
 
 /// An open input, which can be read again if it is a file.
 pub(crate) struct RangeInput {
@@ -24,28 +26,54 @@ pub(crate) struct RangeInput {
 
 enum Content {
     Bitmap(Box<Scanner>),
-    List { virtual_size: Option<VirtualSize>, allow_empty: bool },
+    List(&'static ListFormat, Box<ReadOptions>),
 }
 
 impl RangeInput {
     pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
-        if args.from != From::Text {
-            let (scanner, block_size, input) = scan_options::open(args)?;
-            return Ok(Self::bitmap(scanner, block_size, input));
-        }
-        refuse_misplaced(&[args.from], args.allow_inconsistent, args.allow_empty)?;
-        let BlockSizeArg::Size(block_size) = args.block_size else {
-            let message = "--block-size auto is for a bitmap: the length of a list tells nothing".to_owned();
-            return Err(Failure::Usage { message, hint: "leave it out, or give the size in which to count blocks" });
+        args.meaning.refuse_misplaced(&[args.from])?;
+        Self::open_one(args)
+    }
+
+    /// Opens an input; options that are not for its format are for others.
+    fn open_one(args: &InputArgs) -> Result<Self, Failure> {
+        let format = match args.from {
+            InputFormat::Bitmap(encoding) => {
+                let (scanner, block_size, input) = scan_options::open(args, encoding)?;
+                return Ok(Self::bitmap(scanner, block_size, input));
+            }
+            InputFormat::List(format) => format,
+        };
+        let given = match args.block_size {
+            None => None,
+            Some(BlockSizeArg::Size(block_size)) => Some(block_size),
+            Some(BlockSizeArg::Auto) => {
+                let message = "--block-size auto is for a bitmap: the length of a list tells nothing".to_owned();
+                return Err(Failure::Usage {
+                    message,
+                    hint: "leave it out, or give the size in which to count blocks",
+                });
+            }
         };
         scan_options::prepare_threads(args.threads);
-        let content = Content::List { virtual_size: args.virtual_size, allow_empty: args.allow_empty };
-        Ok(Self { input: Input::open(args)?, content, block_size })
+        let mut input = Input::open(args)?;
+        let mut options = ReadOptions::default();
+        options.virtual_size = args.virtual_size;
+        options.block_size = given.unwrap_or_default();
+        options.allow_empty = args.meaning.allow_empty;
+        options.context.clone_from(&args.meaning.context);
+        options.since = args.meaning.since;
+        options.allocation = args.meaning.allocation;
+        let (virtual_size, said) = sizes(&mut input, format, &options, given)
+            .map_err(|error| Failure::Bitmap { input: input.name.clone(), error })?;
+        options.virtual_size = virtual_size;
+        let block_size = given.or(said).unwrap_or_default();
+        Ok(Self { input, content: Content::List(format, Box::new(options)), block_size })
     }
 
     /// Opens several inputs. A stream that is two of them would be shared out between these, and each would lack a part.
     pub(crate) fn open_all(args: &[InputArgs]) -> Result<Vec<Self>, Failure> {
-        let inputs: Vec<Self> = args.iter().map(Self::open).collect::<Result<_, _>>()?;
+        let inputs: Vec<Self> = args.iter().map(Self::open_one).collect::<Result<_, _>>()?;
         for (number, input) in inputs.iter().enumerate() {
             let Some(identity) = input.input.stream_identity() else { continue };
             if let Some(other) = inputs[..number].iter().find(|other| other.input.stream_identity() == Some(identity)) {
@@ -62,12 +90,17 @@ impl RangeInput {
         Self { input, content: Content::Bitmap(Box::new(scanner)), block_size }
     }
 
-    /// The scanner and the bytes of a bitmap; nothing of a list.
-    pub(crate) fn bitmap_source(&mut self) -> Option<(&Scanner, Source<'_>)> {
+    /// The scanner and the input, if it is a bitmap.
+    pub(crate) fn as_bitmap(&mut self) -> Option<(&Scanner, &mut Input)> {
         match &self.content {
-            Content::Bitmap(scanner) => Some((scanner, self.input.source())),
-            Content::List { .. } => None,
+            Content::Bitmap(scanner) => Some((scanner, &mut self.input)),
+            Content::List(..) => None,
         }
+    }
+
+    /// Whether the input does not tell where the disk ends, not even at its own end.
+    pub(crate) fn lacks_end(&self) -> bool {
+        matches!(&self.content, Content::List(_, options) if options.virtual_size.is_none())
     }
 
     /// Begins a pass over the input. An error is kept in the source.
@@ -83,17 +116,39 @@ impl RangeInput {
     fn start_reading(&mut self) -> Result<Ranges<'_>, Error> {
         Ok(match &self.content {
             Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_extents(self.input.source())?)),
-            Content::List { virtual_size, allow_empty } => {
-                let (virtual_size, allow_empty) = (*virtual_size, *allow_empty);
-                let mut options = ReadOptions::default();
-                (options.virtual_size, options.allow_empty) = (virtual_size, allow_empty);
-                let reader: Box<dyn Read + '_> = self.input.reader()?;
-                let reader = BufReader::with_capacity(256 << 10, reader);
-                let format = ListFormat::named("text").expect("a format");
-                Ranges::List(format.read(reader, &options)?.expect("readable"), virtual_size)
+            Content::List(format, options) => {
+                let reader = BufReader::with_capacity(READ_BYTES, self.input.reader()?);
+                Ranges::List(format.read(reader, options)?.expect("readable"), options.virtual_size)
             }
         })
     }
+}
+
+/// The sizes that a list says, as far as they can be known before it is read, so that they are held against other inputs and
+/// written at the start of the output. A file is read once more than otherwise, up to where it says them. Of a stream, as much is
+/// looked at as may be held back.
+fn sizes(
+    input: &mut Input,
+    format: &ListFormat,
+    options: &ReadOptions,
+    block_size: Option<BlockSize>,
+) -> Result<(Option<VirtualSize>, Option<BlockSize>), Error> {
+    let wants_virtual_size = format.has_virtual_size && options.virtual_size.is_none();
+    let wants_block_size = format.has_block_size && block_size.is_none();
+    if !wants_virtual_size && !wants_block_size {
+        return Ok((options.virtual_size, None));
+    }
+    let from = BufReader::with_capacity(READ_BYTES, input.beginning(MAX_BUFFERED_BYTES)?);
+    let mut reader = match format.read(from, options) {
+        Ok(Some(reader)) => reader,
+        // The pass that counts says what is wrong.
+        _ => return Ok((options.virtual_size, None)),
+    };
+    let lacks_some = |reader: &ListReader<'_>| {
+        wants_virtual_size && reader.virtual_size().is_none() || wants_block_size && reader.block_size().is_none()
+    };
+    while lacks_some(&reader) && matches!(reader.next(), Some(Ok(_))) {}
+    Ok((reader.virtual_size(), reader.block_size()))
 }
 
 enum Ranges<'a> {
@@ -140,7 +195,7 @@ impl RangeSource<'_> {
                 let blocks = ranges.summary()?.blocks;
                 Some(self.virtual_size().map_or(blocks.saturating_mul(self.block_size.bytes()), VirtualSize::bytes))
             }
-            Ranges::List(_, virtual_size) => virtual_size.map(VirtualSize::bytes),
+            Ranges::List(reader, _) => reader.virtual_size().map(VirtualSize::bytes),
             Ranges::None => None,
         }
     }

@@ -13,44 +13,60 @@ use std::num::NonZeroU64;
 
 use changed_blocks::format::Totals;
 use changed_blocks::shape::{self, Limit, Shape, SortedRanges};
-use changed_blocks::{BlockSize, ByteRange, Error, Geometry, VirtualSize};
+use changed_blocks::{BlockSize, ByteRange, Error, Geometry, Scanner, VirtualSize};
 
-use crate::args::Format;
+use crate::args::OutputFormat;
 use crate::failure::{Failure, warn};
-use crate::operation::Operation;
+use crate::input::Input;
+use crate::list_plan::ListPlan;
+use crate::output::bitmap_printer::BitmapPrinter;
 use crate::output::buffer::OutputBuffer;
+use crate::output::list_printer::ListPrinter;
 use crate::output::printer::PrintError;
 use crate::output::progress::Progress;
-use crate::output::range_printer::{ListFigures, RangePrinter};
+use crate::output::range_printer::{ListFigures, RangePrinter, range_printer};
 use crate::output::target::Target;
 use crate::range_input::{RangeInput, RangeSource, SharedSource};
-use crate::run::in_passes;
-use crate::shape_plan::ShapePlan;
+use crate::run::{self, in_passes};
 
 /// How many ranges are taken at a time.
 const BATCH: usize = 32 << 10;
 
-/// The way from the inputs to the list.
-pub(crate) struct ListPlan {
-    pub(crate) operation: Operation,
-    pub(crate) window: ByteRange,
-    pub(crate) shape: ShapePlan,
-    pub(crate) format: Format,
-    /// For a JSON object.
-    pub(crate) warnings: Vec<String>,
-}
-
 /// Reads the inputs, prints the list, and lets it appear.
 pub(crate) fn run(mut inputs: Vec<RangeInput>, target: Target, plan: &ListPlan) -> Result<(), Failure> {
-    let is_rereadable = inputs.iter().all(|input| input.input.is_rereadable());
-    let figures =
-        in_passes(names(&inputs), is_rereadable, target, |known, output| pass(&mut inputs, plan, known, output))?;
-    if let Some(offset) = figures.next_offset {
-        let json = matches!(plan.format, Format::Json | Format::Ndjson);
-        let limit = plan.shape.limit.unwrap_or_default();
-        warn(&format!("there are more than {limit} ranges: go on with --offset {offset}"), json);
+    if plan.output.is_binary() {
+        target.refuse_terminal()?;
+    }
+    if let [input] = &mut inputs[..]
+        && plan.shape.is_plain()
+        && let Some((scanner, input)) = input.as_bitmap()
+    {
+        run_plain(scanner, input, target, plan)?;
+    } else {
+        run_ranges(&mut inputs, target, plan)?;
     }
     inputs.into_iter().for_each(|input| input.input.drain());
+    Ok(())
+}
+
+/// Prints a bitmap as it is.
+fn run_plain(scanner: &Scanner, input: &mut Input, target: Target, plan: &ListPlan) -> Result<(), Failure> {
+    match plan.output {
+        OutputFormat::Bitmap(encoding) => {
+            let (first_block, count) = plan.blocks;
+            run::run(scanner, input, target, |_, _| Ok(BitmapPrinter::new(encoding, first_block, count)))
+        }
+        _ => run::run(scanner, input, target, |geometry, totals| ListPrinter::new(plan, geometry, totals)),
+    }
+}
+
+fn run_ranges(inputs: &mut [RangeInput], target: Target, plan: &ListPlan) -> Result<(), Failure> {
+    let is_rereadable = inputs.iter().all(|input| input.input.is_rereadable());
+    let figures = in_passes(names(inputs), is_rereadable, target, |known, output| pass(inputs, plan, known, output))?;
+    if let Some(offset) = figures.next_offset {
+        let limit = plan.shape.limit.unwrap_or_default();
+        warn(&format!("there are more than {limit} ranges: go on with --offset {offset}"), plan.output.is_json());
+    }
     Ok(())
 }
 
@@ -66,18 +82,21 @@ fn pass(
     output: &mut OutputBuffer<'_>,
 ) -> Result<ListFigures, Failure> {
     let mut progress = Progress::new(inputs.iter().map(|input| input.input.len()).sum());
+    let lacks_end = inputs.iter().any(RangeInput::lacks_end);
     let (sources, geometry) = start(inputs);
     if geometry.virtual_size.is_none() && sources.iter().all(|source| source.borrow().error.is_none()) {
-        plan.shape.refuse_unknown_end()?;
+        plan.refuse_unknown_end(lacks_end)?;
     }
-    let mut printer = RangePrinter::new(plan.format, geometry, plan.shape, known).warnings(&plan.warnings);
-    let printed = print_all_but_end(&sources, plan, &geometry, &mut printer, output, &mut progress);
-    let printed = printed.and_then(|figures| read_rest(&sources, &geometry, plan.window).map(|()| figures));
+    let printed = range_printer(plan, geometry, known).and_then(|mut printer| {
+        let figures = print_all_but_end(&sources, plan, &geometry, &mut *printer, output, &mut progress)?;
+        let disk_end = read_rest(&sources, &geometry, plan.window)?;
+        Ok((printer, figures, disk_end))
+    });
     progress.stop();
     let errors: Vec<_> = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(inputs, errors)?;
-    let finished = printed.and_then(|figures| {
-        printer.end(&figures, output)?;
+    let finished = printed.and_then(|(mut printer, figures, disk_end)| {
+        printer.end(&figures, disk_end, output)?;
         output.finish()?;
         Ok(figures)
     });
@@ -114,11 +133,12 @@ fn print_all_but_end(
     sources: &[RefCell<RangeSource<'_>>],
     plan: &ListPlan,
     geometry: &Geometry,
-    printer: &mut RangePrinter,
+    printer: &mut dyn RangePrinter,
     output: &mut OutputBuffer<'_>,
     progress: &mut Progress,
 ) -> Result<ListFigures, PrintError> {
     let changed = RefCell::new(ChangedTotals::new(geometry.block_size));
+    let mut listed = ChangedTotals::new(geometry.block_size);
     let lists = sources.iter().map(|source| shape::check(SharedSource(source))).collect();
     let combined = plan.operation.combine(lists).window(plan.window);
     let counted = shape::check(combined.inspect(|&range| changed.borrow_mut().add(range)));
@@ -134,6 +154,7 @@ fn print_all_but_end(
         if batch.is_empty() || sources.iter().any(|source| source.borrow().error.is_some()) {
             break;
         }
+        batch.iter().for_each(|&range| listed.add(range));
         printer.ranges(&batch, output)?;
         if output.is_on_terminal() {
             progress.stop();
@@ -144,13 +165,16 @@ fn print_all_but_end(
     let next_offset = ranges.resume_at();
     // The rest is counted, though it is not listed.
     ranges.into_rest().for_each(drop);
-    let (listed, listed_bytes) = printer.listed();
-    Ok(ListFigures { changed: changed.into_inner().totals, listed, listed_bytes, next_offset })
+    Ok(ListFigures { changed: changed.into_inner().totals, listed: listed.totals, next_offset })
 }
 
 /// Reads what is left of each input after the window, and refuses a window that is not on the disk: an empty list would
-/// look as if nothing had changed.
-fn read_rest(sources: &[RefCell<RangeSource<'_>>], geometry: &Geometry, window: ByteRange) -> Result<(), PrintError> {
+/// look as if nothing had changed. Returns where the disk ends, as far as that is known.
+fn read_rest(
+    sources: &[RefCell<RangeSource<'_>>],
+    geometry: &Geometry,
+    window: ByteRange,
+) -> Result<Option<u64>, PrintError> {
     sources.iter().for_each(|source| SharedSource(source).for_each(drop));
     let ends: Option<Vec<u64>> = sources.iter().map(|source| source.borrow().known_end()).collect();
     let end = geometry.virtual_size.map(VirtualSize::bytes).or_else(|| ends.and_then(|ends| ends.into_iter().max()));
@@ -160,7 +184,7 @@ fn read_rest(sources: &[RefCell<RangeSource<'_>>], geometry: &Geometry, window: 
             let message = "--offset has to be on the disk, the end of which a list does not tell".to_owned();
             Err(PrintError::Usage { message, hint: "give --virtual-size" })
         }
-        _ => Ok(()),
+        _ => Ok(end),
     }
 }
 

@@ -6,7 +6,7 @@
 //! if both passes have seen the same: let the output appear
 //! ```
 
-use changed_blocks::{Extent, Scanner, Source, Summary};
+use changed_blocks::{Extent, Geometry, Scanner, Source, Summary};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -15,19 +15,18 @@ use crate::output::printer::{PrintError, Printer};
 use crate::output::progress::Progress;
 use crate::output::target::Target;
 
-/// Reads the input, prints it, and lets the output appear. `new_printer` makes a printer for a pass; the second one is
-/// given the digest of the first.
+/// Reads the input, prints it, and lets the output appear. `new_printer` makes a printer for a pass, once the geometry is known;
+/// the second one is given the digest of the first.
 pub(crate) fn run<P: Printer>(
     scanner: &Scanner,
-    mut input: Input,
+    input: &mut Input,
     target: Target,
-    new_printer: impl Fn(Option<P::Digest>) -> P,
+    new_printer: impl Fn(Geometry, Option<P::Digest>) -> Result<P, PrintError>,
 ) -> Result<(), Failure> {
     let (name, is_rereadable) = (input.name.clone(), input.is_rereadable());
     in_passes(name, is_rereadable, target, |first: Option<(P::Digest, Summary)>, output| {
-        pass(scanner, &mut input, new_printer(first.map(|(digest, _)| digest)), output)
+        pass(scanner, input, |geometry| new_printer(geometry, first.map(|(digest, _)| digest)), output)
     })?;
-    input.drain();
     Ok(())
 }
 
@@ -55,11 +54,11 @@ pub(crate) fn in_passes<D: Copy + PartialEq>(
 fn pass<P: Printer>(
     scanner: &Scanner,
     input: &mut Input,
-    mut printer: P,
+    new_printer: impl FnOnce(Geometry) -> Result<P, PrintError>,
     output: &mut OutputBuffer<'_>,
 ) -> Result<(P::Digest, Summary), Failure> {
     let mut progress = Progress::new(input.len());
-    let outcome = print_all_but_end(scanner, input.source(), &mut printer, output, &mut progress);
+    let outcome = print_all_but_end(scanner, input.source(), new_printer, output, &mut progress);
     progress.stop();
     // Before the last of the output.
     match &outcome {
@@ -67,7 +66,7 @@ fn pass<P: Printer>(
         Err(PrintError::Bitmap(error)) => input.refuse_if_changed_before(Some(error))?,
         Err(_) => {}
     }
-    let printed = outcome.and_then(|(extents, summary)| {
+    let printed = outcome.and_then(|(mut printer, extents, summary)| {
         printer.end(&extents, &summary, output)?;
         output.finish()?;
         Ok((printer.digest(), summary))
@@ -75,21 +74,21 @@ fn pass<P: Printer>(
     printed.map_err(|error| error.into_failure(input.name.clone(), output))
 }
 
-/// Hands extents to the printer, as many at a time as it wants, and returns the last of them, once the whole was judged.
+/// Hands extents to a new printer, as many at a time as it wants, and returns it and the last of them, once the whole was judged.
 fn print_all_but_end<P: Printer>(
     scanner: &Scanner,
     source: Source<'_>,
-    printer: &mut P,
+    new_printer: impl FnOnce(Geometry) -> Result<P, PrintError>,
     output: &mut OutputBuffer<'_>,
     progress: &mut Progress,
-) -> Result<(Vec<Extent>, Summary), PrintError> {
+) -> Result<(P, Vec<Extent>, Summary), PrintError> {
     let mut extents = scanner.iter_extents(source)?;
-    printer.begin(extents.geometry());
+    let mut printer = new_printer(*extents.geometry())?;
     loop {
         let wanted = printer.wanted_extents(output.mode());
         let may_have_more = extents.read_more(wanted)?;
         if let Some(summary) = extents.summary().filter(|_| !may_have_more) {
-            return Ok((extents.into_buffered(), summary));
+            return Ok((printer, extents.into_buffered(), summary));
         }
         let buffered = extents.buffered();
         if !buffered.is_empty() && buffered.len() >= wanted {

@@ -3,18 +3,13 @@
 use changed_blocks::cbtlog::WritableStore;
 use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};
 
-use crate::args::{BlockSizeArg, InputArgs, refuse_misplaced};
+use crate::args::{BlockSizeArg, InputArgs};
 use crate::failure::Failure;
 use crate::input::Input;
 
-/// The scanner that the options ask for, its block size, and the open input.
-pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Failure> {
-    refuse_misplaced(&[args.from], args.allow_inconsistent, args.allow_empty)?;
-    let Some(encoding) = args.from.encoding() else {
-        let message = "this command reads a bitmap, and --from text is a list".to_owned();
-        return Err(Failure::Usage { message, hint: "cbt extents and cbt union read lists" });
-    };
-    let mut scanner = scanner_of(encoding, args.threads)?.allow_inconsistent(args.allow_inconsistent);
+/// The scanner for a bitmap of that encoding that the options ask for, its block size, and the open input.
+pub(crate) fn open(args: &InputArgs, encoding: Encoding) -> Result<(Scanner, BlockSize, Input), Failure> {
+    let mut scanner = scanner_of(encoding, args.threads)?.allow_inconsistent(args.meaning.allow_inconsistent);
     scanner = scanner.largest_disk(VirtualSize::new(WritableStore::LARGEST).expect("not 0"));
     if let Some(size) = args.virtual_size {
         scanner = scanner.virtual_size(size);
@@ -22,9 +17,10 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
     prepare_threads(args.threads);
     let mut input = Input::open(args)?;
     let block_size = match args.block_size {
-        BlockSizeArg::Size(block_size) => block_size,
+        None => BlockSize::DEFAULT,
+        Some(BlockSizeArg::Size(block_size)) => block_size,
         // Reads the input once more than otherwise.
-        BlockSizeArg::Auto => input.detect_block_size(&scanner, encoding)?,
+        Some(BlockSizeArg::Auto) => input.detect_block_size(&scanner, encoding)?,
     };
     Ok((scanner.block_size(block_size), block_size, input))
 }

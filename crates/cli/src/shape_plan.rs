@@ -9,7 +9,7 @@ use crate::args::{MergeGap, ShapeArgs};
 use crate::failure::Failure;
 
 /// The shapes, and how many ranges to list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ShapePlan {
     /// Without its window, which is the caller's.
     pub(crate) shape: Shape,

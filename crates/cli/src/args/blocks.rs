@@ -1,9 +1,9 @@
 //! The subcommand that lists the changed blocks of a consumer's own size.
 
-use changed_blocks::BlockSize;
+use changed_blocks::{BlockSize, Encoding};
 use clap::Args;
 
-use super::encode::To;
+use super::formats::writable_encoding;
 use super::options::{FileArgs, InputArgs};
 use super::size;
 
@@ -44,8 +44,8 @@ pub(crate) struct BlocksArgs {
     pub(crate) list: bool,
 
     /// Print the bitmap of these blocks
-    #[arg(long, value_enum, value_name = "ENCODING", help_heading = "Output")]
-    pub(crate) bitmap: Option<To>,
+    #[arg(long, value_name = "ENCODING", value_parser = writable_encoding(), help_heading = "Output")]
+    pub(crate) bitmap: Option<Encoding>,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use changed_blocks::VirtualSize;
 use clap::Args;
 
-use super::options::{
-    BlockSizeArg, FileArgs, Format, From, InputArgs, WindowArgs, block_size, refuse_misplaced, virtual_size,
-};
+use super::formats::{InputFormat, OutputFormat, input_format, output_format};
+use super::options::{BlockSizeArg, FileArgs, InputArgs, MeaningArgs, WindowArgs, block_size, virtual_size};
 use super::shape::ShapeArgs;
 use crate::failure::Failure;
 
@@ -63,26 +62,23 @@ pub(crate) struct InputsArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// How they are written down: once for all, or once for each input, in order
-    #[arg(long, value_enum, value_name = "ENCODING", default_value = "base64")]
-    pub(crate) from: Vec<From>,
+    /// How they are written down, once for all, or once for each input, in order: docs/formats.md has each format, and what it
+    /// needs
+    #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = input_format())]
+    pub(crate) from: Vec<InputFormat>,
 
-    /// The bytes of the disk that one bit stands for, once or for each; auto takes the size that fits the length of a bitmap
-    /// (one that was cut to a half fits blocks of twice the size)
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
+    /// The bytes of the disk that one bit of a bitmap stands for, or in which a list is counted, once or for each; auto takes the
+    /// size that fits the length of a bitmap (one that was cut to a half fits blocks of twice the size) [default: that of the
+    /// list, or 64k]
+    #[arg(long, value_name = "SIZE", value_parser = block_size, allow_hyphen_values = true)]
     pub(crate) block_size: Vec<BlockSizeArg>,
 
     /// The size of the disk, once or for each input: a bitmap must be as long as that needs, and a list end before it does
     #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Vec<VirtualSize>,
 
-    /// Accept .cbtlog files that are not marked as consistent: changes may be missing from them
-    #[arg(long)]
-    pub(crate) allow_inconsistent: bool,
-
-    /// Take a list without a line for no changes: a program that failed leaves as much
-    #[arg(long)]
-    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) meaning: MeaningArgs,
 
     /// How many threads to use, at the most [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -100,9 +96,9 @@ pub(crate) struct CombineArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the list
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]
-    pub(crate) output: Format,
+    /// How to write the list: docs/formats.md has each format, and what other programs take it for
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output_format(), help_heading = "Output")]
+    pub(crate) output: OutputFormat,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,
@@ -136,23 +132,27 @@ impl InputsArgs {
             return Err(Failure::Usage { message, hint: "give names of files for the others" });
         }
         let from = for_each("--from", &self.from, count)?;
-        let block_size = for_each("--block-size", &self.block_size, count)?;
-        let virtual_size = match &self.virtual_size[..] {
-            [] => vec![None; count],
-            sizes => for_each("--virtual-size", sizes, count)?.into_iter().map(Some).collect(),
-        };
-        refuse_misplaced(&from, self.allow_inconsistent, self.allow_empty)?;
+        let block_size = for_each_if_given("--block-size", &self.block_size, count)?;
+        let virtual_size = for_each_if_given("--virtual-size", &self.virtual_size, count)?;
+        self.meaning.refuse_misplaced(&from)?;
         let one = |(index, path): (usize, &PathBuf)| InputArgs {
             input: Some(path.clone()),
             from: from[index],
             block_size: block_size[index],
             virtual_size: virtual_size[index],
-            allow_inconsistent: self.allow_inconsistent && from[index] == From::Cbtlog,
-            allow_empty: self.allow_empty && from[index] == From::Text,
+            meaning: self.meaning.clone(),
             threads: self.threads,
         };
         Ok(self.inputs.iter().enumerate().map(one).collect())
     }
+}
+
+/// As [`for_each`], of an option that may be left out.
+fn for_each_if_given<T: Copy>(option: &str, values: &[T], count: usize) -> Result<Vec<Option<T>>, Failure> {
+    if values.is_empty() {
+        return Ok(vec![None; count]);
+    }
+    Ok(for_each(option, values, count)?.into_iter().map(Some).collect())
 }
 
 /// The value for each input: the only one, or its own.

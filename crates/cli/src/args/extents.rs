@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::options::{FileArgs, Format, InputArgs, WindowArgs};
+use super::formats::{OutputFormat, output_format};
+use super::options::{FileArgs, InputArgs, WindowArgs};
 use super::shape::ShapeArgs;
 
 pub(crate) const EXTENTS_EXAMPLES: &str = "\
@@ -37,9 +38,9 @@ pub(crate) struct ExtentsArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the list
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text, help_heading = "Output")]
-    pub(crate) output: Format,
+    /// How to write the list: docs/formats.md has each format, and what other programs take it for
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output_format(), help_heading = "Output")]
+    pub(crate) output: OutputFormat,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,

@@ -6,10 +6,10 @@ use std::time::Duration;
 use changed_blocks::VirtualSize;
 use changed_blocks::cbtlog::Uuid;
 use changed_blocks_xapi::{Fingerprint, FingerprintError};
-use clap::builder::PossibleValue;
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 
-use super::options::{BlockSizeArg, FileArgs, Format, WindowArgs, block_size, uuid, virtual_size};
+use super::formats::{OutputFormat, output_format};
+use super::options::{BlockSizeArg, FileArgs, WindowArgs, block_size, uuid, virtual_size};
 use super::shape::ShapeArgs;
 use super::size;
 
@@ -75,9 +75,9 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the answer; a part of the disk can be had of lists only
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Answer::Base64, help_heading = "Output")]
-    pub(crate) output: Answer,
+    /// How to write the answer: docs/formats.md has each format, and what other programs take it for
+    #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = output_format(), help_heading = "Output")]
+    pub(crate) output: OutputFormat,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,
@@ -137,34 +137,6 @@ pub(crate) enum Disk {
     From(Uuid),
     To(Uuid),
     ByPlace(Uuid),
-}
-
-/// The answer of the call, or a list made of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Base64,
-    List(Format),
-}
-
-impl ValueEnum for Answer {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: &[Answer] = &[
-            Answer::Base64,
-            Answer::List(Format::Text),
-            Answer::List(Format::Human),
-            Answer::List(Format::Json),
-            Answer::List(Format::Ndjson),
-            Answer::List(Format::Csv),
-        ];
-        ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::Base64 => Some(PossibleValue::new("base64").help("As the call answers, with a newline")),
-            Self::List(format) => format.to_possible_value(),
-        }
-    }
 }
 
 impl ListArgs {

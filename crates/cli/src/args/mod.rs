@@ -4,8 +4,9 @@ mod bits;
 mod blocks;
 mod chain;
 mod combine;
-mod encode;
+mod convert;
 mod extents;
+mod formats;
 mod list_changed_blocks;
 mod options;
 mod serve;
@@ -24,13 +25,14 @@ use chain::CHAIN_EXAMPLES;
 pub(crate) use chain::{ChainArgs, ChainFormat};
 use combine::{COMPARE_EXAMPLES, INTERSECT_EXAMPLES, SUBTRACT_EXAMPLES, UNION_EXAMPLES, XOR_EXAMPLES};
 pub(crate) use combine::{CombineArgs, CompareArgs, CompareFormat};
-use encode::ENCODE_EXAMPLES;
-pub(crate) use encode::EncodeArgs;
+use convert::CONVERT_EXAMPLES;
+pub(crate) use convert::ConvertArgs;
 use extents::EXTENTS_EXAMPLES;
 pub(crate) use extents::ExtentsArgs;
+pub(crate) use formats::{InputFormat, OutputFormat};
 use list_changed_blocks::LIST_EXAMPLES;
-pub(crate) use list_changed_blocks::{Answer, ListArgs, PoolArgs};
-pub(crate) use options::{BlockSizeArg, Format, From, InputArgs, WindowArgs, refuse_misplaced};
+pub(crate) use list_changed_blocks::{ListArgs, PoolArgs};
+pub(crate) use options::{BlockSizeArg, InputArgs, WindowArgs};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
 pub(crate) use shape::{MergeGap, ShapeArgs};
@@ -78,9 +80,9 @@ pub(crate) enum Command {
     /// Print one 0 or 1 for each block
     #[command(after_help = BITS_EXAMPLES)]
     Bits(BitsArgs),
-    /// Write the bitmap in another encoding
-    #[command(after_help = ENCODE_EXAMPLES)]
-    Encode(EncodeArgs),
+    /// Write a bitmap or a list in another format
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert(ConvertArgs),
     /// List what changed in any of several inputs
     #[command(after_help = UNION_EXAMPLES)]
     Union(CombineArgs),

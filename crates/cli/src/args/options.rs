@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks::{BitOrder, BlockSize, Encoding, VirtualSize};
-use clap::{Args, ValueEnum};
+use changed_blocks::format::ReadOption;
+use changed_blocks::{BlockSize, VirtualSize};
+use clap::Args;
 
+use super::formats::{InputFormat, input_format};
 use super::size;
 use crate::failure::Failure;
 
@@ -16,31 +18,51 @@ pub(crate) struct InputArgs {
     /// The bitmap or list; standard input if it is left out or is -
     pub(crate) input: Option<PathBuf>,
 
-    /// How it is written down
-    #[arg(long, value_enum, value_name = "ENCODING", default_value_t = From::Base64)]
-    pub(crate) from: From,
+    /// How it is written down: docs/formats.md has each format, and what it needs
+    #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = input_format())]
+    pub(crate) from: InputFormat,
 
-    /// The bytes of the disk that one bit of a bitmap stands for; auto takes the size that fits the length of the bitmap (one that was
-    /// cut to a half fits blocks of twice the size)
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = block_size, allow_hyphen_values = true)]
-    pub(crate) block_size: BlockSizeArg,
+    /// The bytes of the disk that one bit of a bitmap stands for, or in which a list is counted; auto takes the size that fits the
+    /// length of the bitmap (one that was cut to a half fits blocks of twice the size) [default: that of the list, or 64k]
+    #[arg(long, value_name = "SIZE", value_parser = block_size, allow_hyphen_values = true)]
+    pub(crate) block_size: Option<BlockSizeArg>,
 
     /// The size of the disk: a bitmap must be as long as that needs (or filled up to four bytes, as VHD storage does), and the
     /// last extent ends there
     #[arg(long, value_name = "SIZE", value_parser = virtual_size, allow_hyphen_values = true)]
     pub(crate) virtual_size: Option<VirtualSize>,
 
-    /// With --from cbtlog, accept a log that is not marked as consistent: changes may be missing from it
-    #[arg(long)]
-    pub(crate) allow_inconsistent: bool,
-
-    /// With --from text, take a list without a line for no changes: a program that failed leaves as much
-    #[arg(long)]
-    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) meaning: MeaningArgs,
 
     /// How many threads to use, at the most [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+}
+
+/// Facts about inputs of some formats that change what these say.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct MeaningArgs {
+    /// Accept a .cbtlog that is not marked as consistent: changes may be missing from it
+    #[arg(long)]
+    pub(crate) allow_inconsistent: bool,
+
+    /// Take a list without any range for no changes: a program that failed leaves as much
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
+    /// The metadata context that a map is of, as qemu:dirty-bitmap:backup, where it does not say so itself
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// The number of the snapshot since which a block has to have changed, in a map that has such numbers
+    #[arg(long, value_name = "N")]
+    pub(crate) since: Option<u64>,
+
+    /// Take what is allocated for what changed: right for an overlay or a differencing disk only, loses changes otherwise
+    #[arg(long)]
+    pub(crate) allocation: bool,
 }
 
 /// A part of the disk.
@@ -64,61 +86,38 @@ pub(crate) struct FileArgs {
     pub(crate) output_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum From {
-    /// The answer of the call: base64, first block in the most significant bit
-    Base64,
-    /// Bytes, first block in the most significant bit
-    RawMsb0,
-    /// Bytes, first block in the least significant bit
-    RawLsb0,
-    /// A .cbtlog file
-    Cbtlog,
-    /// One 0 or 1 for each block
-    Bits,
-    /// A list: OFFSET LENGTH, in bytes, one range a line, in order
-    Text,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// OFFSET LENGTH, in bytes, one extent a line
-    Text,
-    /// Aligned columns and a summary, for people
-    Human,
-    /// One object with the sizes, the totals and all extents
-    Json,
-    /// One object a line
-    Ndjson,
-    /// offset,length under a header line
-    Csv,
-}
-
-impl From {
-    /// The encoding of a bitmap; `None` for a list.
-    pub(crate) const fn encoding(self) -> Option<Encoding> {
-        Some(match self {
-            Self::Base64 => Encoding::Base64,
-            Self::RawMsb0 => Encoding::Raw(BitOrder::Msb0),
-            Self::RawLsb0 => Encoding::Raw(BitOrder::Lsb0),
-            Self::Cbtlog => Encoding::CbtLog,
-            Self::Bits => Encoding::Bits,
-            Self::Text => return None,
-        })
+impl MeaningArgs {
+    /// Refuses options that are for inputs of formats which none of these is.
+    pub(crate) fn refuse_misplaced(&self, from: &[InputFormat]) -> Result<(), Failure> {
+        let usage = |message: &str, hint| Err(Failure::Usage { message: message.to_owned(), hint });
+        if self.allow_inconsistent && !from.iter().any(|format| format.is_cbtlog()) {
+            return usage(
+                "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent",
+                "say --from cbtlog, or leave it out",
+            );
+        }
+        if self.allow_empty && !from.iter().any(|format| format.is_list()) {
+            return usage(
+                "--allow-empty is for a list: a bitmap has at least one block",
+                "say --from text, or which list it is, or leave it out",
+            );
+        }
+        let given = [
+            ("--context", self.context.is_some(), ReadOption::Context),
+            ("--since", self.since.is_some(), ReadOption::Since),
+            ("--allocation", self.allocation, ReadOption::Allocation),
+        ];
+        for (option, is_given, read_option) in given {
+            if is_given && !from.iter().any(|format| format.has(read_option)) {
+                let formats = InputFormat::names_with(read_option);
+                return usage(
+                    &format!("{option} is for {formats} only"),
+                    "say what the input is with --from, or leave it out",
+                );
+            }
+        }
+        Ok(())
     }
-}
-
-/// Refuses options that are for inputs of a kind which none of these is.
-pub(crate) fn refuse_misplaced(from: &[From], allow_inconsistent: bool, allow_empty: bool) -> Result<(), Failure> {
-    if allow_inconsistent && !from.contains(&From::Cbtlog) {
-        let message = "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent".to_owned();
-        return Err(Failure::Usage { message, hint: "say --from cbtlog, or leave it out" });
-    }
-    if allow_empty && !from.contains(&From::Text) {
-        let message = "--allow-empty is for a list: a bitmap has at least one block".to_owned();
-        return Err(Failure::Usage { message, hint: "say --from text, or leave it out" });
-    }
-    Ok(())
 }
 
 /// A block size, or that it is to be found.

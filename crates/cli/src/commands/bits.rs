@@ -2,15 +2,16 @@
 
 use changed_blocks::Encoding;
 
-use crate::args::BitsArgs;
+use crate::args::{BitsArgs, OutputFormat};
 use crate::failure::Failure;
-use crate::output::bitmap_printer::BitmapPrinter;
+use crate::list_plan::ListPlan;
 use crate::output::target::Target;
-use crate::run::run;
-use crate::scan_options;
+use crate::range_input::RangeInput;
+use crate::range_run;
 
 pub(crate) fn bits(args: &BitsArgs) -> Result<(), Failure> {
-    let (scanner, _, input) = scan_options::open(&args.input)?;
+    let input = RangeInput::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    run(&scanner, input, target, |_| BitmapPrinter::new(Encoding::Bits, args.first_block, args.count))
+    let bits = OutputFormat::Bitmap(Encoding::Bits);
+    range_run::run(vec![input], target, &ListPlan { blocks: (args.first_block, args.count), ..ListPlan::plain(bits) })
 }

@@ -2,17 +2,19 @@
 //!
 //! The bitmap of these blocks is in memory, and nothing is written before all of it was judged.
 
+use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
+use std::slice;
 
-use changed_blocks::{Bitmap, BitmapWriter, Encoding, Error, Scanner, Source};
+use changed_blocks::{Bitmap, BitmapWriter, BlockSize, Encoding, Error, Extent, Source};
 use rayon::prelude::*;
 
 use crate::args::BlocksArgs;
-use crate::commands::encode::refuse_terminal;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::output::target::Target;
-use crate::scan_options;
+use crate::range_input::{RangeInput, SharedSource};
+use crate::range_run::judge;
 
 /// How many words of the bitmap become text before it is written, and how many of them a thread takes at a time.
 const WAVE_WORDS: usize = 64 << 10;
@@ -21,17 +23,18 @@ const CHUNK_WORDS: usize = 1 << 10;
 const WRITE_BYTES: usize = 64 << 10;
 
 pub(crate) fn blocks(args: &BlocksArgs) -> Result<(), Failure> {
-    let (scanner, block_size, mut input) = scan_options::open(&args.input)?;
+    let mut input = RangeInput::open(&args.input)?;
     let mut target = Target::open(args.file.output_file.as_deref())?;
-    let encoding = args.bitmap.map(Encoding::from);
-    encoding.map_or(Ok(()), |encoding| refuse_terminal(encoding, &target))?;
+    if let Some(Encoding::Raw(_)) = args.bitmap {
+        target.refuse_terminal()?;
+    }
     let written = if args.any {
-        let any = judged(&mut input, |source| any(&scanner, source))?;
+        let any = any(&mut input)?;
         writeln!(target, "{any}")
     } else {
-        let size = args.size.unwrap_or(block_size);
-        let bitmap = judged(&mut input, |source| scanner.bitmap_at(source, size))?;
-        match encoding {
+        let size = args.size.unwrap_or(input.block_size);
+        let bitmap = bitmap(&mut input, size)?;
+        match args.bitmap {
             _ if args.count => writeln!(target, "{}", bitmap.count()),
             Some(encoding) => write_bitmap(&bitmap, encoding, &mut target),
             None => write_list(&bitmap, &mut target),
@@ -39,8 +42,45 @@ pub(crate) fn blocks(args: &BlocksArgs) -> Result<(), Failure> {
     };
     written.map_err(|error| target.failure(error))?;
     target.commit()?;
-    input.drain();
+    input.input.drain();
     Ok(())
+}
+
+/// Whether anything changed. Where it did, the rest is not read.
+fn any(input: &mut RangeInput) -> Result<bool, Failure> {
+    if let Some((scanner, bitmap)) = input.as_bitmap() {
+        return judged(bitmap, |source| Ok(scanner.iter_extents(source)?.next().transpose()?.is_some()));
+    }
+    let source = RefCell::new(input.start());
+    let any = SharedSource(&source).next().is_some();
+    let error = source.into_inner().error;
+    judge(slice::from_ref(input), vec![error])?;
+    Ok(any)
+}
+
+/// The bitmap in blocks of that size: of a list, each is changed that a range touches.
+fn bitmap(input: &mut RangeInput, block_size: BlockSize) -> Result<Bitmap, Failure> {
+    if let Some((scanner, bitmap)) = input.as_bitmap() {
+        return judged(bitmap, |source| scanner.bitmap_at(source, block_size));
+    }
+    let source = RefCell::new(input.start());
+    let Some(virtual_size) = source.borrow().virtual_size() else {
+        let message = "blocks are counted up to the end of the disk, which a list does not tell".to_owned();
+        return Err(Failure::Usage {
+            message,
+            hint: "give --virtual-size; cbt union and cbt extents take lists without",
+        });
+    };
+    let bitmap = Bitmap::try_new(virtual_size.blocks(block_size));
+    let bitmap = bitmap.map(|mut bitmap| {
+        let block = |byte: u64| byte / block_size.bytes();
+        SharedSource(&source)
+            .for_each(|range| bitmap.set(Extent::new(block(range.offset_bytes), block(range.end_bytes() - 1) + 1)));
+        bitmap
+    });
+    let error = source.into_inner().error;
+    judge(slice::from_ref(input), vec![error])?;
+    bitmap.map_err(|error| Failure::Bitmap { input: input.input.name.clone(), error })
 }
 
 /// The result of a pass over the input, if that was good and a file has not changed meanwhile.
@@ -48,12 +88,6 @@ fn judged<T>(input: &mut Input, pass: impl FnOnce(Source<'_>) -> Result<T, Error
     let result = pass(input.source());
     input.refuse_if_changed()?;
     result.map_err(|error| Failure::Bitmap { input: input.name.clone(), error })
-}
-
-/// Whether anything changed. Where it did, the rest is not read.
-fn any(scanner: &Scanner, source: Source<'_>) -> Result<bool, Error> {
-    let first = scanner.iter_extents(source)?.next().transpose()?;
-    Ok(first.is_some())
 }
 
 fn write_bitmap(bitmap: &Bitmap, encoding: Encoding, target: &mut Target) -> io::Result<()> {

@@ -6,31 +6,26 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use changed_blocks::cbtlog::{Store, Uuid};
-use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Error, Extent, Scanner};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 
-use crate::args::{Answer, BlockSizeArg, ListArgs, PoolArgs};
-use crate::commands::extents::window;
+use crate::args::{BlockSizeArg, ListArgs, OutputFormat, PoolArgs};
 use crate::failure::{Failure, warn};
 use crate::input::Input;
+use crate::list_plan::ListPlan;
 use crate::operation::Operation;
-use crate::output::bitmap_printer::BitmapPrinter;
-use crate::output::list_printer::{ListPrinter, extent_format};
 use crate::output::target::Target;
 use crate::pool;
 use crate::range_input::RangeInput;
-use crate::range_run::{self, ListPlan};
-use crate::run::run;
+use crate::range_run;
 use crate::sanitize::sanitize;
 use crate::scan_options::{prepare_threads, scanner_of, tier};
-use crate::shape_plan::ShapePlan;
 
 /// The request, once the options make sense together.
 struct Request<'a> {
     args: &'a ListArgs,
     from: Uuid,
     to: Uuid,
-    window: ByteRange,
-    shape: ShapePlan,
+    plan: ListPlan,
     /// Whether standard error is JSON.
     json: bool,
 }
@@ -42,20 +37,11 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             message, hint: "give vdi-from-uuid=… and vdi-to-uuid=…, or the older one first"
         });
     };
-    let shape = ShapePlan::new(&args.shape)?;
-    let has_window = args.window.offset.is_some() || args.window.length.is_some();
-    if args.output == Answer::Base64 && !shape.is_plain() {
-        let message = "a list is shaped, and base64 is none".to_owned();
-        return Err(Failure::Usage { message, hint: "say --output text, or leave out the options for its shape" });
-    }
-    if args.output == Answer::Base64 && has_window {
-        let message = "--offset and --length choose from a list, and base64 is none".to_owned();
-        return Err(Failure::Usage { message, hint: "say --output text, or leave them out" });
-    }
+    let plan = ListPlan::new(Operation::Union, &args.window, &args.shape, args.output)?;
     if let Some(url) = &args.pool.url {
         refuse_trust_without_tls(url, &args.pool)?;
     }
-    let request = Request { args, from, to, window: window(&args.window)?, shape, json };
+    let request = Request { args, from, to, plan, json };
     match (&args.store, &args.pool.url) {
         (Some(store), _) => request.answer_from_store(store),
         (None, Some(url)) => request.answer_from_pool(url),
@@ -64,7 +50,7 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
 }
 
 impl Request<'_> {
-    fn answer_from_store(&self, store: &Path) -> Result<(), Failure> {
+    fn answer_from_store(self, store: &Path) -> Result<(), Failure> {
         let args = self.args;
         let scanner = scanner_of(Encoding::Raw(BitOrder::Lsb0), args.threads)?;
         let name = store.display().to_string();
@@ -85,10 +71,10 @@ impl Request<'_> {
         let warnings: Vec<String> = answer.warnings.iter().map(|warning| sanitize(&warning.to_string())).collect();
         let bitmap = answer.bitmap.try_to_raw(BitOrder::Lsb0).map_err(refuse)?;
         self.warn(&warnings);
-        self.print(&scanner.virtual_size(found), BlockSize::DEFAULT, Input::memory(name, bitmap), target, &warnings)
+        self.print(scanner.virtual_size(found), BlockSize::DEFAULT, Input::memory(name, bitmap), target, &warnings)
     }
 
-    fn answer_from_pool(&self, url: &str) -> Result<(), Failure> {
+    fn answer_from_pool(self, url: &str) -> Result<(), Failure> {
         let args = self.args;
         // Found out before anyone is asked.
         let tier = tier()?;
@@ -97,7 +83,7 @@ impl Request<'_> {
         if let Some(size) = args.virtual_size {
             changed = changed.with_virtual_size(size).map_err(Failure::Pool)?;
         }
-        let is_list = args.output != Answer::Base64;
+        let is_list = !matches!(args.output, OutputFormat::Bitmap(_));
         let warnings: Vec<String> =
             changed.warnings.iter().map(|warning| sanitize(&pool::warning(warning, is_list))).collect();
         self.warn(&warnings);
@@ -113,10 +99,10 @@ impl Request<'_> {
                 .map_err(|error| Failure::Bitmap { input: url.to_owned(), error })?,
         };
         let scanner = scanner_with(block_size)?;
-        if !is_list {
+        if matches!(args.output, OutputFormat::Bitmap(Encoding::Base64)) && self.plan.shape.is_plain() {
             return write_checked(&scanner, url, changed.answer.base64(), target);
         }
-        self.print(&scanner, block_size, Input::memory(url.to_owned(), changed.answer), target, &warnings)
+        self.print(scanner, block_size, Input::memory(url.to_owned(), changed.answer), target, &warnings)
     }
 
     fn warn(&self, warnings: &[String]) {
@@ -124,25 +110,15 @@ impl Request<'_> {
     }
 
     fn print(
-        &self,
-        scanner: &Scanner,
+        self,
+        scanner: Scanner,
         block_size: BlockSize,
         input: Input,
         target: Target,
         warnings: &[String],
     ) -> Result<(), Failure> {
-        match self.args.output {
-            Answer::List(format) if !self.shape.is_plain() => {
-                let (window, shape, warnings) = (self.window, self.shape, warnings.to_vec());
-                let plan = ListPlan { operation: Operation::Union, window, shape, format, warnings };
-                range_run::run(vec![RangeInput::bitmap(scanner.clone(), block_size, input)], target, &plan)
-            }
-            Answer::List(format) => {
-                let format = extent_format(format, block_size, warnings);
-                run(scanner, input, target, |totals| ListPrinter::new(&*format, self.window, totals))
-            }
-            Answer::Base64 => run(scanner, input, target, |_| BitmapPrinter::whole(Encoding::Base64)),
-        }
+        let plan = ListPlan { warnings: warnings.to_vec(), ..self.plan };
+        range_run::run(vec![RangeInput::bitmap(scanner, block_size, input)], target, &plan)
     }
 }
 

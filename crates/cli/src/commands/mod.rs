@@ -6,7 +6,7 @@ pub(crate) mod chain;
 mod chain_report;
 pub(crate) mod combine;
 pub(crate) mod compare;
-pub(crate) mod encode;
+pub(crate) mod convert;
 pub(crate) mod extents;
 pub(crate) mod list_changed_blocks;
 pub(crate) mod serve;

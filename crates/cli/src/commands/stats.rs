@@ -67,9 +67,9 @@ fn report_of(inputs: &mut [RangeInput], options: &StatsOptions, model: CostModel
 fn count_bitmap(input: &mut RangeInput, options: &StatsOptions) -> Result<Option<InputStats>, Failure> {
     let options = StatsOptions { block_size: input.block_size, ..options.clone() };
     let (name, len) = (input.input.name.clone(), input.input.len());
-    let Some((scanner, source)) = input.bitmap_source() else { return Ok(None) };
+    let Some((scanner, bitmap)) = input.as_bitmap() else { return Ok(None) };
     let mut stats = Stats::new(&options);
-    let outcome = count_extents(scanner, source, &options, &mut stats, Progress::new(len));
+    let outcome = count_extents(scanner, bitmap.source(), &options, &mut stats, Progress::new(len));
     let (summary, error) = outcome.map_or_else(|error| (None, Some(error)), |summary| (Some(summary), None));
     judge(std::slice::from_ref(input), vec![error])?;
     let virtual_size = summary.and_then(|summary| summary.geometry.virtual_size);

@@ -27,9 +27,24 @@ impl BitmapPrinter {
         Self { encoding, writer: BitmapWriter::new(encoding), first_block, count, digest: BitmapDigest::default() }
     }
 
-    /// Prints all of the bitmap.
-    pub(crate) fn whole(encoding: Encoding) -> Self {
-        Self::new(encoding, 0, None)
+    /// Writes the rest of a bitmap of that many blocks.
+    pub(super) fn finish(&mut self, blocks: u64, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        let rest = blocks.saturating_sub(self.first_block);
+        let count = self.count.unwrap_or(rest);
+        if count > rest || rest == 0 {
+            let message = match self.count {
+                Some(count) => format!("{count} blocks from block {} on are asked for", self.first_block),
+                None => format!("the blocks from block {} on are asked for", self.first_block),
+            };
+            let message = format!("{message}, but there are only {blocks} blocks");
+            return Err(PrintError::Usage { message, hint: "blocks are counted from 0" });
+        }
+        let writer = std::mem::replace(&mut self.writer, BitmapWriter::new(self.encoding));
+        writer.finish(count, output)?;
+        if matches!(self.encoding, Encoding::Base64 | Encoding::Bits) {
+            output.write_all(b"\n")?;
+        }
+        Ok(())
     }
 }
 
@@ -55,22 +70,7 @@ impl Printer for BitmapPrinter {
 
     fn end(&mut self, extents: &[Extent], summary: &Summary, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         self.extents(extents, output)?;
-        let rest = summary.blocks.saturating_sub(self.first_block);
-        let count = self.count.unwrap_or(rest);
-        if count > rest || rest == 0 {
-            let message = match self.count {
-                Some(count) => format!("{count} blocks from block {} on are asked for", self.first_block),
-                None => format!("the blocks from block {} on are asked for", self.first_block),
-            };
-            let message = format!("{message}, but there are only {} blocks", summary.blocks);
-            return Err(PrintError::Usage { message, hint: "blocks are counted from 0" });
-        }
-        let writer = std::mem::replace(&mut self.writer, BitmapWriter::new(self.encoding));
-        writer.finish(count, output)?;
-        if matches!(self.encoding, Encoding::Base64 | Encoding::Bits) {
-            output.write_all(b"\n")?;
-        }
-        Ok(())
+        self.finish(summary.blocks, output)
     }
 
     fn digest(&self) -> BitmapDigest {

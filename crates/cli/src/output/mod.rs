@@ -6,9 +6,9 @@
 mod atomic_file;
 pub(crate) mod bitmap_printer;
 pub(crate) mod buffer;
+mod extent_window;
 mod human;
 mod json_members;
-mod list_formatter;
 pub(crate) mod list_printer;
 mod pieces;
 pub(crate) mod printer;

@@ -1,13 +1,15 @@
-//! Text of a long list, made on all threads, in pieces that are written one after the other.
+//! Text of a long list: its head, its ranges in pieces that are made on all threads and written one after the other, its foot.
 
 use std::io::{self, Write};
 
-use changed_blocks::format::ExtentFormat;
-use changed_blocks::{ByteRange, Error};
+use changed_blocks::format::{ExtentFormat, Needs, Totals};
+use changed_blocks::{ByteRange, Error, Geometry};
 use rayon::prelude::*;
 
 use super::buffer::OutputBuffer;
+use super::human::Human;
 use super::printer::PrintError;
+use crate::args::OutputFormat;
 
 /// How many extents are formatted before their text is written: some 1 MiB of it, which stays in a cache.
 const WAVE: usize = 32 << 10;
@@ -17,27 +19,58 @@ pub(super) const CHUNK: usize = 2048;
 pub(super) const BATCH: usize = 512;
 
 /// Writes a list: its head once, and its items in waves, each of which is formatted on all threads, then written in order.
-#[derive(Default)]
 pub(super) struct ListWriter {
+    output: OutputFormat,
+    human: Human,
+    geometry: Geometry,
     /// The text of a wave, in memory that the next one uses again.
     pieces: Vec<Vec<u8>>,
-    has_written_head: bool,
+    /// Whether the head was given the totals, once it was written.
+    head_knew: Option<bool>,
     /// Where the last range ends, if one was written.
     previous_end: Option<u64>,
 }
 
 impl ListWriter {
+    /// Begins a list of ranges of that disk.
+    ///
+    /// # Errors
+    ///
+    /// The format has to say the size of the disk, and that is not known.
+    pub(super) fn new(output: OutputFormat, geometry: Geometry) -> Result<Self, PrintError> {
+        if needs(output) != Needs::Nothing && geometry.virtual_size.is_none() {
+            return Err(PrintError::unknown_end(output.name()));
+        }
+        let human = Human { block_size: geometry.block_size };
+        Ok(Self { output, human, geometry, pieces: Vec::new(), head_knew: None, previous_end: None })
+    }
+
+    fn format(&self) -> &(dyn ExtentFormat + Send + Sync) {
+        format_of(self.output, &self.human)
+    }
+
     /// Writes the head, unless it was written.
+    ///
+    /// # Errors
+    ///
+    /// The format needs totals that are not known yet.
     pub(super) fn write_head(
         &mut self,
+        totals: Option<&Totals>,
         output: &mut OutputBuffer<'_>,
-        head: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), PrintError> {
-        if !self.has_written_head {
+        if self.head_knew.is_none() {
+            if needs(self.output) == Needs::Totals && totals.is_none() {
+                let message = format!(
+                    "{} says first how much is listed, and this list is too long to be counted before it is written",
+                    self.output.name()
+                );
+                return Err(PrintError::Usage { message, hint: "write the input to a file first" });
+            }
             let mut text = Vec::new();
-            head(&mut text);
+            self.format().head(&self.geometry, totals, &mut text);
             output.write_all(&text)?;
-            self.has_written_head = true;
+            self.head_knew = Some(totals.is_some());
         }
         Ok(())
     }
@@ -45,12 +78,12 @@ impl ListWriter {
     /// Writes items, the ranges of which `ranges_of` puts in place of those before.
     pub(super) fn write<T: Sync>(
         &mut self,
-        format: &(dyn ExtentFormat + Send + Sync),
         items: &[T],
         output: &mut OutputBuffer<'_>,
         ranges_of: impl Fn(&[T], &mut Vec<ByteRange>) -> Result<(), Error> + Sync,
     ) -> Result<(), PrintError> {
         for wave in items.chunks(WAVE) {
+            let format = format_of(self.output, &self.human);
             self.previous_end = format_pieces(format, wave, self.previous_end, &mut self.pieces, &ranges_of)?;
             for text in &self.pieces {
                 output.write_all(text)?;
@@ -59,9 +92,31 @@ impl ListWriter {
         Ok(())
     }
 
-    /// Where the last range ends, 0 if none was written.
-    pub(super) fn end(&self) -> u64 {
-        self.previous_end.unwrap_or(0)
+    /// Whether there is a place for more members in the foot.
+    pub(super) fn is_json_object(&self) -> bool {
+        self.output.is_json_object()
+    }
+
+    /// The text after the last range.
+    pub(super) fn foot(&self, totals: &Totals) -> Vec<u8> {
+        let mut foot = Vec::new();
+        let (head_knew, end) = (self.head_knew == Some(true), self.previous_end.unwrap_or(0));
+        self.format().foot(&self.geometry, totals, head_knew, end, &mut foot);
+        foot
+    }
+}
+
+fn format_of(output: OutputFormat, human: &Human) -> &(dyn ExtentFormat + Send + Sync) {
+    match output {
+        OutputFormat::List(format) => format.writer().expect("writable"),
+        _ => human,
+    }
+}
+
+const fn needs(output: OutputFormat) -> Needs {
+    match output {
+        OutputFormat::List(format) => format.needs,
+        _ => Needs::Nothing,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use changed_blocks::{ByteRange, Error, Extent, Geometry, Summary};
+use changed_blocks::{ByteRange, Error, Extent, Summary};
 
 use super::buffer::{OutputBuffer, OutputMode};
 use crate::failure::Failure;
@@ -11,9 +11,6 @@ use crate::failure::Failure;
 pub(crate) trait Printer {
     /// Sums over the extents, on which two passes over the same input must agree.
     type Digest: Copy + PartialEq;
-
-    /// Takes the geometry, which turns blocks into bytes, before the first extents.
-    fn begin(&mut self, _geometry: &Geometry) {}
 
     /// How many extents it wants to have at once, if there are as many.
     fn wanted_extents(&self, mode: OutputMode) -> usize;
@@ -43,6 +40,12 @@ impl PrintError {
             window.offset_bytes
         );
         Self::Usage { message, hint: "is it the right disk?" }
+    }
+
+    /// Output that says where the disk ends, which is not known.
+    pub(crate) fn unknown_end(output: &str) -> Self {
+        let message = format!("{output} says where the disk ends, which is not known");
+        Self::Usage { message, hint: "give --virtual-size" }
     }
 
     /// The failure of a run over an input of that name.

@@ -1,21 +1,20 @@
-//! A list of ranges that were shaped or combined, printed in one of the formats.
-//!
-//! Ranges are held back while the output is. Invariant: every range that was taken is in `listed`, and either in `held`, or
-//! written, or left to a second pass.
+//! A list of ranges that were shaped, combined or read, printed as a list or as a bitmap.
 
 use std::io::Write;
 
-use changed_blocks::format::{ExtentFormat, Totals};
-use changed_blocks::{ByteRange, Geometry};
+use changed_blocks::cbtlog::WritableStore;
+use changed_blocks::format::Totals;
+use changed_blocks::{BlockSize, ByteRange, Extent, Geometry};
 use indicatif::{BinaryBytes, HumanCount};
 use serde_json::json;
 
+use super::bitmap_printer::BitmapPrinter;
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
-use super::json_members::add_member;
-use super::list_printer::extent_format;
+use super::json_members::{add_member, add_warnings};
 use super::pieces::{ListWriter, hold};
-use super::printer::PrintError;
-use crate::args::Format;
+use super::printer::{PrintError, Printer};
+use crate::args::OutputFormat;
+use crate::list_plan::ListPlan;
 use crate::shape_plan::ShapePlan;
 
 /// How many ranges are held back at the most.
@@ -26,54 +25,61 @@ const MAX_RANGES: usize = MAX_BUFFERED_BYTES / size_of::<ByteRange>();
 pub(crate) struct ListFigures {
     /// Sums over all that changed in the window.
     pub(crate) changed: Totals,
-    /// The ranges of the list, which may cover more or less than that, and their bytes.
-    pub(crate) listed: u64,
-    pub(crate) listed_bytes: u64,
+    /// Sums over the ranges of the list, which may cover more or less than that.
+    pub(crate) listed: Totals,
     /// The offset of the first range that was not listed since there are enough.
     pub(crate) next_offset: Option<u64>,
 }
 
-pub(crate) struct RangePrinter {
-    format_name: Format,
-    format: Box<dyn ExtentFormat + Send + Sync>,
-    warnings: Vec<String>,
+/// Writes down the ranges of one pass over the inputs.
+pub(crate) trait RangePrinter {
+    /// Takes the next ranges.
+    fn ranges(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError>;
+
+    /// Writes the rest, once the whole was judged. The disk ends at `disk_end`, as far as that is known.
+    fn end(
+        &mut self,
+        figures: &ListFigures,
+        disk_end: Option<u64>,
+        output: &mut OutputBuffer<'_>,
+    ) -> Result<(), PrintError>;
+}
+
+/// A printer for one pass. An earlier pass knows the figures.
+pub(crate) fn range_printer<'p>(
+    plan: &'p ListPlan,
     geometry: Geometry,
-    shape: ShapePlan,
+    known: Option<ListFigures>,
+) -> Result<Box<dyn RangePrinter + 'p>, PrintError> {
+    Ok(match plan.output {
+        OutputFormat::Bitmap(encoding) => {
+            if geometry.virtual_size.is_some_and(|size| size.bytes() > WritableStore::LARGEST) {
+                let message = format!("a bitmap is made of a disk of at most {} bytes", WritableStore::LARGEST);
+                return Err(PrintError::Usage { message, hint: "is the size of the disk right?" });
+            }
+            let (first_block, count) = plan.blocks;
+            let printer = BitmapPrinter::new(encoding, first_block, count);
+            Box::new(CoveringBlocks { printer, block_size: geometry.block_size, end_block: 0 })
+        }
+        _ => {
+            let writer = ListWriter::new(plan.output, geometry)?;
+            Box::new(ShapedList { plan, known, held: Vec::new(), writer })
+        }
+    })
+}
+
+/// The ranges themselves. They are held back while the output is. Invariant: every range that was taken is either in `held`, or
+/// written, or left to a second pass.
+struct ShapedList<'p> {
+    plan: &'p ListPlan,
     /// The figures, if they are known before the first range is written.
     known: Option<ListFigures>,
-    listed: u64,
-    listed_bytes: u64,
     held: Vec<ByteRange>,
     writer: ListWriter,
 }
 
-impl RangePrinter {
-    /// A printer for one pass. An earlier pass knows the figures.
-    pub(crate) fn new(format: Format, geometry: Geometry, shape: ShapePlan, known: Option<ListFigures>) -> Self {
-        Self {
-            format_name: format,
-            format: extent_format(format, geometry.block_size, &[]),
-            warnings: Vec::new(),
-            geometry,
-            shape,
-            known,
-            listed: 0,
-            listed_bytes: 0,
-            held: Vec::new(),
-            writer: ListWriter::default(),
-        }
-    }
-
-    /// With warnings in a JSON object.
-    pub(crate) fn warnings(mut self, warnings: &[String]) -> Self {
-        self.warnings = warnings.to_vec();
-        self
-    }
-
-    /// Takes the next ranges.
-    pub(crate) fn ranges(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        self.listed += ranges.len() as u64;
-        self.listed_bytes += ranges.iter().map(|range| range.len_bytes).sum::<u64>();
+impl RangePrinter for ShapedList<'_> {
+    fn ranges(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
         if output.mode() == OutputMode::Buffering && hold(&mut self.held, ranges, MAX_RANGES)? {
             return Ok(());
         }
@@ -85,52 +91,58 @@ impl RangePrinter {
         Ok(())
     }
 
-    /// The number of ranges so far, and their bytes.
-    pub(crate) const fn listed(&self) -> (u64, u64) {
-        (self.listed, self.listed_bytes)
-    }
-
-    /// Writes the rest, once the whole was judged.
-    pub(crate) fn end(&mut self, figures: &ListFigures, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+    fn end(
+        &mut self,
+        figures: &ListFigures,
+        _disk_end: Option<u64>,
+        output: &mut OutputBuffer<'_>,
+    ) -> Result<(), PrintError> {
         if output.mode() == OutputMode::Buffering {
             self.known = Some(*figures);
             output.release();
-            let held = std::mem::take(&mut self.held);
-            self.write(&held, output)?;
         }
-        self.write_head(output)?;
+        if output.mode() == OutputMode::CountOnly {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        self.write(&held, output)?;
         Ok(output.write_all(&self.foot(figures))?)
     }
+}
 
+impl ShapedList<'_> {
     fn write(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        self.write_head(output)?;
+        let totals = self.known.map(|known| self.totals(&known));
+        self.writer.write_head(totals.as_ref(), output)?;
         let copy = |from: &[ByteRange], to: &mut Vec<ByteRange>| {
             to.clear();
             to.extend_from_slice(from);
             Ok(())
         };
-        self.writer.write(&*self.format, ranges, output, copy)
+        self.writer.write(ranges, output, copy)
     }
 
-    fn write_head(&mut self, output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
-        let totals = self.known.map(|known| known.changed);
-        self.writer.write_head(output, |head| self.format.head(&self.geometry, totals.as_ref(), head))
+    /// The sums that the format says: over what is listed, but people and JSON are told how much changed.
+    fn totals(&self, figures: &ListFigures) -> Totals {
+        let ListFigures { changed, listed, .. } = *figures;
+        match self.plan.output {
+            OutputFormat::Human => changed,
+            // A list of JSON objects begins its last line only if there are any.
+            format if format.is_json_object() => Totals { extents: listed.extents, ..changed },
+            _ => listed,
+        }
     }
 
     fn foot(&self, figures: &ListFigures) -> Vec<u8> {
-        let ListFigures { changed, listed, listed_bytes, next_offset } = figures;
-        let mut foot = Vec::new();
-        // A list of JSON objects begins its last line only if there are any.
-        let totals =
-            Totals { extents: if self.format_name == Format::Json { *listed } else { changed.extents }, ..*changed };
-        self.format.foot(&self.geometry, &totals, self.known.is_some(), self.writer.end(), &mut foot);
-        let ShapePlan { shape, limit } = self.shape;
-        let is_plain = self.shape.is_plain();
-        match self.format_name {
-            Format::Json => {
+        let ListFigures { listed, next_offset, .. } = figures;
+        let mut foot = self.writer.foot(&self.totals(figures));
+        let ShapePlan { shape, limit } = self.plan.shape;
+        let is_plain = self.plan.shape.is_plain();
+        match self.plan.output {
+            format if format.is_json_object() => {
                 if !is_plain {
-                    add_member(&mut foot, "listed", &json!(listed));
-                    add_member(&mut foot, "listed_bytes", &json!(listed_bytes));
+                    add_member(&mut foot, "listed", &json!(listed.extents));
+                    add_member(&mut foot, "listed_bytes", &json!(listed.changed_bytes));
                 }
                 if shape.invert {
                     add_member(&mut foot, "inverted", &json!(true));
@@ -138,17 +150,48 @@ impl RangePrinter {
                 if limit.is_some() {
                     add_member(&mut foot, "next_offset", &json!(next_offset));
                 }
-                if !self.warnings.is_empty() {
-                    add_member(&mut foot, "warnings", &json!(self.warnings));
-                }
+                add_warnings(&mut foot, &self.plan.warnings);
             }
-            Format::Human if !is_plain => {
+            OutputFormat::Human if !is_plain => {
                 let use_of_bytes = if shape.invert { "not changed" } else { "to read" };
-                let (count, bytes) = (HumanCount(*listed), BinaryBytes(*listed_bytes));
+                let (count, bytes) = (HumanCount(listed.extents), BinaryBytes(listed.changed_bytes));
                 foot.extend_from_slice(format!("listed: {count} ranges, {bytes} {use_of_bytes}\n").as_bytes());
             }
             _ => {}
         }
         foot
+    }
+}
+
+/// A bitmap of each block that a range touches.
+struct CoveringBlocks {
+    printer: BitmapPrinter,
+    block_size: BlockSize,
+    /// Where the last block ends that was printed.
+    end_block: u64,
+}
+
+impl RangePrinter for CoveringBlocks {
+    fn ranges(&mut self, ranges: &[ByteRange], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        let mut extents = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let start = self.end_block.max(range.offset_bytes / self.block_size.bytes());
+            self.end_block = range.end_bytes().div_ceil(self.block_size.bytes());
+            // Two ranges may touch one block.
+            if start < self.end_block {
+                extents.push(Extent::new(start, self.end_block));
+            }
+        }
+        self.printer.extents(&extents, output)
+    }
+
+    fn end(
+        &mut self,
+        _figures: &ListFigures,
+        disk_end: Option<u64>,
+        output: &mut OutputBuffer<'_>,
+    ) -> Result<(), PrintError> {
+        let Some(disk_end) = disk_end else { return Err(PrintError::unknown_end("a bitmap")) };
+        self.printer.finish(disk_end.div_ceil(self.block_size.bytes()), output)
     }
 }

@@ -49,6 +49,15 @@ impl Target {
         }
     }
 
+    /// Refuses a terminal, where a person reads, for bytes that are no text.
+    pub(crate) fn refuse_terminal(&self) -> Result<(), Failure> {
+        if self.is_terminal() {
+            let message = "raw bytes are not written to a terminal".to_owned();
+            return Err(Failure::Usage { message, hint: "say -o FILE, or pipe them on" });
+        }
+        Ok(())
+    }
+
     /// The number of columns, if it is a terminal.
     pub(crate) fn terminal_width(&self) -> Option<usize> {
         self.is_terminal().then(|| columns(self.file()).unwrap_or(80))

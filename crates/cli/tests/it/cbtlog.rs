@@ -57,7 +57,7 @@ fn a_log_that_is_not_consistent_is_refused_unless_allowed() {
     assert_eq!(failure.consequence, "full-backup");
     let list = run(args.iter().chain(&["--allow-inconsistent"])).text();
     assert_eq!(list, ranges_as_text(&bits.ranges(65_536, size)));
-    for command in ["bits", "encode"] {
+    for command in ["bits", "convert"] {
         run([command, "--from", "cbtlog", name]).failure(3);
         run([command, "--from", "cbtlog", "--allow-inconsistent", name]).bytes();
     }
@@ -88,7 +88,7 @@ fn a_volume_is_longer_than_its_bitmap() {
         let name = path.to_str().expect("text");
         assert_eq!(run(["extents", "--from", "cbtlog", name]).text(), expected);
         assert_eq!(run_piped(CBTLOG, &file).text(), expected);
-        let base64 = run(["encode", "--from", "cbtlog", name]).text();
+        let base64 = run(["convert", "--from", "cbtlog", name]).text();
         assert_eq!(base64, format!("{}\n", bits.base64()));
     }
 }

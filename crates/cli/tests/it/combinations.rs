@@ -72,7 +72,7 @@ fn a_part_that_is_empty_is_refused() {
 #[test]
 fn what_only_a_log_has_is_for_logs() {
     for from in ["base64", "bits", "raw-msb0", "raw-lsb0"] {
-        for command in ["extents", "bits", "encode"] {
+        for command in ["extents", "bits", "convert"] {
             let message = run_piped([command, "--from", from, "--allow-inconsistent"], "AAAA").failure(2);
             assert!(message.contains("--allow-inconsistent") && message.contains("hint: "), "{message}");
         }

@@ -59,7 +59,7 @@ fn the_size_of_the_disk_says_how_much_is_too_much() {
         refused(run, "too-long");
         // A buffer on either side, and one in the pipe.
         assert!(fed < most + (300 << 10), "{from}: {fed} bytes of {again:?} were taken");
-        for command in ["bits", "encode"] {
+        for command in ["bits", "convert"] {
             let (run, fed) = feed_for_ever(&[command, "--from", from, "--virtual-size", "1G"], b"", again.as_bytes());
             assert!(run.failure(3).contains("1073741824"), "{from}");
             assert!(fed < most + (300 << 10), "{from}: {fed} bytes of {again:?} were taken");

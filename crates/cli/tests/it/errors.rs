@@ -154,7 +154,7 @@ fn what_cannot_be_read_is_no_fault_of_the_bitmap() {
     let below_a_file = scratch.file("file", "AAAA").join("below");
     for path in [missing.as_path(), &below_a_file, scratch.path()] {
         let name = path.to_str().expect("text");
-        for command in ["extents", "bits", "encode"] {
+        for command in ["extents", "bits", "convert"] {
             let message = run([command, name]).failure(1);
             assert!(message.starts_with("cbt: ") && message.contains(name), "{message}");
         }
@@ -197,7 +197,7 @@ fn wrong_usage_is_exit_code_2_and_json_on_request() {
         &["extents", "--length", "0"],
         &["extents", "--block-size", "auto"],
         &["extents", "one", "two"],
-        &["encode", "--to", "base32"],
+        &["convert", "--output", "base32"],
         &["bits", "--count", "0"],
         &["extents", "-o"],
     ] {
@@ -240,7 +240,7 @@ fn messages_name_the_option_that_is_wrong() {
 
 #[test]
 fn no_failure_is_a_backtrace_or_a_json_object_where_none_is_asked_for() {
-    for args in [&["extents"][..], &["extents", "--output", "csv"], &["bits"], &["encode"]] {
+    for args in [&["extents"][..], &["extents", "--output", "csv"], &["bits"], &["convert"]] {
         let mut command = cbt(args);
         command.env("RUST_BACKTRACE", "1");
         let message = feed(command, b"YAAA*").failure(3);

@@ -153,7 +153,7 @@ fn a_bitmap_that_storage_filled_up_is_accepted_if_the_rest_is_zeros() {
     assert_eq!(run_piped(["extents", "--virtual-size", &size], bits.base64()).text(), list);
     assert_eq!(run_piped(["extents", "--virtual-size", &size, "--from", "bits"], bits.text()).text(), list);
     assert_eq!(run_piped(["extents", "--virtual-size", &size, "--from", "raw-msb0"], bits.msb0()).text(), list);
-    assert_eq!(run_piped(["encode", "--virtual-size", &size], bits.base64()).text(), "YACA\n");
+    assert_eq!(run_piped(["convert", "--virtual-size", &size], bits.base64()).text(), "YACA\n");
     assert_eq!(run_piped(["extents", "--virtual-size", "2162688"], "gAAAAIAAAAA=").text(), "0 65536\n2097152 65536\n");
 
     let surplus = Bits::new("01100000 00000000 10000000 00000001");

@@ -6,7 +6,7 @@ const SUBCOMMANDS: [&str; 14] = [
     "extents",
     "blocks",
     "bits",
-    "encode",
+    "convert",
     "union",
     "intersect",
     "subtract",
@@ -91,7 +91,8 @@ fn help_says_what_a_gap_means() {
     for subcommand in SUBCOMMANDS {
         let help = run([subcommand, "--help"]).text().to_lowercase();
         for other in ["nbdkit", "extentlist", "mapfile", "ddrescue", "qemu"] {
-            assert!(!help.contains(other), "{subcommand} claims to be of use to {other}:\n{help}");
+            let says_how = help.contains("docs/formats.md");
+            assert!(!help.contains(other) || says_how, "{subcommand} claims to be of use to {other}:\n{help}");
         }
     }
 }

@@ -255,7 +255,7 @@ fn names_of_files_are_not_obeyed() {
         &["extents", log],
         &["extents", "--from", "cbtlog", missing],
         &["bits", missing],
-        &["encode", missing],
+        &["convert", missing],
         &["extents", log, "-o", missing, evil],
         &["extents", "/dev/null", "-o", evil],
         &["chain", missing],

@@ -110,7 +110,7 @@ fn every_command_and_encoding_refuses_it() {
     ] {
         let path = scratch.file(name, &content);
         let file = File::options().write(true).open(&path).expect("just written");
-        for command in [&["extents"][..], &["bits"], &["encode"], &["encode", "--to", "raw-msb0"]] {
+        for command in [&["extents"][..], &["bits"], &["convert"], &["convert", "--output", "raw-msb0"]] {
             let list = scratch.join("output");
             let mut command = cbt(command);
             command.args(["--from", from, "-o", text(&list), text(&path)]);

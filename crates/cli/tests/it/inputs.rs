@@ -178,7 +178,7 @@ fn the_portable_tier_can_be_forced_and_nonsense_is_wrong_usage() {
     };
     assert_eq!(with_tier("portable", &["extents"]).text(), "65536 131072\n");
     assert_eq!(with_tier("portable", &["bits", "--count", "4"]).text(), "0110\n");
-    for command in ["extents", "bits", "encode"] {
+    for command in ["extents", "bits", "convert"] {
         let message = with_tier("nonsense", &[command]).failure(2);
         assert!(message.contains("CHANGED_BLOCKS_TIER") && message.contains("nonsense"), "{message}");
         assert!(message.contains("portable"), "the tiers that there are go unnamed: {message}");

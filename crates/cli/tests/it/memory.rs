@@ -108,7 +108,7 @@ fn a_size_that_is_claimed_costs_nothing_before_it_is_found_out() {
     let input = scratch.file("short.b64", "YAAAAA==");
     let input = input.to_str().expect("text");
     let output = scratch.join("output");
-    for command in ["extents", "bits", "encode"] {
+    for command in ["extents", "bits", "convert"] {
         for size in ["1P", "15E"] {
             let args = [command, "--virtual-size", size, "-o", output.to_str().expect("text"), input];
             let message = with_little_memory(&args).failure(3);
@@ -176,7 +176,7 @@ fn less_memory_than_it_takes_is_an_error_and_no_abort() {
     let none = String::new();
     let list = ["list-changed-blocks", "--store", store, OLDER, NEWER];
     let mut commands = vec![
-        (vec!["encode", dense], &none),
+        (vec!["convert", dense], &none),
         (vec!["bits", dense], &none),
         (vec!["chain", store], &none),
         (vec!["chain", "--output", "json", store], &none),

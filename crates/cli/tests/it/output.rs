@@ -50,7 +50,7 @@ fn a_failure_makes_no_file() {
     run(["extents", "-o", text(&target), "--virtual-size", "0"]).failure(2);
     run_piped(["extents", "-o", text(&target), "--virtual-size", "1T"], GOOD).failure(3);
     run_piped(["bits", "-o", text(&target), "--count", "33"], GOOD).failure(2);
-    run_piped(["encode", "-o", text(&target), "--to", "raw-msb0"], BAD).failure(3);
+    run_piped(["convert", "-o", text(&target), "--output", "raw-msb0"], BAD).failure(3);
     run_piped(["extents", "-o", text(&target)], LongList::LARGE.bad_at_its_end()).failure(3);
     assert!(scratch.names().is_empty(), "{:?}", scratch.names());
 }

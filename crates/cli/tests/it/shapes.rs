@@ -218,7 +218,7 @@ fn shapes_that_make_no_sense_are_refused() {
         failure(&args, 2);
     }
     let message = run_piped(["bits", "--from", "text"], "0 1\n").failure(2);
-    assert!(message.contains("cbt union"), "{message}");
+    assert!(message.contains("give --virtual-size"), "{message}");
 }
 
 #[test]

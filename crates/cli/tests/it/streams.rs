@@ -224,7 +224,7 @@ fn a_reader_that_has_enough_is_no_failure() {
         (&["extents", "--output", "json", text(&path)], None),
         (&["extents", "--output", "csv", text(&path)], None),
         (&["bits", text(&path)], None),
-        (&["encode", text(&path)], None),
+        (&["convert", text(&path)], None),
         (&["extents"], Some(LongList::LARGE.base64())),
         (&["extents"], Some(LongList::HELD.base64())),
         // Faults of the rest are not found out, because nobody wants the rest.
@@ -262,7 +262,7 @@ fn a_full_disk_is_a_failure() {
         &["extents", text(&data("file-server-day.b64"))][..],
         &["extents", text(&long)],
         &["bits", text(&long)],
-        &["encode", text(&long)],
+        &["convert", text(&long)],
         &["extents", "--output", "human", text(&data("file-server-day.b64"))],
     ] {
         let full = File::options().write(true).open("/dev/full").expect("Linux has it");
@@ -295,7 +295,7 @@ fn a_closed_standard_output_is_a_failure() {
         &["extents", "-o", "-", good],
         &["extents", "-o", "/dev/stdout", good],
         &["bits", good],
-        &["encode", good],
+        &["convert", good],
         &["chain", text(&logs)],
         &["serve", "--listen", "127.0.0.1:0", "--store", text(&logs)],
         &["--help"],

@@ -1,10 +1,10 @@
-//! `cbt encode` and `cbt bits`: the bitmap, written down again.
+//! `cbt convert` and `cbt bits`: the bitmap, written down again.
 
 use crate::common::{Bits, LongList, Scratch, cases, data, run, run_piped};
 
 const ENCODINGS: [&str; 4] = ["base64", "raw-msb0", "raw-lsb0", "bits"];
 
-/// The bitmap in an encoding, as `cbt encode` is to write it.
+/// The bitmap in an encoding, as `cbt convert` is to write it.
 fn written(bits: &Bits, encoding: &str) -> Vec<u8> {
     match encoding {
         "base64" => (bits.base64() + "\n").into_bytes(),
@@ -15,8 +15,8 @@ fn written(bits: &Bits, encoding: &str) -> Vec<u8> {
     }
 }
 
-fn encode(from: &str, to: &str, input: impl AsRef<[u8]>) -> Vec<u8> {
-    run_piped(["encode", "--from", from, "--to", to], input).bytes()
+fn convert(from: &str, to: &str, input: impl AsRef<[u8]>) -> Vec<u8> {
+    run_piped(["convert", "--from", from, "--output", to], input).bytes()
 }
 
 #[test]
@@ -26,10 +26,10 @@ fn every_encoding_into_every_other_and_back() {
         let bits = Bits::scattered(blocks, 5, blocks as u64);
         for from in ENCODINGS {
             for to in ENCODINGS {
-                let there = encode(from, to, written(&bits, from));
+                let there = convert(from, to, written(&bits, from));
                 assert!(there == written(&bits, to), "{blocks} blocks from {from} to {to}");
                 if blocks <= 4096 {
-                    assert!(encode(to, from, &there) == written(&bits, from), "{from}, {to} and back");
+                    assert!(convert(to, from, &there) == written(&bits, from), "{from}, {to} and back");
                 }
             }
         }
@@ -38,12 +38,12 @@ fn every_encoding_into_every_other_and_back() {
 
 #[test]
 fn without_options_the_answer_of_the_call_comes_back() {
-    assert_eq!(run_piped(["encode"], "YAAAAA==\r\n").text(), "YAAAAA==\n");
+    assert_eq!(run_piped(["convert"], "YAAAAA==\r\n").text(), "YAAAAA==\n");
     let (name, wrapped) = (data("database-hour.b64"), "\n");
     let text = std::fs::read_to_string(&name).expect("there");
-    assert!(run(["encode", name.to_str().expect("text")]).text() == text);
+    assert!(run(["convert", name.to_str().expect("text")]).text() == text);
     let lines: Vec<_> = text.trim().as_bytes().chunks(76).collect();
-    assert!(run_piped(["encode"], lines.join(wrapped.as_bytes())).text() == text);
+    assert!(run_piped(["convert"], lines.join(wrapped.as_bytes())).text() == text);
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn a_cbtlog_is_written_as_the_call_would_answer() {
     let bits = Bits::new("01100000 00000001 1001");
     for (to, expected) in ENCODINGS.map(|to| (to, written(&bits, to))) {
         let file = bits.cbtlog(19 * 65_536 + 1, 1);
-        assert_eq!(encode("cbtlog", to, file), expected, "{to}");
+        assert_eq!(convert("cbtlog", to, file), expected, "{to}");
     }
     // There is no way back: a log has more in it than its bitmap.
-    run_piped(["encode", "--to", "cbtlog"], "YAAAAA==").failure(2);
+    run_piped(["convert", "--output", "cbtlog"], "YAAAAA==").failure(2);
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn bits_of_a_last_partial_byte() {
         let text = bits.text();
         // One character a block stays as it is; bytes are filled up with zeros.
         assert_eq!(run_piped(["bits", "--from", "bits"], &text).text(), format!("{text}\n"));
-        assert_eq!(encode("bits", "base64", &text), written(&bits, "base64"));
-        assert_eq!(encode("bits", "raw-msb0", &text), written(&bits, "raw-msb0"));
-        assert_eq!(encode("bits", "raw-lsb0", &text), written(&bits, "raw-lsb0"));
+        assert_eq!(convert("bits", "base64", &text), written(&bits, "base64"));
+        assert_eq!(convert("bits", "raw-msb0", &text), written(&bits, "raw-msb0"));
+        assert_eq!(convert("bits", "raw-lsb0", &text), written(&bits, "raw-lsb0"));
         // Coming from bytes, only the size of the disk tells how many bits count.
         let filled = format!("{text:0<0$}", blocks.next_multiple_of(8));
         assert_eq!(run_piped(["bits"], bits.base64()).text(), format!("{filled}\n"));
@@ -80,7 +80,7 @@ fn bits_of_a_last_partial_byte() {
 #[test]
 fn what_fills_up_a_bitmap_is_not_written_again() {
     // 17 blocks need 3 bytes.
-    let args = ["encode", "--virtual-size", "1114112"];
+    let args = ["convert", "--virtual-size", "1114112"];
     run_piped(args, "YAABAA==").failure(3);
     run_piped(args, "YAABgAAA").failure(3);
     assert_eq!(run_piped(args, "YACAAA==").text(), "YACA\n");
@@ -144,8 +144,8 @@ fn a_bad_bitmap_is_refused_outside_the_range_too() {
     run_piped(["bits", "--count", "8"], "YAAA*AA=").failure(3);
     run_piped(["bits", "--count", "8", "--virtual-size", "1T"], "YAAAAA==").failure(3);
     for to in ENCODINGS {
-        run_piped(["encode", "--to", to], "YAAAAB==").failure(3);
-        run_piped(["encode", "--to", to], "").failure(3);
+        run_piped(["convert", "--output", to], "YAAAAB==").failure(3);
+        run_piped(["convert", "--output", to], "").failure(3);
     }
 }
 
@@ -168,11 +168,11 @@ fn long_bitmaps_stay_whole() {
     let target = scratch.join("bits");
     assert_eq!(run(["bits", name, "-o", target.to_str().expect("text")]).bytes(), b"");
     assert!(std::fs::read(&target).expect("written") == from_file, "a file");
-    assert!(run_piped(["encode", "--from", "bits"], &from_file).text() == format!("{text}\n"), "there and back");
+    assert!(run_piped(["convert", "--from", "bits"], &from_file).text() == format!("{text}\n"), "there and back");
 
     let bad = scratch.file("bad.b64", text + "YAA=\n*");
     run(["bits", bad.to_str().expect("text")]).failure(3);
     // One pass more, over the other encodings.
     let long = LongList::LARGE;
-    assert!(run_piped(["encode"], long.base64()).text() == long.base64() + "\n");
+    assert!(run_piped(["convert"], long.base64()).text() == long.base64() + "\n");
 }

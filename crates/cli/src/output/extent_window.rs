@@ -1,21 +1,20 @@
-//! Extents to lines: which of them the window shows, their byte ranges, their sums, their text.
+//! Extents to ranges: which of them the window shows, their byte ranges, their sums.
 
-use changed_blocks::format::{ExtentFormat, Totals};
+use changed_blocks::format::Totals;
 use changed_blocks::{ByteRange, Error, Extent, Geometry};
 use rayon::prelude::*;
 
 use super::pieces::CHUNK;
 
-/// How extents are written.
+/// The part of a disk that is listed.
 #[derive(Clone, Copy)]
-pub(super) struct ListFormatter<'f> {
-    pub(super) format: &'f (dyn ExtentFormat + Send + Sync),
+pub(super) struct ExtentWindow {
     pub(super) geometry: Geometry,
     /// The part of the disk that is asked for.
     pub(super) window: ByteRange,
 }
 
-impl ListFormatter<'_> {
+impl ExtentWindow {
     /// The extents that reach into the window. Only the first and the last of them can reach out of it.
     ///
     /// # Errors
@@ -74,13 +73,15 @@ impl ListFormatter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use changed_blocks::format::{Json, Text};
+    use changed_blocks::format::{ExtentFormat, Json, Text};
     use changed_blocks::{BlockSize, VirtualSize};
 
     use super::super::pieces::{BATCH, format_pieces};
     use super::*;
 
     const BLOCK: u64 = 65_536;
+
+    type Format<'f> = &'f (dyn ExtentFormat + Send + Sync);
 
     /// A format that names every byte of the disk.
     struct Covering;
@@ -95,13 +96,18 @@ mod tests {
         }
     }
 
-    fn text_of(formatter: &ListFormatter<'_>, extents: &[Extent], previous_end: Option<u64>) -> Vec<u8> {
+    fn text_of(
+        format: Format<'_>,
+        extent_window: &ExtentWindow,
+        extents: &[Extent],
+        previous_end: Option<u64>,
+    ) -> Vec<u8> {
         // More pieces, longer ones, and other text than there will be.
         let mut pieces = vec![b"old".repeat(100_000); 7];
-        let ranges_of = |extents: &[Extent], ranges: &mut Vec<ByteRange>| formatter.ranges(extents, ranges);
-        let end = format_pieces(formatter.format, extents, previous_end, &mut pieces, ranges_of).expect("on the disk");
+        let ranges_of = |extents: &[Extent], ranges: &mut Vec<ByteRange>| extent_window.ranges(extents, ranges);
+        let end = format_pieces(format, extents, previous_end, &mut pieces, ranges_of).expect("on the disk");
         let mut ranges = Vec::new();
-        formatter.ranges(extents, &mut ranges).expect("on the disk");
+        extent_window.ranges(extents, &mut ranges).expect("on the disk");
         assert_eq!(end, ranges.last().map(|range| range.end_bytes()).or(previous_end));
         pieces.concat()
     }
@@ -127,13 +133,13 @@ mod tests {
                         ranges.push(range);
                     }
                 }
-                for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json, &Covering] {
+                for format in [&Text as Format<'_>, &Json, &Covering] {
                     let mut text = Vec::new();
                     format.ranges(0, &ranges, &mut text);
-                    let formatter = ListFormatter { format, geometry, window };
-                    let shown = formatter.in_window(&extents).expect("on the disk");
-                    assert_eq!(formatter.totals(shown).expect("on the disk"), totals, "{from} {to}");
-                    assert!(text_of(&formatter, shown, None) == text, "{from} {to}");
+                    let extent_window = ExtentWindow { geometry, window };
+                    let shown = extent_window.in_window(&extents).expect("on the disk");
+                    assert_eq!(extent_window.totals(shown).expect("on the disk"), totals, "{from} {to}");
+                    assert!(text_of(format, &extent_window, shown, None) == text, "{from} {to}");
                 }
             }
         }
@@ -142,17 +148,17 @@ mod tests {
     #[test]
     fn pieces_are_the_text_of_the_whole_list() {
         let window = ByteRange::between(0, u64::MAX);
-        for format in [&Text as &(dyn ExtentFormat + Send + Sync), &Json, &Covering] {
-            let formatter = ListFormatter { format, geometry: geometry(None), window };
+        for format in [&Text as Format<'_>, &Json, &Covering] {
+            let extent_window = ExtentWindow { geometry: geometry(None), window };
             for count in [0, 1, BATCH, BATCH + 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 7] {
                 let extents: Vec<Extent> = (0..count as u64).map(|i| Extent::new(3 * i, 3 * i + 1 + i % 2)).collect();
                 let (mut ranges, mut expected) = (Vec::new(), Vec::new());
                 geometry(None).byte_ranges(&extents, &mut ranges).expect("on the disk");
                 format.ranges(0, &ranges, &mut expected);
-                assert!(text_of(&formatter, &extents, None) == expected, "{count}");
+                assert!(text_of(format, &extent_window, &extents, None) == expected, "{count}");
                 if count > 0 {
                     expected.splice(0..0, format.separator().iter().copied());
-                    assert!(text_of(&formatter, &extents, Some(0)) == expected, "{count}");
+                    assert!(text_of(format, &extent_window, &extents, Some(0)) == expected, "{count}");
                 }
             }
         }
@@ -162,8 +168,8 @@ mod tests {
     fn an_extent_that_is_not_on_the_disk_is_an_error() {
         for window in [ByteRange::between(0, u64::MAX), ByteRange::between(0, 1), ByteRange::between(7, 7)] {
             let fails = |virtual_size, end_block| {
-                let formatter = ListFormatter { format: &Text, geometry: geometry(virtual_size), window };
-                formatter.in_window(&[Extent::new(1, 2), Extent::new(end_block - 1, end_block)]).is_err()
+                let extent_window = ExtentWindow { geometry: geometry(virtual_size), window };
+                extent_window.in_window(&[Extent::new(1, 2), Extent::new(end_block - 1, end_block)]).is_err()
             };
             assert!(!fails(Some(5 * BLOCK), 5));
             assert!(fails(Some(5 * BLOCK), 6));

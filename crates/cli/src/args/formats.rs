@@ -1,0 +1,148 @@
+//! The names of formats: the encodings of bitmaps, the library's table of lists, and `human`.
+
+use changed_blocks::format::{FORMATS, Gaps, ListFormat, ReadOption};
+use changed_blocks::{BitOrder, Encoding};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+/// How an input is written down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InputFormat {
+    Bitmap(Encoding),
+    List(&'static ListFormat),
+}
+
+/// How extents are written down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OutputFormat {
+    Bitmap(Encoding),
+    List(&'static ListFormat),
+    /// Columns and a summary, for people.
+    Human,
+}
+
+impl InputFormat {
+    fn all() -> impl Iterator<Item = Self> {
+        let readable = FORMATS.iter().copied().filter(|format| format.is_readable());
+        Encoding::ALL.iter().copied().map(Self::Bitmap).chain(readable.map(Self::List))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap(encoding) => encoding.name(),
+            Self::List(format) => format.name,
+        }
+    }
+
+    const fn summary(self) -> &'static str {
+        match self {
+            Self::Bitmap(encoding) => encoding_summary(encoding),
+            Self::List(format) => format.summary,
+        }
+    }
+
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Self::List(_))
+    }
+
+    pub(crate) fn is_cbtlog(self) -> bool {
+        matches!(self, Self::Bitmap(Encoding::CbtLog))
+    }
+
+    pub(crate) fn has(self, option: ReadOption) -> bool {
+        matches!(self, Self::List(format) if format.options.contains(&option))
+    }
+
+    /// The names of the formats that an option is for.
+    pub(crate) fn names_with(option: ReadOption) -> String {
+        let names: Vec<&str> = Self::all().filter(|format| format.has(option)).map(Self::name).collect();
+        names.join(", ")
+    }
+}
+
+impl OutputFormat {
+    fn all() -> impl Iterator<Item = Self> {
+        let writable = FORMATS.iter().copied().filter(|format| format.writer().is_some());
+        [Self::Human].into_iter().chain(writable.map(Self::List)).chain(writable_encodings().map(Self::Bitmap))
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap(encoding) => encoding.name(),
+            Self::List(format) => format.name,
+            Self::Human => "human",
+        }
+    }
+
+    const fn summary(self) -> &'static str {
+        match self {
+            Self::Bitmap(encoding) => encoding_summary(encoding),
+            Self::List(format) => format.summary,
+            Self::Human => "Aligned columns and a summary, for people",
+        }
+    }
+
+    /// Whether the output is one JSON object, which has a place for more than the list.
+    pub(crate) fn is_json_object(self) -> bool {
+        self.name() == "json"
+    }
+
+    /// Whether standard error is JSON, too.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self.name(), "json" | "ndjson")
+    }
+
+    /// Whether it is more than text.
+    pub(crate) fn is_binary(self) -> bool {
+        matches!(self, Self::Bitmap(Encoding::Raw(_))) || self.name() == "pairs"
+    }
+
+    /// Whether it says of every byte of the disk whether it changed.
+    pub(crate) fn is_of_whole_disk(self) -> bool {
+        match self {
+            Self::Bitmap(_) => true,
+            Self::List(format) => format.gaps == Gaps::None,
+            Self::Human => false,
+        }
+    }
+}
+
+/// Takes the names of all formats that are read.
+pub(super) fn input_format() -> impl TypedValueParser<Value = InputFormat> {
+    parser(InputFormat::all, InputFormat::name, InputFormat::summary)
+}
+
+/// Takes the names of all formats that are written.
+pub(super) fn output_format() -> impl TypedValueParser<Value = OutputFormat> {
+    parser(OutputFormat::all, OutputFormat::name, OutputFormat::summary)
+}
+
+/// Takes the names of the encodings in which a bitmap is written.
+pub(super) fn writable_encoding() -> impl TypedValueParser<Value = Encoding> {
+    parser(writable_encodings, Encoding::name, encoding_summary)
+}
+
+/// All but a `.cbtlog`, which has more in it than a bitmap.
+fn writable_encodings() -> impl Iterator<Item = Encoding> {
+    Encoding::ALL.iter().copied().filter(|&encoding| encoding != Encoding::CbtLog)
+}
+
+fn parser<T: Copy + Send + Sync + 'static, I: Iterator<Item = T> + 'static>(
+    all: fn() -> I,
+    name: fn(T) -> &'static str,
+    summary: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let values = all().map(|format| PossibleValue::new(name(format)).help(summary(format)));
+    let named = move |given: String| all().find(|&format| name(format) == given).expect("one of the possible values");
+    PossibleValuesParser::new(values).map(named)
+}
+
+const fn encoding_summary(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Base64 => "The answer of the call: base64, first block in the most significant bit",
+        Encoding::Raw(BitOrder::Msb0) => "Bytes, first block in the most significant bit",
+        Encoding::Raw(BitOrder::Lsb0) => "Bytes, first block in the least significant bit",
+        Encoding::CbtLog => "A .cbtlog file",
+        Encoding::Bits => "One 0 or 1 for each block",
+        _ => "",
+    }
+}

@@ -1,0 +1,53 @@
+//! The table of formats: what the page on formats and the help say of each, held against the library's table.
+
+use changed_blocks::Encoding;
+use changed_blocks::format::{FORMATS, Gaps};
+
+use crate::common::run;
+
+const PAGE: &str = include_str!("../../../../docs/formats.md");
+
+fn row(name: &str, has: [bool; 4], gaps: &str) -> String {
+    let [read, written, virtual_size, block_size] = has.map(|has| if has { "yes" } else { "–" });
+    format!("| `{name}` | {read} | {written} | {virtual_size} | {block_size} | {gaps} |")
+}
+
+/// The rows of all formats.
+fn rows() -> Vec<String> {
+    let bitmap = |encoding: &Encoding| {
+        let is_log = *encoding == Encoding::CbtLog;
+        row(encoding.name(), [true, !is_log, is_log, false], "there are none")
+    };
+    let lists = FORMATS.iter().map(|format| {
+        let gaps = match format.gaps {
+            Gaps::Unchanged => "have not changed",
+            Gaps::None => "there are none",
+            Gaps::Zeros => "are zeros",
+            Gaps::Unused => "are not used",
+            other => panic!("{other:?} has no words on the page"),
+        };
+        let facts = [format.is_readable(), format.writer().is_some(), format.has_virtual_size, format.has_block_size];
+        row(format.name, facts, gaps)
+    });
+    let human = row("human", [false, true, true, false], "have not changed");
+    Encoding::ALL.iter().map(bitmap).chain([human]).chain(lists).collect()
+}
+
+#[test]
+fn the_page_has_a_row_for_each_format_with_its_facts() {
+    let found: Vec<&str> =
+        PAGE.lines().filter(|line| line.starts_with("| `") && line.split('|').count() == 8).collect();
+    assert!(found == rows(), "the table is to be:\n{}", rows().join("\n"));
+}
+
+#[test]
+fn help_names_each_format_with_its_summary() {
+    let help = run(["extents", "--help"]).text().split_whitespace().collect::<Vec<_>>().join(" ");
+    let (from, output) = help.split_once(" --output <FORMAT> ").expect("an option");
+    for format in FORMATS {
+        let line = |is_there: bool| is_there.then(|| format!("- {}: {}", format.name, format.summary));
+        for (text, line) in [(from, line(format.is_readable())), (output, line(format.writer().is_some()))] {
+            assert!(line.as_ref().is_none_or(|line| text.contains(line)), "{line:?} in {text}");
+        }
+    }
+}
