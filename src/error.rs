@@ -257,6 +257,12 @@ pub enum Error {
         /// The fault.
         fault: ListFault,
     },
+    /// A qcow2 image cannot hold a bitmap.
+    #[error("a qcow2 image cannot hold the bitmap: {reason}")]
+    ImageLimit {
+        /// The limit: a sentence without a full stop.
+        reason: &'static str,
+    },
     /// A name that is no encoding's.
     #[error("{name:?} is no encoding; known are: {known}")]
     UnknownEncoding {
@@ -348,6 +354,7 @@ impl Error {
             Self::UnequalBlockSizes { .. } => "unequal-block-sizes",
             Self::EmptyList => "empty-list",
             Self::List { .. } => "list",
+            Self::ImageLimit { .. } => "image-limit",
             Self::UnknownEncoding { .. } => "unknown-encoding",
             Self::UnknownTier { .. } => "unknown-tier",
             Self::UnavailableTier { .. } => "unavailable-tier",
@@ -364,6 +371,7 @@ impl Error {
             | Self::NoVirtualSize
             | Self::BlockSizeMismatch { .. }
             | Self::ByteRange { .. }
+            | Self::ImageLimit { .. }
             | Self::UnknownEncoding { .. }
             | Self::UnknownTier { .. }
             | Self::UnavailableTier { .. }

@@ -26,6 +26,11 @@ pub enum Place {
         /// Where it is.
         offset: u64,
     },
+    /// A byte of a qcow2 image.
+    Image {
+        /// Where it is.
+        offset: u64,
+    },
     /// The end of the list.
     End {
         /// The length of the input.
@@ -39,6 +44,7 @@ impl fmt::Display for Place {
             Self::Line { number, offset } => write!(f, "line {number} at offset {offset}"),
             Self::Entry { number, offset } => write!(f, "entry {number} at offset {offset}"),
             Self::Byte { offset } => write!(f, "the list at offset {offset}"),
+            Self::Image { offset } => write!(f, "the image at offset {offset}"),
             Self::End { offset } => write!(f, "the list, which ends at offset {offset},"),
         }
     }

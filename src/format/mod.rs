@@ -35,6 +35,7 @@ pub(crate) mod lines;
 mod list_reader;
 #[cfg(feature = "formats")]
 mod nbdinfo;
+pub mod qcow2;
 #[cfg(feature = "formats")]
 mod qemu_map;
 #[cfg(feature = "formats")]

@@ -11,6 +11,7 @@ mod bitmap;
 mod chain;
 mod consequences;
 mod files;
+mod formats;
 mod fuzz_replay;
 mod iterators;
 mod malformed;

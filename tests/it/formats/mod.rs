@@ -1,0 +1,3 @@
+//! The formats of lists, one module a format.
+
+mod qcow2;
