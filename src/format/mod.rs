@@ -18,6 +18,7 @@
 //! assert_eq!(text, b"65536 131072\n");
 //! ```
 
+mod blksnap;
 mod csv;
 mod decimal;
 mod entry;
@@ -40,6 +41,7 @@ pub mod qcow2;
 mod qemu_map;
 #[cfg(feature = "formats")]
 mod rbd;
+mod rbd_v1;
 mod read_options;
 mod table;
 mod text;
