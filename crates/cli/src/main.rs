@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod input;
 mod list_plan;
+mod map;
 mod memory;
 mod operation;
 mod output;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             return end_comparison(compare(args), args.output == CompareFormat::Json);
         }
         Command::Stats(args) => (stats::stats(args), args.output == StatsFormat::Json),
+        Command::Map(args) => (commands::map::map(args), false),
         Command::ListChangedBlocks(args) => {
             let json = args.output.is_json();
             (list_changed_blocks::list_changed_blocks(args, json).map_err(Failure::of_answer), json)

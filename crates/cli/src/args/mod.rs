@@ -8,6 +8,7 @@ mod convert;
 mod extents;
 mod formats;
 mod list_changed_blocks;
+mod map;
 mod options;
 mod serve;
 mod shape;
@@ -32,6 +33,8 @@ pub(crate) use extents::ExtentsArgs;
 pub(crate) use formats::{InputFormat, OutputFormat};
 use list_changed_blocks::LIST_EXAMPLES;
 pub(crate) use list_changed_blocks::{ListArgs, PoolArgs};
+use map::MAP_EXAMPLES;
+pub(crate) use map::{MapArgs, MapLayout};
 pub(crate) use options::{BlockSizeArg, InputArgs, WindowArgs};
 use serve::SERVE_EXAMPLES;
 pub(crate) use serve::{ServeArgs, Storage};
@@ -53,6 +56,8 @@ Examples:
       What changed on either day
   cbt stats --virtual-size 1T bitmap.b64
       How much changed, in which runs and gaps, and what it costs to read
+  cbt map --virtual-size 1T bitmap.b64 -o map.png
+      A picture of where the disk changed
   cbt list-changed-blocks --store logs \\
     0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f 7c1d9a02-3e4f-4a5b-8c6d-2b7e8f901a2b
       The call itself, over a folder of .cbtlog files
@@ -101,6 +106,9 @@ pub(crate) enum Command {
     /// Count what changed, and what it costs to read
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
+    /// Draw where the disk changed
+    #[command(after_help = MAP_EXAMPLES)]
+    Map(MapArgs),
     /// Ask a pool, or a folder of .cbtlog files, which blocks changed between two disks
     #[command(after_help = LIST_EXAMPLES)]
     ListChangedBlocks(ListArgs),

@@ -9,6 +9,7 @@ pub(crate) mod compare;
 pub(crate) mod convert;
 pub(crate) mod extents;
 pub(crate) mod list_changed_blocks;
+pub(crate) mod map;
 pub(crate) mod serve;
 pub(crate) mod stats;
 pub(crate) mod store;

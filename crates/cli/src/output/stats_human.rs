@@ -176,7 +176,7 @@ fn recommendation(input: &InputStats, model: &CostModel) -> String {
 }
 
 /// A share as a percentage, with two significant digits, or so, of a small one.
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let decimals = if percent > 0.0 && percent < 0.1 { 4 } else { 2 };
     format!("{percent:.decimals$} %")

@@ -2,7 +2,7 @@
 
 use crate::common::{Scratch, cbt, run};
 
-const SUBCOMMANDS: [&str; 14] = [
+const SUBCOMMANDS: [&str; 15] = [
     "extents",
     "blocks",
     "bits",
@@ -13,6 +13,7 @@ const SUBCOMMANDS: [&str; 14] = [
     "xor",
     "compare",
     "stats",
+    "map",
     "list-changed-blocks",
     "chain",
     "store",

@@ -24,6 +24,7 @@ mod identity;
 mod inputs;
 mod judgement;
 mod kill;
+mod map;
 mod memory;
 mod output;
 mod pool;
