@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use quick_xml::events::Event;
 
-use crate::common::{Bits, Run, Scratch, cases, run, run_piped};
+use crate::common::{Bits, Run, Scratch, cases, cbt, run, run_piped};
 #[cfg(target_os = "linux")]
 use crate::common::{data, skip};
 
@@ -208,6 +208,36 @@ fn names_of_no_kind_of_picture_and_too_many_inputs_are_refused() {
     let message = run(["map"].into_iter().chain(vec!["/nowhere"; 101])).failure(2);
     assert!(message.contains("cbt union"), "{message}");
     assert!(scratch.names().is_empty());
+}
+
+/// The commands on the page make the pictures that stand there.
+#[test]
+fn gallery_is_what_its_commands_draw() {
+    const PAGE: &str = include_str!("../../../../docs/map.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let scratch = Scratch::new();
+    let commands = PAGE.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of commands");
+    let mut drawn = 0;
+    for command in commands.replace("\\\n", " ").lines() {
+        let (arguments, name) = command.rsplit_once(" docs/map/").expect("a picture of the gallery");
+        let arguments = arguments.strip_prefix("cbt ").expect("a command").split_whitespace();
+        let picture = scratch.join(name);
+        let drawing = cbt(arguments.chain([text(&picture)])).current_dir(&root).output();
+        Run::from(drawing.expect("the command starts")).bytes();
+        assert!(PAGE.contains(&format!("](map/{name})")), "{name} is not shown");
+        let shown = root.join("docs/map").join(name);
+        if name.ends_with(".png") {
+            // Another version of the encoder may write other bytes.
+            assert!(pixels(&picture) == pixels(&shown), "{name} is another picture");
+        } else {
+            assert!(
+                fs::read(&picture).expect("drawn") == fs::read(&shown).expect("there"),
+                "{name} is another picture"
+            );
+        }
+        drawn += 1;
+    }
+    assert_eq!(fs::read_dir(root.join("docs/map")).expect("a folder").count(), drawn);
 }
 
 /// All that the command prints in a terminal of 100 columns; nothing if there is no `script`, which makes one.

@@ -1,6 +1,6 @@
-//! The examples of the README, of the guide and of the page on reads, typed as they stand: each `console` block is run in
-//! order, in one folder a document that holds nothing but `tests/data`, and its output compared; the `cbt` commands of `sh`
-//! blocks must at least be understood.
+//! The examples of the README, of the guide and of the pages on reads and on pictures, typed as they stand: each `console`
+//! block is run in order, in one folder a document that holds nothing but `tests/data`, and its output compared; the `cbt`
+//! commands of `sh` blocks must at least be understood.
 
 #![cfg(unix)]
 
@@ -14,6 +14,7 @@ use crate::common::{Scratch, data, program, run};
 const README: &str = include_str!("../../../../README.md");
 const GUIDE: &str = include_str!("../../../../docs/guide.md");
 const READS: &str = include_str!("../../../../docs/reads.md");
+const MAP: &str = include_str!("../../../../docs/map.md");
 
 /// The text of all fenced blocks of that language, in order.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -109,7 +110,7 @@ impl Folder {
 
 #[test]
 fn console_blocks_print_what_stands_below() {
-    for document in [README, GUIDE, READS] {
+    for document in [README, GUIDE, READS, MAP] {
         let folder = Folder::new();
         for block in blocks(document, "console") {
             let mut status = 0;
