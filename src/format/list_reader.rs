@@ -33,6 +33,8 @@ pub struct ListReader<'a> {
     entries: Box<dyn Entries + 'a>,
     virtual_size: Option<VirtualSize>,
     block_size: Option<BlockSize>,
+    /// How the entries of the batch have to lie.
+    layout: Layout,
     allow_empty: bool,
     batch: Vec<Entry>,
     /// How many entries of the batch were taken.
@@ -50,6 +52,7 @@ impl<'a> ListReader<'a> {
             entries,
             virtual_size: options.virtual_size,
             block_size: None,
+            layout: Layout::Listed,
             allow_empty: options.allow_empty,
             batch: Vec::new(),
             taken: 0,
@@ -104,8 +107,9 @@ impl<'a> ListReader<'a> {
         }
     }
 
-    /// Takes over the sizes that the file says.
+    /// Takes over the layout, and the sizes that the file says.
     fn learn_disk(&mut self) -> Result<()> {
+        self.layout = self.entries.layout();
         let Disk { virtual_size, block_size } = self.entries.disk();
         if let Some(found) = virtual_size {
             match self.virtual_size.map(VirtualSize::bytes) {
@@ -128,7 +132,7 @@ impl<'a> ListReader<'a> {
 
     /// Checks an entry against the one before it and the disk, and cuts it off where the disk ends if it may reach beyond.
     fn check(&mut self, entry: &Entry) -> Result<ByteRange> {
-        let (layout, previous_end) = (self.entries.layout(), self.previous_end());
+        let (layout, previous_end) = (self.layout, self.previous_end());
         let fail = |found| Err(fault(entry.place, found));
         let Some(end) = entry.offset_bytes.checked_add(entry.len_bytes) else { return fail(ListFault::TooLarge) };
         if entry.len_bytes == 0 {
@@ -149,7 +153,7 @@ impl<'a> ListReader<'a> {
     fn cut_off(&self, place: Place, range: ByteRange) -> Result<ByteRange> {
         let Some(size) = self.virtual_size.map(VirtualSize::bytes) else { return Ok(range) };
         match range.clip(ByteRange::between(0, size)) {
-            Some(part) if part == range || self.entries.layout().is_of_blocks() => Ok(part),
+            Some(part) if part == range || self.layout.is_of_blocks() => Ok(part),
             _ => Err(fault(place, ListFault::BeyondEnd(size))),
         }
     }
@@ -162,7 +166,7 @@ impl<'a> ListReader<'a> {
         };
         let end = self.cut_off(place, previous)?.end_bytes();
         self.last = self.last.and_then(|last| last.clip(ByteRange::between(0, end)));
-        match (self.entries.layout(), self.virtual_size.map(VirtualSize::bytes)) {
+        match (self.layout, self.virtual_size.map(VirtualSize::bytes)) {
             (Layout::Covering | Layout::CoveringBlocks, Some(expected)) if end < expected => {
                 Err(fault(place, ListFault::OtherSize { found: end, expected }))
             }
