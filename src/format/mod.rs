@@ -32,6 +32,7 @@ mod json_entries;
 mod json_members;
 #[cfg(feature = "formats")]
 mod json_reader;
+mod line_reader;
 pub(crate) mod lines;
 mod list_reader;
 #[cfg(feature = "formats")]

@@ -1,14 +1,12 @@
 //! One extent a line: `OFFSET LENGTH`, in decimal bytes.
 
-use std::io::{self, BufRead};
-
-use super::entry::{Entries, Entry, fault};
 use super::extent_format::ExtentFormat;
+use super::line_reader::{LineFormat, LineReader, Parsed, two_numbers};
 use super::lines::push_lines;
 use super::table::{Gaps, ListFormat, Needs};
+use crate::ByteRange;
 use crate::arch::contract::Line;
-use crate::error::{ListFault, Place};
-use crate::{ByteRange, Error, Result};
+use crate::error::ListFault;
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "text",
@@ -18,7 +16,7 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
     options: &[],
-    open: Some(|from, _| Ok(Box::new(TextEntries { from, line: Vec::new(), lines: 0, bytes: 0 }))),
+    open: Some(|from, _| Ok(Box::new(LineReader::new(from, Text)))),
     writer: Some(&Text),
 };
 
@@ -38,85 +36,27 @@ impl Line for Text {
     const AFTER: &'static [u8] = b"\n";
 }
 
-/// How many entries are read at a time.
-const BATCH: usize = 512;
-/// The longest line that is read: two numbers of 64 bits, a space, and a line break, with room to be told what is there.
-const MAX_LINE_BYTES: usize = 64;
 const NOT_TWO_NUMBERS: ListFault = ListFault::Syntax(std::borrow::Cow::Borrowed(
     "is not an offset and a length, two decimal numbers with a space between",
 ));
 
-struct TextEntries<R> {
-    from: R,
-    line: Vec<u8>,
-    /// How many lines were read, and how many bytes.
-    lines: u64,
-    bytes: u64,
-}
+impl LineFormat for Text {
+    const BETWEEN: u8 = b' ';
+    const ENDINGS: &'static [(&'static [u8], bool)] = &[(Self::AFTER, true)];
+    const MAX_OFFSET: u64 = u64::MAX;
 
-impl<R: BufRead> TextEntries<R> {
-    /// The entry of the next line; `None` at the end of the list.
-    fn next_line(&mut self) -> Result<Option<Entry>> {
-        self.line.clear();
-        let offset = self.bytes;
-        read_line(&mut self.from, &mut self.line).map_err(|source| Error::Read { offset, source })?;
-        if self.line.is_empty() {
-            return Ok(None);
-        }
-        self.lines += 1;
-        self.bytes += self.line.len() as u64;
-        let place = Place::Line { number: self.lines, offset };
-        let (offset_bytes, len_bytes) = parse(&self.line).map_err(|found| fault(place, found))?;
-        Ok(Some(Entry { place, offset_bytes, len_bytes, is_changed: true }))
+    fn parse(&mut self, line: &[u8]) -> Result<Parsed, ListFault> {
+        two_numbers(line, b' ', &NOT_TWO_NUMBERS).map(|range| Some((range, true)))
     }
-}
-
-impl<R: BufRead> Entries for TextEntries<R> {
-    fn read(&mut self, to: &mut Vec<Entry>) -> Result<()> {
-        while to.len() < BATCH
-            && let Some(entry) = self.next_line()?
-        {
-            to.push(entry);
-        }
-        Ok(())
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.bytes
-    }
-}
-
-fn parse(line: &[u8]) -> Result<(u64, u64), ListFault> {
-    let line = match line.strip_suffix(b"\n") {
-        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-        None if line.len() < MAX_LINE_BYTES => return Err(ListFault::CutShort),
-        None => return Err(NOT_TWO_NUMBERS),
-    };
-    let space = line.iter().position(|&byte| byte == b' ').ok_or(NOT_TWO_NUMBERS)?;
-    Ok((number(&line[..space])?, number(&line[space + 1..])?))
-}
-
-/// Appends the next line with its line break, or as much of it as a good line can have.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
-    io::Read::take(reader, MAX_LINE_BYTES as u64).read_until(b'\n', line)?;
-    Ok(())
-}
-
-/// A number in decimal digits, and nothing else.
-fn number(digits: &[u8]) -> Result<u64, ListFault> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(NOT_TWO_NUMBERS);
-    }
-    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
-    digits.iter().try_fold(0, add).ok_or(ListFault::TooLarge)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::VirtualSize;
+    use crate::error::Place;
     use crate::format::{ListReader, ReadOptions};
+    use crate::{Error, Result, VirtualSize};
 
     fn open<'a>(text: &'a str, options: &ReadOptions) -> ListReader<'a> {
         FORMAT.read(text.as_bytes(), options).expect("no options needed").expect("readable")
