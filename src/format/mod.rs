@@ -37,6 +37,7 @@ pub(crate) mod lines;
 mod list_reader;
 #[cfg(feature = "formats")]
 mod nbdinfo;
+mod pairs;
 pub mod qcow2;
 #[cfg(feature = "formats")]
 mod qemu_map;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::BufRead;
 
 use super::entry::Open;
-use super::{ExtentFormat, ListReader, ReadOptions, blksnap, csv, json, rbd_v1, text};
+use super::{ExtentFormat, ListReader, ReadOptions, blksnap, csv, json, pairs, rbd_v1, text};
 #[cfg(feature = "formats")]
 use super::{imageio, nbdinfo, qemu_map, rbd};
 use crate::Result;
@@ -110,6 +110,7 @@ pub static FORMATS: &[&ListFormat] = &[
     &json::FORMAT,
     &json::NDJSON,
     &csv::FORMAT,
+    &pairs::FORMAT,
     &blksnap::FORMAT,
     &rbd_v1::FORMAT,
     #[cfg(feature = "formats")]
