@@ -9,7 +9,7 @@ use super::decimal::Room;
 use crate::arch;
 use crate::arch::contract::Line;
 use crate::verified::Verified;
-use crate::{ByteRange, Tier};
+use crate::{ByteRange, Geometry, Tier, VirtualSize};
 
 /// Digits of the largest number.
 const DIGITS: usize = 20;
@@ -47,19 +47,52 @@ fn push_any<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     for ranges in ranges.chunks(LINES) {
         let mut room = Room::new(&mut lines);
         for range in ranges.iter().rev() {
-            match (L::BETWEEN, L::AFTER) {
-                (&[between], b"\n") => room.line_end(between, range.len_bytes),
-                (between, after) => {
-                    room.text(after);
-                    room.length(range.len_bytes);
-                    room.text(between);
-                }
-            }
-            room.decimal(range.offset_bytes);
-            room.text(L::BEFORE);
+            put_line::<L>(*range, &mut room);
         }
         let start = room.free();
         to.extend_from_slice(&lines[start..]);
+    }
+}
+
+/// Writes a line before those that were written last.
+#[inline(always)]
+fn put_line<L: Line>(range: ByteRange, room: &mut Room<'_>) {
+    match (L::BETWEEN, L::AFTER) {
+        (&[between], b"\n") => room.line_end(between, range.len_bytes),
+        (between, after) => {
+            room.text(after);
+            room.length(range.len_bytes);
+            room.text(between);
+        }
+    }
+    room.decimal(range.offset_bytes);
+    room.text(L::BEFORE);
+}
+
+/// Appends a line for each range, and one for each gap before a range.
+pub(super) fn push_covering_lines<L: Line, Gap: Line>(previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
+    let mut previous_end = previous_end;
+    let mut lines = [0; LINES * (2 * DIGITS + TEXT) + Room::SPARE];
+    for ranges in ranges.chunks(LINES / 2) {
+        let mut room = Room::new(&mut lines);
+        for (i, range) in ranges.iter().enumerate().rev() {
+            let gap_start = if i > 0 { ranges[i - 1].end_bytes() } else { previous_end };
+            put_line::<L>(*range, &mut room);
+            if gap_start < range.offset_bytes {
+                put_line::<Gap>(ByteRange::between(gap_start, range.offset_bytes), &mut room);
+            }
+        }
+        let start = room.free();
+        to.extend_from_slice(&lines[start..]);
+        previous_end = ranges[ranges.len() - 1].end_bytes();
+    }
+}
+
+/// Appends a line for the gap between the last range and the end of the disk.
+pub(super) fn push_last_gap<Gap: Line>(end: u64, geometry: &Geometry, to: &mut Vec<u8>) {
+    let gap = ByteRange::between(end, geometry.virtual_size.map_or(end, VirtualSize::bytes));
+    if gap.len_bytes > 0 {
+        push_any::<Gap>(&[gap], to);
     }
 }
 

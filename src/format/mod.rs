@@ -23,6 +23,7 @@ mod csv;
 mod decimal;
 mod entry;
 mod extent_format;
+mod extentlist;
 #[cfg(feature = "formats")]
 mod imageio;
 mod json;
