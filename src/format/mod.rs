@@ -20,6 +20,7 @@
 
 mod blksnap;
 mod csv;
+mod ddrescue;
 mod decimal;
 mod entry;
 mod extent_format;
