@@ -19,6 +19,7 @@
 //! ```
 
 mod blksnap;
+mod borg;
 mod csv;
 mod ddrescue;
 mod decimal;

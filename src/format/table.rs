@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::BufRead;
 
 use super::entry::Open;
-use super::{ExtentFormat, ListReader, ReadOptions, blksnap, csv, ddrescue, extentlist, json, pairs, rbd_v1, text};
+use super::{
+    ExtentFormat, ListReader, ReadOptions, blksnap, borg, csv, ddrescue, extentlist, json, pairs, rbd_v1, text,
+};
 #[cfg(feature = "formats")]
 use super::{imageio, nbdinfo, qemu_map, rbd};
 use crate::Result;
@@ -113,6 +115,7 @@ pub static FORMATS: &[&ListFormat] = &[
     &pairs::FORMAT,
     &extentlist::FORMAT,
     &ddrescue::FORMAT,
+    &borg::FORMAT,
     &blksnap::FORMAT,
     &rbd_v1::FORMAT,
     #[cfg(feature = "formats")]
