@@ -49,7 +49,7 @@ impl<R: BufRead> BlksnapEntries<R> {
         let since = since.ok_or_else(|| {
             missing(
                 "does not say since which snapshot blocks are taken for changed, a number from 0 to 254",
-                "give the number that changes_number of cbtinfo had when the earlier snapshot was taken, if the generation is \
+                "give as --since the number that changes_number of cbtinfo had when the earlier snapshot was taken, if the generation is \
                  still the one of then; else take a full backup",
             )
         })?;

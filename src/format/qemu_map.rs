@@ -37,8 +37,7 @@ const MEMBERS: [Member; 8] = [
 fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
     if !options.allocation {
         let reason = "says what is allocated, not what changed".into();
-        let hint =
-            "only for an overlay that was made when the last backup was, take what is allocated for what changed";
+        let hint = "only for an overlay that was made when the last backup was, take what is allocated for what changed: --allocation";
         return Err(fault(Place::Byte { offset: 0 }, ListFault::Unsuitable { reason, hint }));
     }
     // Its end is rounded up to sectors.

@@ -29,6 +29,7 @@ mod memory;
 mod output;
 mod pool;
 mod readme;
+mod round_trips;
 mod scarce;
 mod serve;
 mod shapes;
