@@ -241,3 +241,121 @@ impl Entries for NdjsonEntries<'_> {
         self.json.offset()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::{FORMAT, NDJSON};
+    use super::*;
+
+    const LIST: &str = r#"{"block_size":65536,"virtual_size":300000,"changed_blocks":3,"changed_bytes":168928,"extents":[
+{"offset":0,"length":131072},
+{"offset":262144,"length":37856}
+]}
+"#;
+
+    fn read(text: &str) -> Result<Vec<(u64, u64)>> {
+        FORMAT.read_all(text, &ReadOptions::default())
+    }
+
+    fn message(text: &str) -> String {
+        FORMAT.message(text, &ReadOptions::default())
+    }
+
+    /// The list with further members at its end.
+    fn with(members: &str) -> String {
+        LIST.replace("\n]}", &format!("\n],{members}}}"))
+    }
+
+    #[test]
+    fn the_object_says_the_sizes() {
+        let mut reader = FORMAT.read(LIST.as_bytes(), &ReadOptions::default()).expect("options").expect("readable");
+        assert_eq!(reader.by_ref().map(|range| range.expect("a good list").len_bytes).sum::<u64>(), 168_928);
+        assert_eq!(reader.virtual_size().map(crate::VirtualSize::bytes), Some(300_000));
+        assert_eq!(reader.block_size(), Some(BlockSize::DEFAULT));
+        let unknown = LIST.replace("300000", "null");
+        assert_eq!(read(&unknown).expect("a good list"), [(0, 131_072), (262_144, 300_000)]);
+    }
+
+    #[test]
+    fn members_come_in_any_order() {
+        let sorted = r#"{"extents":[{"length":131072,"offset":0},{"length":37856,"offset":262144}],"virtual_size":300000,
+            "changed_bytes":168928,"changed_blocks":3,"block_size":65536}"#;
+        assert_eq!(read(sorted).expect("a good list"), read(LIST).expect("a good list"));
+    }
+
+    #[test]
+    fn members_that_say_nothing_of_the_ranges_are_passed_over() {
+        let more = r#""warnings":["one",{"two":[2]}],"uuid_from":"1","uuid_to":"2","bitmap_digest":"3""#;
+        assert_eq!(read(&with(more)).expect("a good list").len(), 2);
+        let unknown = message(&with(r#""holes":[]"#));
+        assert!(unknown.ends_with("has the member \"holes\", which is not known here"), "{unknown}");
+        let twice = message(&with(r#""block_size":65536"#));
+        assert!(twice.ends_with("has the member \"block_size\" twice"), "{twice}");
+        assert!(read(&with(r#""extents":[]"#)).is_err());
+    }
+
+    #[test]
+    fn inverted_lists_and_pages_are_refused() {
+        assert!(read(&with(r#""inverted":false,"next_offset":null,"listed":2,"listed_bytes":168928"#)).is_ok());
+        assert!(message(&with(r#""inverted":true"#)).ends_with("lists what did not change"));
+        let page = message(&with(r#""next_offset":262144"#));
+        assert!(page.ends_with("is only a part of its list, which goes on at 262144"), "{page}");
+    }
+
+    #[test]
+    fn a_list_that_lost_a_range_is_refused() {
+        assert_eq!(read(&with(r#""listed":2,"listed_bytes":168928"#)).expect("a good list").len(), 2);
+        for lost in [
+            LIST.replace("{\"offset\":0,\"length\":131072},", ""),
+            LIST.replace(",\n{\"offset\":262144,\"length\":37856}", ""),
+            LIST.replace("131072", "65536"),
+            LIST.replace("\"changed_bytes\":168928,", "").replace("131072", "65536"),
+            LIST.replace("\"changed_blocks\":3,", "").replace("131072", "65536"),
+            with(r#""listed":3"#),
+            with(r#""listed":1"#),
+            with(r#""listed_bytes":168929"#),
+            LIST.replace("168928", "168929").replace("\n]}", "\n],\"listed\":2}"),
+        ] {
+            let message = message(&lost);
+            assert!(message.ends_with("which is not what it says"), "{message}");
+        }
+        assert!(message("{}").ends_with("has no \"extents\""));
+    }
+
+    #[test]
+    fn a_list_that_was_shaped_may_cover_more_than_changed() {
+        let merged = r#"{"block_size":65536,"virtual_size":null,"changed_blocks":2,"changed_bytes":131072,"extents":[
+            {"offset":0,"length":1048576}],"listed":1,"listed_bytes":1048576}"#;
+        assert_eq!(read(merged).expect("a good list"), [(0, 1 << 20)]);
+        assert!(read(&merged.replace(",\"listed\":1,\"listed_bytes\":1048576", "")).is_err());
+    }
+
+    #[test]
+    fn blocks_that_two_ranges_touch_count_once() {
+        let list = r#"{"block_size":65536,"virtual_size":null,"changed_blocks":2,"changed_bytes":20,"extents":[
+            {"offset":0,"length":5},{"offset":10,"length":5},{"offset":65535,"length":10}]}"#;
+        assert_eq!(read(list).expect("a good list").len(), 3);
+    }
+
+    #[test]
+    fn an_object_without_ranges_is_whole() {
+        let list = r#"{"block_size":65536,"virtual_size":300000,"changed_blocks":0,"changed_bytes":0,"extents":[]}"#;
+        assert_eq!(read(list).expect("a good list"), []);
+    }
+
+    #[test]
+    fn ndjson_is_an_object_a_line() {
+        let read = |text: &str| NDJSON.read_all(text, &ReadOptions::default());
+        let list = "{\"offset\":0,\"length\":131072}\n{\"offset\":262144,\"length\":37856}\n";
+        assert_eq!(read(list).expect("a good list"), [(0, 131_072), (262_144, 300_000)]);
+        assert_eq!(read(&list.replace('\n', "\r\n")).expect("a good list").len(), 2);
+        assert!(matches!(read(""), Err(crate::Error::EmptyList)));
+        for len in 1..list.len() {
+            let is_line = list.as_bytes()[len - 1] == b'\n';
+            assert_eq!(read(&list[..len]).is_ok(), is_line, "{len}");
+        }
+        for bad in ["[]\n", "1\n", "{\"offset\":0}\n", "{\"offset\":0,\"length\":1,\"exists\":\"true\"}\n"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

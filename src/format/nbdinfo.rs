@@ -62,3 +62,60 @@ fn unsuitable(reason: String) -> ListFault {
     let hint = "ask for the map of a dirty bitmap: nbdinfo --map=qemu:dirty-bitmap:NAME --json";
     ListFault::Unsuitable { reason: reason.into(), hint }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As nbdinfo prints it.
+    const MAP: &str = r#"[
+{ "offset": 0, "length": 524288, "type": 0, "description": "clean"},
+{ "offset": 524288, "length": 65536, "type": 1, "description": "dirty"},
+{ "offset": 589824, "length": 1410560, "type": 0, "description": "clean"}
+]
+"#;
+
+    fn of_context(context: &str) -> ReadOptions {
+        ReadOptions { context: Some(context.to_owned()), ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn dirty_extents_have_changed() {
+        for options in [ReadOptions::default(), of_context("qemu:dirty-bitmap:backup")] {
+            let mut reader = FORMAT.read(MAP.as_bytes(), &options).expect("options").expect("readable");
+            let ranges: Vec<_> = reader.by_ref().map(|range| range.expect("a good list")).collect();
+            assert_eq!(ranges, [crate::ByteRange::between(524_288, 589_824)]);
+            assert_eq!(reader.virtual_size().map(crate::VirtualSize::bytes), Some(2_000_384));
+        }
+    }
+
+    #[test]
+    fn a_map_without_descriptions_needs_its_context() {
+        let map = r#"[{"offset":0,"length":512,"type":0},{"offset":512,"length":512,"type":1}]"#;
+        let expected = "entry 1 at offset 1 has no description, and may say something else than what changed";
+        assert_eq!(FORMAT.message(map, &ReadOptions::default()), expected);
+        let options = of_context("qemu:dirty-bitmap:backup");
+        assert_eq!(FORMAT.read_all(map, &options).expect("a good list"), [(512, 1024)]);
+        assert!(FORMAT.message(&map.replace("\"type\":1", "\"type\":2"), &options).contains("has the type 2"));
+    }
+
+    #[test]
+    fn maps_of_other_contexts_are_refused() {
+        let entry =
+            |kind, description| format!(r#"[{{"offset":0,"length":512,"type":{kind},"description":"{description}"}}]"#);
+        let good = [(0, "clean"), (1, "dirty")];
+        for options in [ReadOptions::default(), of_context("qemu:dirty-bitmap:backup")] {
+            for description in DESCRIPTIONS.iter().copied().chain(["backing depth 2", ""]) {
+                for kind in 0..4 {
+                    let is_good = FORMAT.read_all(&entry(kind, description), &options).is_ok();
+                    assert_eq!(is_good, good.contains(&(kind, description)), "{kind} {description}");
+                }
+            }
+        }
+        let options = of_context("base:allocation");
+        assert!(FORMAT.read_all(MAP, &options).is_err());
+        // With --totals.
+        let totals = r#"[{ "size": 65536, "percent": 3.27617, "type": 1, "description": "dirty" }]"#;
+        assert!(FORMAT.message(totals, &ReadOptions::default()).contains("\"size\""));
+    }
+}

@@ -55,3 +55,66 @@ fn change([start, length, depth, present, zero, data, ..]: [u64; 8]) -> Result<C
     }
     Ok((start, length, depth == 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VirtualSize;
+
+    /// As qemu-img prints it of an overlay that is larger than the image under it: of 2,000,000 bytes, and of 1,000,000.
+    const MAP: &str = r#"[{ "start": 0, "length": 65536, "depth": 1, "present": true, "zero": false, "data": true, "compressed": false, "offset": 327680},
+{ "start": 65536, "length": 65536, "depth": 0, "present": true, "zero": false, "data": true, "compressed": false, "offset": 327680},
+{ "start": 131072, "length": 131072, "depth": 1, "present": false, "zero": true, "data": false, "compressed": false},
+{ "start": 262144, "length": 65536, "depth": 0, "present": true, "zero": true, "data": false, "compressed": false},
+{ "start": 327680, "length": 672768, "depth": 1, "present": false, "zero": true, "data": false, "compressed": false},
+{ "start": 1000448, "length": 999936, "depth": 0, "present": false, "zero": true, "data": false, "compressed": false}]
+"#;
+
+    fn allocation() -> ReadOptions {
+        ReadOptions { allocation: true, ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn an_overlay_has_changed_where_it_is_not_the_image_under_it() {
+        let options = ReadOptions { virtual_size: VirtualSize::new(2_000_000).ok(), ..allocation() };
+        let expected = [(65_536, 131_072), (262_144, 327_680), (1_000_448, 2_000_000)];
+        assert_eq!(FORMAT.read_all(MAP, &options).expect("a good list"), expected);
+        // Without the size, the end is that of the last sector.
+        assert_eq!(FORMAT.read_all(MAP, &allocation()).expect("a good list").last(), Some(&(1_000_448, 2_000_384)));
+    }
+
+    #[test]
+    fn maps_of_old_versions_are_read() {
+        let map = r#"[{ "start": 0, "length": 512, "depth": 0, "zero": false, "data": true, "offset": 327680}]"#;
+        assert_eq!(FORMAT.read_all(map, &allocation()).expect("a good list"), [(0, 512)]);
+    }
+
+    #[test]
+    fn allocation_is_taken_for_changes_only_by_name() {
+        let expected = "the list at offset 0 says what is allocated, not what changed";
+        assert_eq!(FORMAT.message(MAP, &ReadOptions::default()), expected);
+    }
+
+    #[test]
+    fn a_map_of_a_dirty_bitmap_is_refused() {
+        let map = r#"[{ "start": 0, "length": 524288, "depth": 0, "present": true, "zero": false, "data": true, "compressed": false, "offset": 0},
+{ "start": 524288, "length": 65536, "depth": 0, "present": false, "zero": false, "data": false, "compressed": false}]"#;
+        let message = FORMAT.message(map, &allocation());
+        assert!(message.contains("is neither present, nor zero, nor data"), "{message}");
+        assert!(FORMAT.read_all(&map.replace("\"present\": false, ", ""), &allocation()).is_err());
+    }
+
+    #[test]
+    fn a_map_of_a_part_is_refused() {
+        let options = ReadOptions { virtual_size: VirtualSize::new(4 << 20).ok(), ..allocation() };
+        assert!(FORMAT.read_all(MAP, &options).is_err());
+        assert!(
+            FORMAT
+                .read_all(
+                    &MAP.replace("\"start\": 0, \"length\": 65536", "\"start\": 1, \"length\": 65535"),
+                    &allocation()
+                )
+                .is_err()
+        );
+    }
+}

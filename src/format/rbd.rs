@@ -112,3 +112,44 @@ fn push(entry: Entry, to: &mut Vec<Entry>) {
 fn end(entry: &Entry) -> u64 {
     entry.offset_bytes + entry.len_bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(u64, u64)>> {
+        FORMAT.read_all(text, &ReadOptions::default())
+    }
+
+    #[test]
+    fn data_and_holes_have_changed() {
+        let text =
+            r#"[{"offset":0,"length":4096,"exists":"true"},{"offset":4194304,"length":4194304,"exists":"false"}]"#;
+        assert_eq!(read(text).expect("a good list"), [(0, 4096), (4 << 20, 8 << 20)]);
+        assert_eq!(read("[]\n").expect("a good list"), []);
+    }
+
+    #[test]
+    fn extents_out_of_order_are_sorted_and_put_together() {
+        let extents = [(40, 10), (0, 10), (45, 20), (5, 2), (10, 5), (64, 1), (30, 10)];
+        let text: Vec<_> = extents
+            .iter()
+            .map(|(offset, length)| format!(r#"{{"offset":{offset},"length":{length},"exists":"true"}}"#))
+            .collect();
+        assert_eq!(read(&format!("[{}]", text.join(","))).expect("a good list"), [(0, 15), (30, 65)]);
+    }
+
+    #[test]
+    fn an_extent_without_a_length_is_refused_wherever_it_is() {
+        let text = r#"[{"offset":8,"length":8,"exists":"true"},{"offset":0,"length":0,"exists":"true"}]"#;
+        assert_eq!(FORMAT.message(text, &ReadOptions::default()), "entry 2 at offset 41 has a length of 0");
+    }
+
+    #[test]
+    fn existence_is_a_text() {
+        for exists in ["true", "1", "null", "\"yes\""] {
+            assert!(read(&format!(r#"[{{"offset":0,"length":1,"exists":{exists}}}]"#)).is_err(), "{exists}");
+        }
+        assert!(read(r#"[{"offset":0,"length":1}]"#).is_err());
+    }
+}

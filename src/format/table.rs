@@ -100,6 +100,21 @@ impl ListFormat {
     }
 }
 
+#[cfg(all(test, feature = "formats"))]
+impl ListFormat {
+    /// The start and the end of all ranges of a text.
+    pub(super) fn read_all(&self, text: &str, options: &ReadOptions) -> Result<Vec<(u64, u64)>> {
+        let ranges = self.read(text.as_bytes(), options)?.expect("readable");
+        ranges.map(|range| range.map(|range| (range.offset_bytes, range.end_bytes()))).collect()
+    }
+
+    /// The message of the error of a text.
+    #[track_caller]
+    pub(super) fn message(&self, text: &str, options: &ReadOptions) -> String {
+        self.read_all(text, options).expect_err(text).to_string()
+    }
+}
+
 impl fmt::Debug for ListFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListFormat").field("name", &self.name).finish_non_exhaustive()
