@@ -4,6 +4,8 @@
 // The tests and each fuzz target use some of this, none uses all of it.
 #![allow(dead_code)]
 
+pub(crate) mod arrays;
+pub(crate) mod json;
 mod judge;
 mod region;
 mod verdict;

@@ -1,0 +1,44 @@
+//! Lists that are arrays of JSON objects, read as a whole.
+
+use super::json::Json;
+
+/// Changed bytes, by their start and their end: in order, and those that touch each other put together.
+pub(crate) type Changed = Vec<(u64, u64)>;
+
+/// The changed bytes of a text in one of the formats.
+pub(crate) fn read(name: &str, text: &[u8]) -> Option<Changed> {
+    let documents = Json::documents(text)?;
+    let (start, entries) = match (name, &documents[..]) {
+        ("ndjson", lines) => ("offset", lines),
+        ("json", [object]) => ("offset", object.get("extents")?.elements()?),
+        ("imageio" | "qemu-map", [array]) => ("start", array.elements()?),
+        (_, [array]) => ("offset", array.elements()?),
+        _ => return None,
+    };
+    let mut ranges = Vec::new();
+    for entry in entries {
+        let start = entry.get(start)?.number()?;
+        let is_changed = match name {
+            "nbdinfo" => entry.get("type")?.number()? == 1,
+            "imageio" => *entry.get("dirty")? == Json::Bool(true),
+            "qemu-map" => entry.get("depth")?.number()? == 0,
+            _ => true,
+        };
+        if is_changed {
+            ranges.push((start, start + entry.get("length")?.number()?));
+        }
+    }
+    Some(join(ranges))
+}
+
+fn join(mut ranges: Changed) -> Changed {
+    ranges.sort_unstable();
+    let mut joined: Changed = Vec::new();
+    for (start, end) in ranges {
+        match joined.last_mut() {
+            Some(last) if last.1 >= start => last.1 = last.1.max(end),
+            _ => joined.push((start, end)),
+        }
+    }
+    joined
+}
