@@ -2,7 +2,7 @@
 //!
 //! A reader of a format finds entries and says nothing of their order: [`ListReader`](super::ListReader) checks that.
 
-use super::ReadOptions;
+use super::{Identity, ReadOptions};
 use crate::error::{ListFault, Place};
 use crate::{Error, Result};
 
@@ -37,6 +37,11 @@ pub(super) trait Entries {
     /// The sizes in the file. All of them are known at the end; those that are known earlier are used earlier.
     fn disk(&self) -> Disk {
         Disk::default()
+    }
+
+    /// The origin of the list, as far as the file says it. It is known at the end.
+    fn identity(&self) -> Identity {
+        Identity::default()
     }
 
     /// Whether a list without entries says by itself that it is whole, as a document does that is closed.

@@ -2,10 +2,12 @@
 
 use std::io::BufRead;
 
-use super::ReadOptions;
+use uuid::Uuid;
+
 use super::entry::{Disk, Entries, Entry, fault};
 use super::json_members::{Elements, Member, entry, number};
 use super::json_reader::{JsonReader, Token};
+use super::{Identity, ReadOptions};
 use crate::error::{ListFault, Place};
 use crate::{BlockSize, Result};
 
@@ -14,7 +16,7 @@ const BATCH: usize = 512;
 
 const RANGE: [Member; 2] = [number("offset"), number("length")];
 
-/// The members of the object, of which those after `next_offset` say nothing of the ranges.
+/// The members of the object; `warnings` says nothing of the ranges.
 const MEMBERS: [&str; 13] = [
     "block_size",
     "virtual_size",
@@ -43,6 +45,7 @@ struct JsonEntries<'a> {
     seen: u32,
     state: State,
     disk: Disk,
+    identity: Identity,
     said: Said,
     found: Found,
 }
@@ -82,6 +85,7 @@ pub(super) fn open<'a>(from: Box<dyn BufRead + 'a>, _: &ReadOptions) -> Result<B
         seen: 0,
         state: State::Before,
         disk: Disk::default(),
+        identity: Identity::default(),
         said: Said::default(),
         found: Found::default(),
     }))
@@ -106,12 +110,26 @@ impl JsonEntries<'_> {
                     self.state = State::Extents;
                     return Ok(());
                 }
+                "uuid_from" => self.identity.uuid_from = Some(self.uuid()?),
+                "uuid_to" => self.identity.uuid_to = Some(self.uuid()?),
+                "bitmap_digest" => {
+                    self.json.expect(Token::Text, "a text")?;
+                    self.identity.bitmap_digest = Some(self.json.text().to_owned());
+                }
                 _ => self.json.skip()?,
             }
         }
         self.state = State::After;
         self.check_whole()?;
         self.json.end()
+    }
+
+    fn uuid(&mut self) -> Result<Uuid> {
+        self.json.expect(Token::Text, "a text")?;
+        match Uuid::parse_str(self.json.text()) {
+            Ok(uuid) => Ok(uuid),
+            Err(_) => self.json.fail(ListFault::Syntax("is not a UUID".into())),
+        }
     }
 
     fn refuse_inverted(&mut self) -> Result<()> {
@@ -206,6 +224,10 @@ impl Entries for JsonEntries<'_> {
 
     fn disk(&self) -> Disk {
         self.disk
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     fn is_whole_without_any(&self) -> bool {

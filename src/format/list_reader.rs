@@ -6,8 +6,8 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::ReadOptions;
 use super::entry::{Disk, Entries, Entry, Layout, fault};
+use super::{Identity, ReadOptions};
 use crate::error::{ListFault, Place};
 use crate::{BlockSize, ByteRange, Error, Result, VirtualSize};
 
@@ -77,6 +77,12 @@ impl<'a> ListReader<'a> {
     #[must_use]
     pub fn block_size(&self) -> Option<BlockSize> {
         self.block_size
+    }
+
+    /// The origin of the list, as far as the file says it, once its end was read.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.entries.identity()
     }
 
     /// The number of bytes that were read.

@@ -26,6 +26,7 @@ mod decimal;
 mod entry;
 mod extent_format;
 mod extentlist;
+mod identity;
 #[cfg(feature = "formats")]
 mod imageio;
 mod json;
@@ -54,6 +55,7 @@ mod totals;
 
 pub use csv::Csv;
 pub use extent_format::ExtentFormat;
+pub use identity::Identity;
 pub use json::{Json, Ndjson};
 pub use list_reader::ListReader;
 pub use read_options::ReadOptions;

@@ -1,8 +1,9 @@
 //! The plan of a list: from the options to an operation, a part of the disk, shapes, and a format that can hold what they give.
 
 use changed_blocks::ByteRange;
+use changed_blocks::cbtlog::Uuid;
 
-use crate::args::{OutputFormat, ShapeArgs, WindowArgs};
+use crate::args::{IdentityArgs, OutputFormat, ShapeArgs, WindowArgs};
 use crate::failure::Failure;
 use crate::operation::Operation;
 use crate::shape_plan::ShapePlan;
@@ -17,6 +18,16 @@ pub(crate) struct ListPlan {
     pub(crate) blocks: (u64, Option<u64>),
     /// For a JSON object.
     pub(crate) warnings: Vec<String>,
+    pub(crate) origin: Origin,
+}
+
+/// The origin of a list, for a JSON object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) uuid_from: Option<Uuid>,
+    pub(crate) uuid_to: Option<Uuid>,
+    /// Whether to add a digest of all that changed.
+    pub(crate) digest: bool,
 }
 
 impl ListPlan {
@@ -29,7 +40,33 @@ impl ListPlan {
             output,
             blocks: (0, None),
             warnings: Vec::new(),
+            origin: Origin::default(),
         }
+    }
+
+    /// With the origin of the list that the options name.
+    pub(crate) fn with_origin(mut self, args: &IdentityArgs) -> Result<Self, Failure> {
+        let &IdentityArgs { uuid_from, uuid_to, digest } = args;
+        if (uuid_from.is_some() || uuid_to.is_some()) && !self.output.is_json_object() {
+            let message = "--uuid-from and --uuid-to are written into JSON only".to_owned();
+            return Err(Failure::Usage { message, hint: "say --output json, or leave them out" });
+        }
+        self.origin = Origin { uuid_from, uuid_to, digest: false };
+        self.with_digest(digest)
+    }
+
+    /// With a digest, if that is asked for.
+    pub(crate) fn with_digest(mut self, digest: bool) -> Result<Self, Failure> {
+        if digest && !self.output.is_json_object() {
+            let message = "--digest is written into JSON only".to_owned();
+            return Err(Failure::Usage { message, hint: "say --output json, or leave it out" });
+        }
+        if digest && self.window != Self::plain(self.output).window {
+            let message = "--digest is of all that changed, and --offset and --length choose a part".to_owned();
+            return Err(Failure::Usage { message, hint: "leave out the one or the other" });
+        }
+        self.origin.digest = digest;
+        Ok(self)
     }
 
     pub(crate) fn new(

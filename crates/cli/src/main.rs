@@ -4,6 +4,8 @@
 
 mod args;
 mod commands;
+mod comparison;
+mod digest;
 mod failure;
 mod input;
 mod list_plan;
@@ -30,10 +32,10 @@ use clap::error::ErrorKind;
 
 use changed_blocks::Consequence;
 
-use args::{ChainFormat, Cli, Command, CompareFormat, StatsFormat};
+use args::{ChainFormat, CheckFormat, Cli, Command, CompareFormat, StatsFormat};
 use commands::combine::combine;
 use commands::compare::compare;
-use commands::{bits, blocks, chain, convert, extents, list_changed_blocks, serve, stats, store};
+use commands::{bits, blocks, chain, check, convert, extents, list_changed_blocks, serve, stats, store};
 use failure::Failure;
 use operation::Operation;
 use output::target::Target;
@@ -57,6 +59,10 @@ fn main() -> ExitCode {
         Command::Compare(args) => {
             memory::set_exit_code(TROUBLE.into());
             return end_comparison(compare(args), args.output == CompareFormat::Json);
+        }
+        Command::Check(args) => {
+            memory::set_exit_code(TROUBLE.into());
+            return end_comparison(check::check(args), args.output == CheckFormat::Json);
         }
         Command::Stats(args) => (stats::stats(args), args.output == StatsFormat::Json),
         Command::Map(args) => (commands::map::map(args), false),

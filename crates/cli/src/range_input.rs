@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::BufReader;
 use std::iter::FusedIterator;
 
-use changed_blocks::format::{ListFormat, ListReader, ReadOptions};
+use changed_blocks::format::{Identity, ListFormat, ListReader, ReadOptions};
 use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, VirtualSize};
 
 use crate::args::{BlockSizeArg, InputArgs, InputFormat};
@@ -32,11 +32,11 @@ enum Content {
 impl RangeInput {
     pub(crate) fn open(args: &InputArgs) -> Result<Self, Failure> {
         args.meaning.refuse_misplaced(&[args.from])?;
-        Self::open_one(args)
+        Self::open_lenient(args)
     }
 
     /// Opens an input; options that are not for its format are for others.
-    fn open_one(args: &InputArgs) -> Result<Self, Failure> {
+    pub(crate) fn open_lenient(args: &InputArgs) -> Result<Self, Failure> {
         let format = match args.from {
             InputFormat::Bitmap(encoding) => {
                 let (scanner, block_size, input) = scan_options::open(args, encoding)?;
@@ -73,7 +73,13 @@ impl RangeInput {
 
     /// Opens several inputs. A stream that is two of them would be shared out between these, and each would lack a part.
     pub(crate) fn open_all(args: &[InputArgs]) -> Result<Vec<Self>, Failure> {
-        let inputs: Vec<Self> = args.iter().map(Self::open_one).collect::<Result<_, _>>()?;
+        let inputs: Vec<Self> = args.iter().map(Self::open_lenient).collect::<Result<_, _>>()?;
+        Self::refuse_one_stream(&inputs)?;
+        Ok(inputs)
+    }
+
+    /// Refuses inputs of which two are one stream.
+    pub(crate) fn refuse_one_stream(inputs: &[Self]) -> Result<(), Failure> {
         for (number, input) in inputs.iter().enumerate() {
             let Some(identity) = input.input.stream_identity() else { continue };
             if let Some(other) = inputs[..number].iter().find(|other| other.input.stream_identity() == Some(identity)) {
@@ -82,7 +88,7 @@ impl RangeInput {
                 return Err(Failure::Usage { message, hint: "write it to a file first, or give it once" });
             }
         }
-        Ok(inputs)
+        Ok(())
     }
 
     /// A bitmap that was opened.
@@ -95,6 +101,14 @@ impl RangeInput {
         match &self.content {
             Content::Bitmap(scanner) => Some((scanner, &mut self.input)),
             Content::List(..) => None,
+        }
+    }
+
+    /// The size of the disk, as far as it is known before the input is read.
+    pub(crate) fn virtual_size(&self) -> Option<VirtualSize> {
+        match &self.content {
+            Content::Bitmap(_) => None,
+            Content::List(_, options) => options.virtual_size,
         }
     }
 
@@ -197,6 +211,14 @@ impl RangeSource<'_> {
             }
             Ranges::List(reader, _) => reader.virtual_size().map(VirtualSize::bytes),
             Ranges::None => None,
+        }
+    }
+
+    /// The origin of a list, once it was read.
+    pub(crate) fn identity(&self) -> Identity {
+        match &self.ranges {
+            Ranges::List(reader, _) => reader.identity(),
+            _ => Identity::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use changed_blocks::shape::{self, Limit, Shape, SortedRanges};
 use changed_blocks::{BlockSize, ByteRange, Error, Geometry, Scanner, VirtualSize};
 
 use crate::args::OutputFormat;
+use crate::digest::BitmapDigest;
 use crate::failure::{Failure, warn};
 use crate::input::Input;
 use crate::list_plan::ListPlan;
@@ -39,6 +40,7 @@ pub(crate) fn run(mut inputs: Vec<RangeInput>, target: Target, plan: &ListPlan) 
     }
     if let [input] = &mut inputs[..]
         && plan.shape.is_plain()
+        && !plan.origin.digest
         && let Some((scanner, input)) = input.as_bitmap()
     {
         run_plain(scanner, input, target, plan)?;
@@ -140,7 +142,13 @@ fn print_all_but_end(
     let changed = RefCell::new(ChangedTotals::new(geometry.block_size));
     let mut listed = ChangedTotals::new(geometry.block_size);
     let lists = sources.iter().map(|source| shape::check(SharedSource(source))).collect();
-    let combined = plan.operation.combine(lists).window(plan.window);
+    let digest = RefCell::new(plan.origin.digest.then(BitmapDigest::new));
+    let add_to_digest = |range: &ByteRange| {
+        if let Some(digest) = &mut *digest.borrow_mut() {
+            digest.add(*range);
+        }
+    };
+    let combined = shape::check(plan.operation.combine(lists).inspect(add_to_digest)).window(plan.window);
     let counted = shape::check(combined.inspect(|&range| changed.borrow_mut().add(range)));
     let shape = plan.shape.with_window(plan.window);
     // Cut after the limit: from the start of a range one can go on, whatever it was aligned to, and from that of a piece not.
@@ -165,7 +173,8 @@ fn print_all_but_end(
     let next_offset = ranges.resume_at();
     // The rest is counted, though it is not listed.
     ranges.into_rest().for_each(drop);
-    Ok(ListFigures { changed: changed.into_inner().totals, listed: listed.totals, next_offset })
+    let digest = digest.into_inner().map(BitmapDigest::finish);
+    Ok(ListFigures { changed: changed.into_inner().totals, listed: listed.totals, next_offset, digest })
 }
 
 /// Reads what is left of each input after the window, and refuses a window that is not on the disk: an empty list would

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::formats::{OutputFormat, output_format};
+use super::identity::IdentityArgs;
 use super::options::{FileArgs, InputArgs};
 
 pub(crate) const CONVERT_EXAMPLES: &str = "\
@@ -24,6 +25,9 @@ pub(crate) struct ConvertArgs {
     /// How to write it: docs/formats.md has each format, and what other programs take it for
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
+
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::formats::{OutputFormat, output_format};
+use super::identity::IdentityArgs;
 use super::options::{FileArgs, InputArgs, WindowArgs};
 use super::shape::ShapeArgs;
 
@@ -41,6 +42,9 @@ pub(crate) struct ExtentsArgs {
     /// How to write the list: docs/formats.md has each format, and what other programs take it for
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
+
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 
     #[command(flatten)]
     pub(crate) file: FileArgs,

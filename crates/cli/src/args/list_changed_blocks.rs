@@ -79,6 +79,10 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
 
+    /// With --output json, a digest of all that changed, by which cbt check knows the answer
+    #[arg(long, help_heading = "Output")]
+    pub(crate) digest: bool,
+
     #[command(flatten)]
     pub(crate) file: FileArgs,
 }

@@ -3,10 +3,12 @@
 mod bits;
 mod blocks;
 mod chain;
+mod check;
 mod combine;
 mod convert;
 mod extents;
 mod formats;
+mod identity;
 mod list_changed_blocks;
 mod map;
 mod options;
@@ -24,6 +26,8 @@ use blocks::BLOCKS_EXAMPLES;
 pub(crate) use blocks::BlocksArgs;
 use chain::CHAIN_EXAMPLES;
 pub(crate) use chain::{ChainArgs, ChainFormat};
+use check::CHECK_EXAMPLES;
+pub(crate) use check::{CheckArgs, CheckFormat};
 use combine::{COMPARE_EXAMPLES, INTERSECT_EXAMPLES, SUBTRACT_EXAMPLES, UNION_EXAMPLES, XOR_EXAMPLES};
 pub(crate) use combine::{CombineArgs, CompareArgs, CompareFormat};
 use convert::CONVERT_EXAMPLES;
@@ -31,6 +35,7 @@ pub(crate) use convert::ConvertArgs;
 use extents::EXTENTS_EXAMPLES;
 pub(crate) use extents::ExtentsArgs;
 pub(crate) use formats::{InputFormat, OutputFormat};
+pub(crate) use identity::IdentityArgs;
 use list_changed_blocks::LIST_EXAMPLES;
 pub(crate) use list_changed_blocks::{ListArgs, PoolArgs};
 use map::MAP_EXAMPLES;
@@ -103,6 +108,9 @@ pub(crate) enum Command {
     /// Say whether two inputs have the same bytes, and how they differ
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArgs),
+    /// Say whether a list was made of a bitmap
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
     /// Count what changed, and what it costs to read
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),

@@ -3,23 +3,23 @@
 use std::cell::{Ref, RefCell};
 use std::io::Write;
 
-use changed_blocks::{BlockSize, ByteRange, VirtualSize, shape};
+use changed_blocks::format::Totals;
+use changed_blocks::{BlockSize, VirtualSize, shape};
 use serde_json::json;
 
 use crate::args::{CompareArgs, CompareFormat};
+use crate::comparison::Differences;
 use crate::failure::Failure;
 use crate::output::target::Target;
 use crate::range_input::{RangeInput, RangeSource, SharedSource};
-use crate::range_run::{ChangedTotals, judge, start};
+use crate::range_run::{judge, start};
 
 /// The differences of two lists.
 struct Comparison {
     sizes: [Option<VirtualSize>; 2],
     /// Where the bitmaps end, in bytes of the disk, if none of the sizes is known and these are not those of one disk.
     ends: Option<[u64; 2]>,
-    only: [ChangedTotals; 2],
-    /// The first byte that only one of them has, and which one.
-    first: Option<(u64, usize)>,
+    differences: Differences,
 }
 
 /// Prints the differences. Returns whether there are any.
@@ -63,37 +63,9 @@ impl Comparison {
     fn of(sources: &[RefCell<RangeSource<'_>>], block_size: BlockSize, coarsest: BlockSize) -> Self {
         let [a, b] = sources else { unreachable!("there are two inputs") };
         let sizes = [a, b].map(|source| source.borrow().virtual_size());
-        let mut comparison = Self {
-            sizes,
-            ends: None,
-            only: [ChangedTotals::new(block_size), ChangedTotals::new(block_size)],
-            first: None,
-        };
-        let mut lists = [a, b].map(|source| shape::check(SharedSource(source)));
-        let mut next = lists.each_mut().map(Iterator::next);
-        while next.iter().any(Option::is_some) {
-            // All from the first byte to the nearest border is in one of them, or in both.
-            let starts = next.map(|range| range.map_or(u64::MAX, |range| range.offset_bytes));
-            let start = starts[0].min(starts[1]);
-            let is_inside = starts.map(|other| other == start);
-            let border = |side: usize| match next[side] {
-                Some(range) if is_inside[side] => range.end_bytes(),
-                _ => starts[side],
-            };
-            let end = border(0).min(border(1));
-            if is_inside[0] != is_inside[1] {
-                let side = usize::from(is_inside[1]);
-                comparison.only[side].add(ByteRange::between(start, end));
-                comparison.first.get_or_insert((start, side));
-            }
-            for (side, range) in next.iter_mut().enumerate().filter(|&(side, _)| is_inside[side]) {
-                let rest = range.map(|range| ByteRange::between(end, range.end_bytes()));
-                *range = rest.filter(|rest| rest.len_bytes > 0).or_else(|| lists[side].next());
-            }
-        }
-        drop(lists);
-        comparison.ends = different_ends([a, b].map(|source| source.borrow()), coarsest);
-        comparison
+        let differences = Differences::of([a, b].map(|source| shape::check(SharedSource(source))), block_size);
+        let ends = different_ends([a, b].map(|source| source.borrow()), coarsest);
+        Self { sizes, ends, differences }
     }
 
     /// Both sizes, if both are known and differ.
@@ -105,7 +77,7 @@ impl Comparison {
     }
 
     fn is_different(&self) -> bool {
-        self.first.is_some() || self.different_sizes().is_some() || self.ends.is_some()
+        self.differences.first.is_some() || self.different_sizes().is_some() || self.ends.is_some()
     }
 
     fn describe(&self, names: [&String; 2]) -> String {
@@ -120,9 +92,9 @@ impl Comparison {
                 names[0], names[1]
             );
         }
-        let Some((first, side)) = self.first else { return text };
-        for (name, only) in names.iter().zip(&self.only) {
-            let (blocks, bytes) = (only.totals.changed_blocks, only.totals.changed_bytes);
+        let Some((first, side)) = self.differences.first else { return text };
+        for (name, only) in names.iter().zip(&self.differences.only) {
+            let (blocks, bytes) = (only.changed_blocks, only.changed_bytes);
             let plural = if blocks == 1 { "" } else { "s" };
             text += &format!("only in {name}: {blocks} block{plural}, {bytes} bytes\n");
         }
@@ -130,15 +102,14 @@ impl Comparison {
     }
 
     fn json(&self) -> String {
-        let [a, b] = &self.only;
-        let only =
-            |only: &ChangedTotals| json!({ "blocks": only.totals.changed_blocks, "bytes": only.totals.changed_bytes });
+        let [a, b] = &self.differences.only;
+        let only = |only: &Totals| json!({ "blocks": only.changed_blocks, "bytes": only.changed_bytes });
         let sizes = self.sizes.map(|size| size.map(VirtualSize::bytes));
         let object = json!({
             "equal": !self.is_different(),
             "only_in_first": only(a),
             "only_in_second": only(b),
-            "first_difference": self.first.map(|(offset, _)| offset),
+            "first_difference": self.differences.first.map(|(offset, _)| offset),
             "virtual_sizes": sizes,
             "bitmap_ends": self.ends,
         });

@@ -8,7 +8,8 @@ use crate::range_input::RangeInput;
 use crate::range_run;
 
 pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
+    let plan = ListPlan::plain(args.output).with_origin(&args.identity)?;
     let input = RangeInput::open(&args.input)?;
     let target = Target::open(args.file.output_file.as_deref())?;
-    range_run::run(vec![input], target, &ListPlan::plain(args.output))
+    range_run::run(vec![input], target, &plan)
 }

@@ -11,7 +11,7 @@ use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Scanner};
 use crate::args::{BlockSizeArg, ListArgs, OutputFormat, PoolArgs};
 use crate::failure::{Failure, warn};
 use crate::input::Input;
-use crate::list_plan::ListPlan;
+use crate::list_plan::{ListPlan, Origin};
 use crate::operation::Operation;
 use crate::output::target::Target;
 use crate::pool;
@@ -37,7 +37,9 @@ pub(crate) fn list_changed_blocks(args: &ListArgs, json: bool) -> Result<(), Fai
             message, hint: "give vdi-from-uuid=… and vdi-to-uuid=…, or the older one first"
         });
     };
-    let plan = ListPlan::new(Operation::Union, &args.window, &args.shape, args.output)?;
+    let plan = ListPlan::new(Operation::Union, &args.window, &args.shape, args.output)?.with_digest(args.digest)?;
+    let origin = Origin { uuid_from: Some(from), uuid_to: Some(to), ..plan.origin };
+    let plan = ListPlan { origin, ..plan };
     if let Some(url) = &args.pool.url {
         refuse_trust_without_tls(url, &args.pool)?;
     }

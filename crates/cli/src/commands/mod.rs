@@ -4,6 +4,7 @@ pub(crate) mod bits;
 pub(crate) mod blocks;
 pub(crate) mod chain;
 mod chain_report;
+pub(crate) mod check;
 pub(crate) mod combine;
 pub(crate) mod compare;
 pub(crate) mod convert;

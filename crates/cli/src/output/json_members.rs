@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::digest::{DigestBytes, digest_text};
+use crate::list_plan::Origin;
+
 /// Adds a member to an object of which the end was written.
 pub(super) fn add_member(to: &mut Vec<u8>, name: &str, value: &Value) {
     const END: &[u8] = b"}\n";
@@ -9,6 +12,18 @@ pub(super) fn add_member(to: &mut Vec<u8>, name: &str, value: &Value) {
     to.truncate(to.len() - END.len());
     to.extend_from_slice(format!(",\"{name}\":{value}").as_bytes());
     to.extend_from_slice(END);
+}
+
+/// Adds the origin of the list, as far as it is known.
+pub(super) fn add_origin(to: &mut Vec<u8>, origin: &Origin, digest: Option<&DigestBytes>) {
+    for (name, uuid) in [("uuid_from", origin.uuid_from), ("uuid_to", origin.uuid_to)] {
+        if let Some(uuid) = uuid {
+            add_member(to, name, &json!(uuid.to_string()));
+        }
+    }
+    if let Some(digest) = digest {
+        add_member(to, "bitmap_digest", &json!(digest_text(digest)));
+    }
 }
 
 /// Adds the `warnings` to an object, if there are any.

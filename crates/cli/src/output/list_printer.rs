@@ -10,7 +10,7 @@ use changed_blocks::{Extent, Geometry, Summary, VirtualSize};
 
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::extent_window::ExtentWindow;
-use super::json_members::add_warnings;
+use super::json_members::{add_origin, add_warnings};
 use super::pieces::{ListWriter, hold};
 use super::printer::{PrintError, Printer};
 use crate::list_plan::ListPlan;
@@ -20,7 +20,7 @@ const MAX_EXTENTS: usize = MAX_BUFFERED_BYTES / size_of::<Extent>();
 
 pub(crate) struct ListPrinter<'w> {
     extent_window: ExtentWindow,
-    warnings: &'w [String],
+    plan: &'w ListPlan,
     /// The totals, if they are known before the first extent is written.
     known_totals: Option<Totals>,
     totals: Totals,
@@ -38,7 +38,7 @@ impl<'w> ListPrinter<'w> {
     ) -> Result<Self, PrintError> {
         Ok(Self {
             extent_window: ExtentWindow { geometry, window: plan.window },
-            warnings: &plan.warnings,
+            plan,
             known_totals,
             totals: Totals::default(),
             held: Vec::new(),
@@ -107,7 +107,8 @@ impl Printer for ListPrinter<'_> {
         self.write(extents, output)?;
         let mut foot = self.writer.foot(&self.totals);
         if self.writer.is_json_object() {
-            add_warnings(&mut foot, self.warnings);
+            add_origin(&mut foot, &self.plan.origin, None);
+            add_warnings(&mut foot, &self.plan.warnings);
         }
         Ok(output.write_all(&foot)?)
     }

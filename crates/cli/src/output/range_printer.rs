@@ -10,10 +10,11 @@ use serde_json::json;
 
 use super::bitmap_printer::BitmapPrinter;
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
-use super::json_members::{add_member, add_warnings};
+use super::json_members::{add_member, add_origin, add_warnings};
 use super::pieces::{ListWriter, hold};
 use super::printer::{PrintError, Printer};
 use crate::args::OutputFormat;
+use crate::digest::DigestBytes;
 use crate::list_plan::ListPlan;
 use crate::shape_plan::ShapePlan;
 
@@ -29,6 +30,8 @@ pub(crate) struct ListFigures {
     pub(crate) listed: Totals,
     /// The offset of the first range that was not listed since there are enough.
     pub(crate) next_offset: Option<u64>,
+    /// The digest of all that changed, if it is asked for.
+    pub(crate) digest: Option<DigestBytes>,
 }
 
 /// Writes down the ranges of one pass over the inputs.
@@ -150,6 +153,7 @@ impl ShapedList<'_> {
                 if limit.is_some() {
                     add_member(&mut foot, "next_offset", &json!(next_offset));
                 }
+                add_origin(&mut foot, &self.plan.origin, figures.digest.as_ref());
                 add_warnings(&mut foot, &self.plan.warnings);
             }
             OutputFormat::Human if !is_plain => {

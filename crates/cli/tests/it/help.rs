@@ -2,7 +2,7 @@
 
 use crate::common::{Scratch, cbt, run};
 
-const SUBCOMMANDS: [&str; 15] = [
+const SUBCOMMANDS: [&str; 16] = [
     "extents",
     "blocks",
     "bits",
@@ -12,6 +12,7 @@ const SUBCOMMANDS: [&str; 15] = [
     "subtract",
     "xor",
     "compare",
+    "check",
     "stats",
     "map",
     "list-changed-blocks",
@@ -124,7 +125,7 @@ fn examples_can_be_typed_as_they_stand() {
             let run = cbt(command.split(' ')).current_dir(folder.path()).output().expect("the command starts");
             let run = crate::common::Run::from(run);
             // Of a comparison, that is also the code for files that are not there.
-            let is_missing = subcommand == "compare" && run.stderr.contains("No such file");
+            let is_missing = ["compare", "check"].contains(&subcommand) && run.stderr.contains("No such file");
             assert!(run.code != Some(2) || is_missing, "{command}: {}", run.stderr);
             assert!(!run.stderr.contains("Usage"), "{command}: {}", run.stderr);
         }

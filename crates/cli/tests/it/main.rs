@@ -7,6 +7,7 @@ mod common;
 mod block_size;
 mod blocks;
 mod cbtlog;
+mod check;
 mod combinations;
 mod combine;
 mod convert;

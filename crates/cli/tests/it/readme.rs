@@ -15,6 +15,7 @@ const README: &str = include_str!("../../../../README.md");
 const GUIDE: &str = include_str!("../../../../docs/guide.md");
 const READS: &str = include_str!("../../../../docs/reads.md");
 const MAP: &str = include_str!("../../../../docs/map.md");
+const FORMATS: &str = include_str!("../../../../docs/formats.md");
 
 /// The text of all fenced blocks of that language, in order.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -110,7 +111,7 @@ impl Folder {
 
 #[test]
 fn console_blocks_print_what_stands_below() {
-    for document in [README, GUIDE, READS, MAP] {
+    for document in [README, GUIDE, READS, MAP, FORMATS] {
         let folder = Folder::new();
         for block in blocks(document, "console") {
             let mut status = 0;
