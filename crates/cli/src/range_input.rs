@@ -230,6 +230,15 @@ impl RangeSource<'_> {
         }
     }
 
+    /// The next ranges, many at a time. There are none at the end, and after an error.
+    pub(crate) fn next_batch(&mut self) -> &[ByteRange] {
+        if self.given == self.batch.len() {
+            self.refill();
+        }
+        let given = std::mem::replace(&mut self.given, self.batch.len());
+        &self.batch[given..]
+    }
+
     /// Reads the next ranges. There are none at the end, and after an error.
     fn refill(&mut self) {
         self.given = 0;

@@ -11,17 +11,14 @@ use crate::failure::Failure;
 use crate::map::{Cells, ColorDepth, Panel, Picture, Series, characters};
 use crate::output::progress::Progress;
 use crate::output::target::Target;
-use crate::range_input::{RangeInput, SharedSource};
-use crate::range_run::{ChangedTotals, judge, start};
+use crate::range_input::RangeInput;
+use crate::range_run::{judge, start};
 use crate::sanitize::sanitize;
 
 /// More panels are no picture that anybody looks at.
 const MAX_INPUTS: usize = 100;
 /// The columns of a line where there is no terminal.
 const COLUMNS: usize = 80;
-/// How many ranges are counted before the progress is shown.
-const BATCH: usize = 32 << 10;
-
 pub(crate) fn map(args: &MapArgs) -> Result<(), Failure> {
     let kind = PictureKind::of(args.output_file.as_deref())?;
     if args.inputs.inputs.len() > MAX_INPUTS {
@@ -74,17 +71,19 @@ fn count(inputs: &mut [RangeInput], title: Option<String>) -> Result<Series, Fai
     let mut progress = Progress::new(inputs.iter().map(|input| input.input.len()).sum());
     let names: Vec<String> = inputs.iter().map(|input| sanitize(&input.input.name)).collect();
     let (sources, geometry) = start(inputs);
-    let mut counted = Vec::new();
+    let (mut counted, mut bytes_read) = (Vec::new(), 0);
     for source in &sources {
-        let (mut cells, mut totals) = (Cells::new(geometry.block_size), ChangedTotals::new(geometry.block_size));
-        for (number, range) in SharedSource(source).enumerate() {
-            cells.add(range);
-            totals.add(range);
-            if number % BATCH == 0 {
-                progress.update(sources.iter().map(|source| source.borrow().bytes_read()).sum());
+        let (mut source, mut cells) = (source.borrow_mut(), Cells::new(geometry.block_size));
+        loop {
+            let batch = source.next_batch();
+            if batch.is_empty() {
+                break;
             }
+            batch.iter().for_each(|&range| cells.add(range));
+            progress.update(bytes_read + source.bytes_read());
         }
-        counted.push((cells, totals.totals));
+        bytes_read += source.bytes_read();
+        counted.push(cells);
     }
     progress.stop();
     let ends: Vec<Option<u64>> = sources
@@ -99,7 +98,7 @@ fn count(inputs: &mut [RangeInput], title: Option<String>) -> Result<Series, Fai
         return Err(Failure::Usage { message, hint: "give --virtual-size" });
     };
     let disk_size = ends.iter().copied().max().unwrap_or(1);
-    let panel = |((name, (cells, totals)), disk_end)| Panel { name, cells, disk_end, totals };
+    let panel = |((name, cells), disk_end)| Panel { name, cells, disk_end };
     let panels = names.into_iter().zip(counted).zip(ends).map(panel).collect();
     Ok(Series { title, block_size: geometry.block_size, disk_size, panels })
 }

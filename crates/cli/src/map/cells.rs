@@ -68,6 +68,10 @@ impl Cells {
         (bytes > 0).then(|| changed as f64 / bytes as f64)
     }
 
+    pub(super) fn all_changed_bytes(&self) -> u64 {
+        self.changed_bytes.iter().sum()
+    }
+
     fn join_pairs(&mut self) {
         self.changed_bytes = self.changed_bytes.chunks(2).map(|pair| pair.iter().sum()).collect();
         self.log2 += 1;
