@@ -96,3 +96,56 @@ fn frame(picture: &mut Picture, x: u32, y: u32, width: u32, height: u32) {
         picture.rectangle(side, y, 1, height, Color::Line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::picture::Shape;
+
+    /// The texts of a picture, with the middle of each and the line on which it stands.
+    fn texts(picture: &Picture) -> Vec<(&str, u32, u32)> {
+        let text = |shape| match shape {
+            &Shape::Text { x, y, font, ref text } => Some((text.as_str(), x + font.width(text) / 2, y)),
+            _ => None,
+        };
+        picture.shapes.iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn labels_of_the_scale_stand_below_their_colours() {
+        let picture = Picture::new(Series::example(1 << 40, 1), MapLayout::Rows);
+        for (label, share) in [("0.1 %", 0.001), ("1 %", 0.01), ("10 %", 0.1), ("100 %", 1.0)] {
+            let &(_, middle, line) = texts(&picture).iter().find(|text| text.0 == label).expect("there");
+            let above = picture.shapes.iter().find_map(|shape| match *shape {
+                Shape::Rectangle { x, y, width, color: color @ Color::Changed(_), .. } => {
+                    (y < line && (x..=x + width).contains(&middle)).then_some(color)
+                }
+                _ => None,
+            });
+            assert_eq!(above, Some(Color::of_density(Some(share))), "{label}");
+        }
+    }
+
+    #[test]
+    fn squares_of_the_key_are_where_their_first_cells_are() {
+        for (count, order) in [(1, 8), (2, 7)] {
+            let picture = Picture::new(Series::example(16 << 40, count), MapLayout::Hilbert);
+            let found = texts(&picture);
+            // The last one: a panel has that name.
+            let &(_, left, top) = found.iter().rfind(|text| text.0 == "0").expect("the first square");
+            let grid = Grid { layout: MapLayout::Hilbert, order };
+            for square in 1..16 {
+                let (column, row) = grid.place(square << (2 * (order - 2)));
+                let (column, row) = (column >> (order - 2), row >> (order - 2));
+                let label = format!("{square} TiB");
+                let &(_, middle, line) = found.iter().rfind(|text| text.0 == label).expect("there");
+                // The middles of texts may differ by a pixel.
+                assert!(
+                    middle.abs_diff(left + column * KEY_WIDTH) <= 1,
+                    "{label}: {middle}, not {left} and {column} columns"
+                );
+                assert_eq!(line, top + row * KEY_HEIGHT, "{label}");
+            }
+        }
+    }
+}

@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn nothing_overlaps_and_all_is_inside() {
         for layout in [MapLayout::Hilbert, MapLayout::Rows] {
-            for disk_size in [1, 65_536, 100_000, 90 << 20, 1 << 40, (1 << 44) - 512, u64::MAX] {
-                for count in [1, 2, 3, 4, 9] {
+            for disk_size in [1, 100_000, 90 << 20, (1 << 44) - 512, u64::MAX] {
+                for count in [1, 2, 5] {
                     let picture = Picture::new(Series::example(disk_size, count), layout);
                     let all: Vec<_> = picture.shapes.iter().map(|shape| (shape, bounds(shape))).collect();
                     for (number, &(shape, place)) in all.iter().enumerate() {
