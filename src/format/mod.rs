@@ -19,6 +19,7 @@
 //! ```
 
 mod blksnap;
+mod bmap;
 mod borg;
 mod csv;
 mod ddrescue;

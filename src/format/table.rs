@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use super::entry::Open;
 use super::{
-    ExtentFormat, ListReader, ReadOptions, blksnap, borg, csv, ddrescue, extentlist, json, pairs, rbd_v1, text,
+    ExtentFormat, ListReader, ReadOptions, blksnap, bmap, borg, csv, ddrescue, extentlist, json, pairs, rbd_v1, text,
 };
 #[cfg(feature = "formats")]
 use super::{imageio, nbdinfo, qemu_map, rbd};
@@ -132,6 +132,7 @@ pub static FORMATS: &[&ListFormat] = &[
     &ddrescue::FORMAT,
     &borg::FORMAT,
     &blksnap::FORMAT,
+    &bmap::FORMAT,
     &rbd_v1::FORMAT,
     #[cfg(feature = "formats")]
     &imageio::FORMAT,
