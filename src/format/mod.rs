@@ -18,6 +18,8 @@
 //! assert_eq!(text, b"65536 131072\n");
 //! ```
 
+#[cfg(feature = "formats")]
+mod azure;
 mod blksnap;
 mod bmap;
 mod borg;
@@ -52,7 +54,11 @@ mod rbd_v1;
 mod read_options;
 mod table;
 mod text;
+#[cfg(feature = "formats")]
+mod thin_delta;
 mod totals;
+#[cfg(feature = "formats")]
+mod xml_reader;
 
 pub use csv::Csv;
 pub use extent_format::ExtentFormat;

@@ -182,6 +182,9 @@ impl<R: BufRead> RbdEntries<R> {
     fn entry(&mut self, tag: u8, offset: u64) -> Result<Entry> {
         self.entries += 1;
         let (offset_bytes, len_bytes) = (self.number()?, self.number()?);
+        if i64::try_from(offset_bytes + len_bytes).is_err() {
+            return self.fail(ListFault::TooLarge);
+        }
         if tag == b'w' {
             self.skip(len_bytes)?;
         }

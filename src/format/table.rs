@@ -8,7 +8,7 @@ use super::{
     ExtentFormat, ListReader, ReadOptions, blksnap, bmap, borg, csv, ddrescue, extentlist, json, pairs, rbd_v1, text,
 };
 #[cfg(feature = "formats")]
-use super::{imageio, nbdinfo, qemu_map, rbd};
+use super::{azure, imageio, nbdinfo, qemu_map, rbd, thin_delta};
 use crate::Result;
 
 /// Facts about a format, and how it is read and written.
@@ -135,6 +135,8 @@ pub static FORMATS: &[&ListFormat] = &[
     &bmap::FORMAT,
     &rbd_v1::FORMAT,
     #[cfg(feature = "formats")]
+    &azure::FORMAT,
+    #[cfg(feature = "formats")]
     &imageio::FORMAT,
     #[cfg(feature = "formats")]
     &nbdinfo::FORMAT,
@@ -142,4 +144,6 @@ pub static FORMATS: &[&ListFormat] = &[
     &qemu_map::FORMAT,
     #[cfg(feature = "formats")]
     &rbd::FORMAT,
+    #[cfg(feature = "formats")]
+    &thin_delta::FORMAT,
 ];

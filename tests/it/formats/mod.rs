@@ -2,6 +2,7 @@
 
 #[cfg(feature = "formats")]
 mod arrays;
+mod foreign;
 #[cfg(feature = "formats")]
 mod lists;
 mod qcow2;
