@@ -107,6 +107,19 @@ impl Input {
         Self { name, content, stamped: None, stream_identity: None, has_surplus: false }
     }
 
+    /// The file, if it is one that can be sought in.
+    pub(crate) const fn file(&self) -> Option<&File> {
+        match &self.content {
+            Content::File { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The same input, of which these bytes count. It is still noticed if the file changes.
+    pub(crate) fn holding(self, bytes: Vec<u8>) -> Self {
+        Self { content: Content::Memory(Box::new(bytes)), ..self }
+    }
+
     /// The number of bytes, if it is known.
     pub(crate) fn len(&self) -> Option<u64> {
         match &self.content {

@@ -7,6 +7,7 @@ mod commands;
 mod comparison;
 mod digest;
 mod failure;
+mod image;
 mod input;
 mod list_plan;
 mod map;

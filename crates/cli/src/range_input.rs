@@ -9,6 +9,7 @@ use changed_blocks::{BlockSize, ByteRange, Error, Extents, Scanner, VirtualSize}
 
 use crate::args::{BlockSizeArg, InputArgs, InputFormat};
 use crate::failure::Failure;
+use crate::image;
 use crate::input::Input;
 use crate::output::buffer::MAX_BUFFERED_BYTES;
 use crate::scan_options;
@@ -42,6 +43,10 @@ impl RangeInput {
                 let (scanner, block_size, input) = scan_options::open(args, encoding)?;
                 return Ok(Self::bitmap(scanner, block_size, input));
             }
+            InputFormat::Image => {
+                let (scanner, block_size, input) = image::open(args)?;
+                return Ok(Self::bitmap(scanner, block_size, input));
+            }
             InputFormat::List(format) => format,
         };
         let given = match args.block_size {
@@ -57,13 +62,8 @@ impl RangeInput {
         };
         scan_options::prepare_threads(args.threads);
         let mut input = Input::open(args)?;
-        let mut options = ReadOptions::default();
-        options.virtual_size = args.virtual_size;
+        let mut options = scan_options::read_options(args);
         options.block_size = given.unwrap_or_default();
-        options.allow_empty = args.meaning.allow_empty;
-        options.context.clone_from(&args.meaning.context);
-        options.since = args.meaning.since;
-        options.allocation = args.meaning.allocation;
         let (virtual_size, said) = sizes(&mut input, format, &options, given)
             .map_err(|error| Failure::Bitmap { input: input.name.clone(), error })?;
         options.virtual_size = virtual_size;

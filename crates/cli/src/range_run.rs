@@ -54,9 +54,8 @@ pub(crate) fn run(mut inputs: Vec<RangeInput>, target: Target, plan: &ListPlan) 
 /// Prints a bitmap as it is.
 fn run_plain(scanner: &Scanner, input: &mut Input, target: Target, plan: &ListPlan) -> Result<(), Failure> {
     match plan.output {
-        OutputFormat::Bitmap(encoding) => {
-            let (first_block, count) = plan.blocks;
-            run::run(scanner, input, target, |_, _| Ok(BitmapPrinter::new(encoding, first_block, count)))
+        OutputFormat::Bitmap(_) | OutputFormat::Image => {
+            run::run(scanner, input, target, |geometry, _| BitmapPrinter::new(plan, &geometry))
         }
         _ => run::run(scanner, input, target, |geometry, totals| ListPrinter::new(plan, geometry, totals)),
     }

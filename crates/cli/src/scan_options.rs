@@ -1,6 +1,7 @@
 //! The plan of a run: from the options to the scanner, the threads and the input.
 
 use changed_blocks::cbtlog::WritableStore;
+use changed_blocks::format::ReadOptions;
 use changed_blocks::{BlockSize, Encoding, Scanner, TIER_VARIABLE, Tier, VirtualSize};
 
 use crate::args::{BlockSizeArg, InputArgs};
@@ -23,6 +24,17 @@ pub(crate) fn open(args: &InputArgs, encoding: Encoding) -> Result<(Scanner, Blo
         Some(BlockSizeArg::Auto) => input.detect_block_size(&scanner, encoding)?,
     };
     Ok((scanner.block_size(block_size), block_size, input))
+}
+
+/// The facts that a file cannot say, as far as they are given.
+pub(crate) fn read_options(args: &InputArgs) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.virtual_size = args.virtual_size;
+    options.allow_empty = args.meaning.allow_empty;
+    options.context.clone_from(&args.meaning.context);
+    options.since = args.meaning.since;
+    options.allocation = args.meaning.allocation;
+    options
 }
 
 /// A scanner for an encoding.

@@ -8,6 +8,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum InputFormat {
     Bitmap(Encoding),
+    /// A qcow2 image, in which there is a dirty bitmap.
+    Image,
     List(&'static ListFormat),
 }
 
@@ -15,20 +17,25 @@ pub(crate) enum InputFormat {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OutputFormat {
     Bitmap(Encoding),
+    /// A qcow2 image without data, in which there is a dirty bitmap.
+    Image,
     List(&'static ListFormat),
     /// Columns and a summary, for people.
     Human,
 }
 
+const IMAGE: &str = "qcow2";
+
 impl InputFormat {
     fn all() -> impl Iterator<Item = Self> {
         let readable = FORMATS.iter().copied().filter(|format| format.is_readable());
-        Encoding::ALL.iter().copied().map(Self::Bitmap).chain(readable.map(Self::List))
+        Encoding::ALL.iter().copied().map(Self::Bitmap).chain([Self::Image]).chain(readable.map(Self::List))
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Bitmap(encoding) => encoding.name(),
+            Self::Image => IMAGE,
             Self::List(format) => format.name,
         }
     }
@@ -36,6 +43,7 @@ impl InputFormat {
     const fn summary(self) -> &'static str {
         match self {
             Self::Bitmap(encoding) => encoding_summary(encoding),
+            Self::Image => "A qcow2 image with a persistent dirty bitmap",
             Self::List(format) => format.summary,
         }
     }
@@ -49,7 +57,11 @@ impl InputFormat {
     }
 
     pub(crate) fn has(self, option: ReadOption) -> bool {
-        matches!(self, Self::List(format) if format.options.contains(&option))
+        match self {
+            Self::Bitmap(_) => false,
+            Self::Image => option == ReadOption::Context,
+            Self::List(format) => format.options.contains(&option),
+        }
     }
 
     /// The names of the formats that an option is for.
@@ -62,12 +74,14 @@ impl InputFormat {
 impl OutputFormat {
     fn all() -> impl Iterator<Item = Self> {
         let writable = FORMATS.iter().copied().filter(|format| format.writer().is_some());
-        [Self::Human].into_iter().chain(writable.map(Self::List)).chain(writable_encodings().map(Self::Bitmap))
+        let bitmaps = writable_encodings().map(Self::Bitmap).chain([Self::Image]);
+        [Self::Human].into_iter().chain(writable.map(Self::List)).chain(bitmaps)
     }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bitmap(encoding) => encoding.name(),
+            Self::Image => IMAGE,
             Self::List(format) => format.name,
             Self::Human => "human",
         }
@@ -76,6 +90,7 @@ impl OutputFormat {
     const fn summary(self) -> &'static str {
         match self {
             Self::Bitmap(encoding) => encoding_summary(encoding),
+            Self::Image => "A qcow2 image without data, with a persistent dirty bitmap",
             Self::List(format) => format.summary,
             Self::Human => "Aligned columns and a summary, for people",
         }
@@ -93,13 +108,13 @@ impl OutputFormat {
 
     /// Whether it is more than text.
     pub(crate) fn is_binary(self) -> bool {
-        matches!(self, Self::Bitmap(Encoding::Raw(_))) || self.name() == "pairs"
+        matches!(self, Self::Bitmap(Encoding::Raw(_)) | Self::Image) || self.name() == "pairs"
     }
 
     /// Whether it says of every byte of the disk whether it changed.
     pub(crate) fn is_of_whole_disk(self) -> bool {
         match self {
-            Self::Bitmap(_) => true,
+            Self::Bitmap(_) | Self::Image => true,
             Self::List(format) => format.gaps == Gaps::None,
             Self::Human => false,
         }

@@ -1,11 +1,18 @@
 //! A part of the bitmap, printed in one of its encodings.
 
 use std::io::Write;
+use std::mem;
 
-use changed_blocks::{BitmapWriter, Encoding, Extent, Summary};
+use changed_blocks::format::qcow2::BitmapImage;
+use changed_blocks::{BitOrder, BitmapWriter, Encoding, Extent, Geometry, Summary};
 
 use super::buffer::{OutputBuffer, OutputMode};
 use super::printer::{PrintError, Printer};
+use crate::args::OutputFormat;
+use crate::list_plan::ListPlan;
+
+/// The name of the bitmap in an image.
+const IMAGE_BITMAP: &str = "changed";
 
 pub(crate) struct BitmapPrinter {
     encoding: Encoding,
@@ -13,6 +20,9 @@ pub(crate) struct BitmapPrinter {
     first_block: u64,
     /// How many blocks to print; all from the first on if nothing is said.
     count: Option<u64>,
+    /// The bytes of an image before the bitmap, until they are written, and how many zeros come after it.
+    head: Vec<u8>,
+    padding_bytes: usize,
     digest: BitmapDigest,
 }
 
@@ -23,8 +33,26 @@ pub(crate) struct BitmapDigest {
 }
 
 impl BitmapPrinter {
-    pub(crate) fn new(encoding: Encoding, first_block: u64, count: Option<u64>) -> Self {
-        Self { encoding, writer: BitmapWriter::new(encoding), first_block, count, digest: BitmapDigest::default() }
+    /// Prints what the plan asks for.
+    ///
+    /// # Errors
+    ///
+    /// There is no such image of that disk.
+    pub(crate) fn new(plan: &ListPlan, geometry: &Geometry) -> Result<Self, PrintError> {
+        let (first_block, count) = plan.blocks;
+        let (encoding, image) = match plan.output {
+            OutputFormat::Bitmap(encoding) => (encoding, None),
+            _ => (Encoding::Raw(BitOrder::Lsb0), Some(image(plan.output.name(), geometry)?)),
+        };
+        Ok(Self {
+            encoding,
+            writer: BitmapWriter::new(encoding),
+            first_block,
+            count,
+            head: image.as_ref().map(BitmapImage::head).unwrap_or_default(),
+            padding_bytes: image.as_ref().map_or(0, BitmapImage::padding_bytes),
+            digest: BitmapDigest::default(),
+        })
     }
 
     /// Writes the rest of a bitmap of that many blocks.
@@ -39,8 +67,10 @@ impl BitmapPrinter {
             let message = format!("{message}, but there are only {blocks} blocks");
             return Err(PrintError::Usage { message, hint: "blocks are counted from 0" });
         }
-        let writer = std::mem::replace(&mut self.writer, BitmapWriter::new(self.encoding));
+        output.write_all(&mem::take(&mut self.head))?;
+        let writer = mem::replace(&mut self.writer, BitmapWriter::new(self.encoding));
         writer.finish(count, output)?;
+        output.write_all(&vec![0; self.padding_bytes])?;
         if matches!(self.encoding, Encoding::Base64 | Encoding::Bits) {
             output.write_all(b"\n")?;
         }
@@ -56,6 +86,7 @@ impl Printer for BitmapPrinter {
     }
 
     fn extents(&mut self, extents: &[Extent], output: &mut OutputBuffer<'_>) -> Result<(), PrintError> {
+        output.write_all(&mem::take(&mut self.head))?;
         self.digest.extents += extents.len() as u64;
         let end_block = self.count.map_or(u64::MAX, |count| self.first_block.saturating_add(count));
         for extent in extents {
@@ -76,4 +107,10 @@ impl Printer for BitmapPrinter {
     fn digest(&self) -> BitmapDigest {
         self.digest
     }
+}
+
+/// The image for the bitmap of a disk.
+fn image(format: &str, geometry: &Geometry) -> Result<BitmapImage, PrintError> {
+    let Some(virtual_size) = geometry.virtual_size else { return Err(PrintError::unknown_end(format)) };
+    Ok(BitmapImage::new(IMAGE_BITMAP, virtual_size, geometry.block_size)?)
 }

@@ -55,13 +55,12 @@ pub(crate) fn range_printer<'p>(
     known: Option<ListFigures>,
 ) -> Result<Box<dyn RangePrinter + 'p>, PrintError> {
     Ok(match plan.output {
-        OutputFormat::Bitmap(encoding) => {
+        OutputFormat::Bitmap(_) | OutputFormat::Image => {
             if geometry.virtual_size.is_some_and(|size| size.bytes() > WritableStore::LARGEST) {
                 let message = format!("a bitmap is made of a disk of at most {} bytes", WritableStore::LARGEST);
                 return Err(PrintError::Usage { message, hint: "is the size of the disk right?" });
             }
-            let (first_block, count) = plan.blocks;
-            let printer = BitmapPrinter::new(encoding, first_block, count);
+            let printer = BitmapPrinter::new(plan, &geometry)?;
             Box::new(CoveringBlocks { printer, block_size: geometry.block_size, end_block: 0 })
         }
         _ => {

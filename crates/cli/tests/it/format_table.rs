@@ -29,8 +29,9 @@ fn rows() -> Vec<String> {
         let facts = [format.is_readable(), format.writer().is_some(), format.has_virtual_size, format.has_block_size];
         row(format.name, facts, gaps)
     });
+    let image = row("qcow2", [true; 4], "there are none");
     let human = row("human", [false, true, true, false], "have not changed");
-    Encoding::ALL.iter().map(bitmap).chain([human]).chain(lists).collect()
+    Encoding::ALL.iter().map(bitmap).chain([image, human]).chain(lists).collect()
 }
 
 #[test]

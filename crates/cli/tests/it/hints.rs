@@ -163,7 +163,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Kinds that no input of the command gives, and the tests that have them.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 15] = [
     ("offset-overflow", "2 GiB of bitmap: an_offset_beyond_64_bits_is_refused in extents.rs"),
     ("block-size", "refused as an option, by the message itself"),
     ("virtual-size", "refused as an option, by the message itself"),
@@ -178,6 +178,7 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("changed", "a file that changes while it is read: the library's files.rs"),
     ("out-of-memory", "of a machine with little memory: memory.rs"),
     ("read", "what the system says: errors.rs"),
+    ("image-limit", "of a size that is given, by the message itself: round_trips.rs"),
 ];
 
 #[test]
