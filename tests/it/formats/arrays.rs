@@ -39,7 +39,7 @@ fn print(name: &str, ranges: &[(u64, u64)], size: u64, piece: u64) -> String {
 }
 
 fn print_entry(name: &str, start: u64, length: u64, is_changed: bool) -> String {
-    let is_zero = start % 3 == 0;
+    let is_zero = start.is_multiple_of(3);
     match name {
         "imageio" => format!(r#"{{"start": {start}, "length": {length}, "dirty": {is_changed}, "zero": {is_zero}}}"#),
         "nbdinfo" => {
@@ -122,7 +122,7 @@ fn a_text_cut_at_any_byte_is_cut_short() {
                 Ok(_) if name == "ndjson" && text[..len].ends_with('\n') => {}
                 Err(Error::EmptyList) if name == "ndjson" && len == 0 => {}
                 Err(error @ Error::List { .. }) => {
-                    assert!(error.to_string().ends_with("may have been cut short"), "{error}")
+                    assert!(error.to_string().ends_with("may have been cut short"), "{error}");
                 }
                 other => panic!("{other:?} of {name} {len}"),
             }
