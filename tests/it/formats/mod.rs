@@ -5,4 +5,6 @@ mod arrays;
 mod foreign;
 #[cfg(feature = "formats")]
 mod lists;
+#[cfg(feature = "formats")]
+mod maps;
 mod qcow2;

@@ -464,13 +464,13 @@ fn of_qemu(path: &str, name: &str) -> Vec<ByteRange> {
     ranges
 }
 
-fn run(program: &str, args: &[&str]) {
+pub(super) fn run(program: &str, args: &[&str]) {
     let output = Command::new(program).args(args).output().expect("the program");
     let text = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&text));
 }
 
-fn has_qemu() -> bool {
+pub(super) fn has_qemu() -> bool {
     let has = ["qemu-img", "qemu-io", "qemu-nbd", "nbdinfo"]
         .iter()
         .all(|program| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()));
