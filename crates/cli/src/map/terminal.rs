@@ -87,6 +87,9 @@ pub(crate) fn characters(mut series: Series, layout: MapLayout, depth: ColorDept
     }
     text.push('\n');
     legend(&mut text, depth);
+    if layout == MapLayout::Hilbert && grid.order > 0 {
+        text.push_str(&quarters(&series, grid));
+    }
     if depth == ColorDepth::Ascii {
         text = text.chars().map(|char| if char.is_ascii() { char } else { '?' }).collect();
     }
@@ -230,6 +233,15 @@ fn legend(text: &mut String, depth: ColorDepth) {
     text.push_str(" 100 %\n");
 }
 
+/// Where the quarters of a square begin, as far as they lie on the disk.
+fn quarters(series: &Series, grid: Grid) -> String {
+    let quarter_log2 = series.cell_log2() + 2 * (grid.order - 1);
+    let offsets = (0..4_u64).map(|quarter| quarter << quarter_log2).filter(|&offset| offset < series.disk_size);
+    let places = offsets.zip(["upper left", "down", "right", "up"]);
+    let (offsets, places): (Vec<String>, Vec<&str>) = places.map(|(offset, place)| (size(offset), place)).unzip();
+    format!("Quarters begin at {}: {}\n", offsets.join(", "), places.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,11 +312,30 @@ mod tests {
                 assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text}");
                 let cells = text.lines().filter(|line| line.contains("........"));
                 assert!(cells.clone().count() >= 8, "{text}");
+                // Two blocks of 16 TiB in each panel.
+                let changed: usize = cells.clone().map(|line| line.matches(':').count()).sum();
+                assert_eq!(changed, 2 * count, "{text}");
                 assert!(cells.map(str::len).max() <= Some(columns.max(26)), "{columns}\n{text}");
-                // Two blocks of 16 TiB, and the legend.
-                assert_eq!(text.matches(':').count(), 2 * count + 2, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn quarters_of_the_curve_have_their_offsets() {
+        let last_line = |disk_size: u64, layout| {
+            let text = characters(Series::example(disk_size, 1), layout, ColorDepth::Ascii, 80);
+            text.lines().last().expect("there are lines").to_owned()
+        };
+        let expected = "Quarters begin at 0, 4 TiB, 8 TiB, 12 TiB: upper left, down, right, up";
+        assert_eq!(last_line(1 << 44, MapLayout::Hilbert), expected);
+        assert_eq!(
+            last_line(3 << 16, MapLayout::Hilbert),
+            "Quarters begin at 0, 64 KiB, 128 KiB: upper left, down, right"
+        );
+        assert!(last_line(1 << 44, MapLayout::Rows).ends_with("100 %"));
+        assert!(last_line(1, MapLayout::Hilbert).ends_with("100 %"));
+        let grid = Grid { layout: MapLayout::Hilbert, order: 6 };
+        assert_eq!([0, 1, 2, 3].map(|quarter| grid.place(quarter << 10)), [(0, 0), (0, 32), (32, 32), (63, 31)]);
     }
 
     #[test]

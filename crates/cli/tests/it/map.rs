@@ -76,15 +76,16 @@ fn one_block_of_16_tib_can_be_seen() {
         let svg = fs::read_to_string(draw(&one, "one.svg")).expect("UTF-8");
         assert_eq!(svg.matches("<path ").count(), 2, "one colour for a change, one for none");
         let characters = fs::read_to_string(draw(&one, "one.txt")).expect("ASCII");
-        assert_eq!(characters.matches(':').count(), 3, "{characters}");
+        let cells = characters.lines().filter(|line| line.contains("........"));
+        assert_eq!(cells.map(|line| line.matches(':').count()).sum::<usize>(), 1, "{characters}");
     }
 }
 
 /// Offsets are found again by the layout in rows, which needs no curve.
 #[test]
 fn characters_are_those_of_a_naive_sum() {
-    for case in 0..cases(12, 100) {
-        let blocks = 3 + case * case * 97;
+    for case in 0..cases(9_u64, 60) {
+        let blocks = 3 + (case % 9).pow(2) * 97;
         let bits = Bits::scattered(usize::try_from(blocks).expect("small"), 1 + case % 40, case);
         let disk = blocks * BLOCK - case % 3 * 20_000;
         let map =
