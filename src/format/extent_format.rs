@@ -8,6 +8,12 @@ pub trait ExtentFormat {
     /// Writes the text before the first extent. The totals may not be known yet.
     fn head(&self, _geometry: &Geometry, _totals: Option<&Totals>, _to: &mut Vec<u8>) {}
 
+    /// The unit in which the format says the size of the disk, in bytes. A disk of another size than a multiple of it cannot be
+    /// written down.
+    fn size_unit(&self) -> u64 {
+        1
+    }
+
     /// The text between two extents.
     fn separator(&self) -> &'static [u8] {
         b""

@@ -119,9 +119,8 @@ impl<const N: usize> Elements<N> {
 
     /// The element of which the start was read.
     pub(super) fn rest(&mut self, json: &mut JsonReader<'_>) -> Result<(Place, [u64; N])> {
-        let Place::Byte { offset } = json.place() else { unreachable!("the place of a token is a byte") };
         self.count += 1;
-        let place = Place::Entry { number: self.count, offset };
+        let place = json.entry_place(self.count);
         let mut values = self.members.map(|_| None);
         while json.next()? != Token::EndObject {
             let Some(index) = self.members.iter().position(|member| member.name == json.text()) else {

@@ -83,6 +83,11 @@ impl<'a> JsonReader<'a> {
         Place::Byte { offset: self.token_offset }
     }
 
+    /// The place of an entry that begins with the last token.
+    pub(super) fn entry_place(&self, number: u64) -> Place {
+        Place::Entry { number, offset: self.token_offset }
+    }
+
     /// The text of the last name, text or number.
     pub(super) fn text(&self) -> &str {
         &self.text

@@ -14,7 +14,7 @@ use crate::{ByteRange, Geometry, Tier, VirtualSize};
 /// Digits of the largest number.
 const DIGITS: usize = 20;
 /// The most bytes that a line may have beside the digits of two numbers.
-const TEXT: usize = 24;
+const TEXT: usize = 32;
 /// How many lines are put together: as many as the first cache holds with ease.
 const LINES: usize = 64;
 
@@ -24,6 +24,13 @@ pub(super) fn push_lines<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     // A tier that cannot be had is an error of every scan, so it need not be one here.
     let tier = TIER.get_or_init(|| Tier::detect().and_then(Tier::verify).unwrap_or(Verified::PORTABLE));
     push_lines_on::<L>(*tier, ranges, to);
+}
+
+/// Appends a line for each range, of which all but the last end with a separator: a comma and a line break.
+#[cfg(feature = "formats")]
+pub(super) fn push_separated<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
+    push_lines::<L>(ranges, to);
+    to.truncate(to.len() - if ranges.is_empty() { 0 } else { 2 });
 }
 
 /// Appends a line for each range, by the kernel of the tier as far as it goes.
@@ -108,16 +115,23 @@ pub(super) fn push_decimal(number: u64, to: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "formats")]
+    use crate::format::csi::Csi;
     use crate::format::{Csv, Json, Ndjson, Text};
 
     /// Appends lines on a tier, and what they are to be.
     type Case = (fn(Verified, &[ByteRange], &mut Vec<u8>), fn(&ByteRange) -> String);
 
-    const CASES: [Case; 4] = [
+    const CASES: &[Case] = &[
         (push_lines_on::<Text>, |range| format!("{} {}\n", range.offset_bytes, range.len_bytes)),
         (push_lines_on::<Csv>, |range| format!("{},{}\n", range.offset_bytes, range.len_bytes)),
         (push_lines_on::<Json>, |range| object(range) + ",\n"),
         (push_lines_on::<Ndjson>, |range| object(range) + "\n"),
+        // The longest.
+        #[cfg(feature = "formats")]
+        (push_lines_on::<Csi>, |range| {
+            object(range).replace("offset", "byte_offset").replace("length", "size_bytes") + ",\n"
+        }),
     ];
 
     fn object(range: &ByteRange) -> String {

@@ -23,9 +23,13 @@ mod azure;
 mod blksnap;
 mod bmap;
 mod borg;
+#[cfg(feature = "formats")]
+mod csi;
 mod csv;
 mod ddrescue;
 mod decimal;
+#[cfg(feature = "formats")]
+mod ebs;
 mod entry;
 mod extent_format;
 mod extentlist;
@@ -37,6 +41,8 @@ mod json;
 mod json_entries;
 #[cfg(feature = "formats")]
 mod json_members;
+#[cfg(feature = "formats")]
+mod json_pages;
 #[cfg(feature = "formats")]
 mod json_reader;
 mod line_reader;
@@ -57,6 +63,11 @@ mod text;
 #[cfg(feature = "formats")]
 mod thin_delta;
 mod totals;
+mod touched_blocks;
+#[cfg(feature = "formats")]
+mod vmware;
+#[cfg(feature = "formats")]
+mod xapi_intervals;
 #[cfg(feature = "formats")]
 mod xml_reader;
 

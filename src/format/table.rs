@@ -8,7 +8,7 @@ use super::{
     ExtentFormat, ListReader, ReadOptions, blksnap, bmap, borg, csv, ddrescue, extentlist, json, pairs, rbd_v1, text,
 };
 #[cfg(feature = "formats")]
-use super::{azure, imageio, nbdinfo, qemu_map, rbd, thin_delta};
+use super::{azure, csi, ebs, imageio, nbdinfo, qemu_map, rbd, thin_delta, vmware, xapi_intervals};
 use crate::Result;
 
 /// Facts about a format, and how it is read and written.
@@ -146,4 +146,12 @@ pub static FORMATS: &[&ListFormat] = &[
     &rbd::FORMAT,
     #[cfg(feature = "formats")]
     &thin_delta::FORMAT,
+    #[cfg(feature = "formats")]
+    &csi::FORMAT,
+    #[cfg(feature = "formats")]
+    &vmware::FORMAT,
+    #[cfg(feature = "formats")]
+    &ebs::FORMAT,
+    #[cfg(feature = "formats")]
+    &xapi_intervals::FORMAT,
 ];
