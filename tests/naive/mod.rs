@@ -7,6 +7,7 @@
 pub(crate) mod arrays;
 pub(crate) mod json;
 mod judge;
+pub(crate) mod pages;
 mod region;
 mod verdict;
 

@@ -1,4 +1,4 @@
-//! The formats of lists, one module a format.
+//! The formats of lists, one module a format or a group.
 
 #[cfg(feature = "formats")]
 mod arrays;
@@ -7,4 +7,6 @@ mod foreign;
 mod lists;
 #[cfg(feature = "formats")]
 mod maps;
+#[cfg(feature = "formats")]
+mod pages;
 mod qcow2;
