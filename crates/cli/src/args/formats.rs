@@ -1,6 +1,6 @@
 //! The names of formats: the encodings of bitmaps, the library's table of lists, and `human`.
 
-use changed_blocks::format::{FORMATS, Gaps, ListFormat, ReadOption};
+use changed_blocks::format::{FORMATS, Gaps, ListFormat, Needs, ReadOption};
 use changed_blocks::{BitOrder, Encoding};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -111,11 +111,11 @@ impl OutputFormat {
         matches!(self, Self::Bitmap(Encoding::Raw(_)) | Self::Image) || self.name() == "pairs"
     }
 
-    /// Whether it says of every byte of the disk whether it changed.
+    /// Whether it says of every byte of the disk whether it changed, as the formats do that need to know where the disk ends.
     pub(crate) fn is_of_whole_disk(self) -> bool {
         match self {
             Self::Bitmap(_) | Self::Image => true,
-            Self::List(format) => format.gaps == Gaps::None,
+            Self::List(format) => format.gaps == Gaps::None || format.needs != Needs::Nothing,
             Self::Human => false,
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use changed_blocks::format::{ExtentFormat, Needs, Totals};
-use changed_blocks::{ByteRange, Error, Geometry};
+use changed_blocks::{ByteRange, Error, Geometry, VirtualSize};
 use rayon::prelude::*;
 
 use super::buffer::OutputBuffer;
@@ -36,12 +36,19 @@ impl ListWriter {
     ///
     /// # Errors
     ///
-    /// The format has to say the size of the disk, and that is not known.
+    /// The format has to say the size of the disk, and that is not known, or not a multiple of the unit in which it says it.
     pub(super) fn new(output: OutputFormat, geometry: Geometry) -> Result<Self, PrintError> {
         if needs(output) != Needs::Nothing && geometry.virtual_size.is_none() {
             return Err(PrintError::unknown_end(output.name()));
         }
         let human = Human { block_size: geometry.block_size };
+        let unit = format_of(output, &human).size_unit();
+        match geometry.virtual_size.map(VirtualSize::bytes) {
+            Some(bytes) if !bytes.is_multiple_of(unit) => {
+                return Err(PrintError::size_unit(output.name(), bytes, unit));
+            }
+            _ => {}
+        }
         Ok(Self { output, human, geometry, pieces: Vec::new(), head_knew: None, previous_end: None })
     }
 

@@ -48,6 +48,12 @@ impl PrintError {
         Self::Usage { message, hint: "give --virtual-size" }
     }
 
+    /// The format cannot say that size of the disk.
+    pub(crate) fn size_unit(output: &str, bytes: u64, unit: u64) -> Self {
+        let message = format!("{output} counts the disk in units of {unit} bytes, and {bytes} is no multiple of that");
+        Self::Usage { message, hint: "write it in another format" }
+    }
+
     /// The failure of a run over an input of that name.
     pub(crate) fn into_failure(self, name: String, output: &OutputBuffer<'_>) -> Failure {
         match self {

@@ -176,3 +176,23 @@ fn long_bitmaps_stay_whole() {
     let long = LongList::LARGE;
     assert!(run_piped(["convert"], long.base64()).text() == long.base64() + "\n");
 }
+
+#[test]
+fn a_format_that_says_the_size_of_the_disk_is_of_the_whole_disk() {
+    let windows = [["--limit", "1"], ["--offset", "1M"], ["--length", "1M"]];
+    for format in ["csi", "vmware", "ebs", "xapi-intervals"] {
+        run_piped(["extents", "--output", format], "YAAAAA==").failure(2);
+        for [option, value] in windows {
+            let arguments = ["extents", "--output", format, "--virtual-size", "1G", option, value];
+            let message = run_piped(arguments, Bits::scattered(16_384, 5, 1).base64()).failure(2);
+            assert!(message.contains(format) && message.contains(option), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_size_that_a_format_cannot_say_is_refused() {
+    let arguments = ["extents", "--output", "ebs", "--virtual-size", "1025M"];
+    let message = run_piped(arguments, Bits::scattered(16_400, 5, 1).base64()).failure(2);
+    assert!(message.contains("ebs counts the disk in units of 1073741824 bytes"), "{message}");
+}
