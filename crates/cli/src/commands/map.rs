@@ -19,6 +19,7 @@ use crate::sanitize::sanitize;
 const MAX_INPUTS: usize = 100;
 /// The columns of a line where there is no terminal.
 const COLUMNS: usize = 80;
+
 pub(crate) fn map(args: &MapArgs) -> Result<(), Failure> {
     let kind = PictureKind::of(args.output_file.as_deref())?;
     if args.inputs.inputs.len() > MAX_INPUTS {
