@@ -2,6 +2,7 @@
 
 #[cfg(feature = "formats")]
 mod arrays;
+#[cfg(feature = "formats")]
 mod foreign;
 #[cfg(feature = "formats")]
 mod lists;
