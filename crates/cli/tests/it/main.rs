@@ -29,6 +29,7 @@ mod map;
 mod memory;
 mod output;
 mod pool;
+mod qcow2;
 mod readme;
 mod round_trips;
 mod scarce;
