@@ -126,7 +126,7 @@ impl<R: BufRead> AzureEntries<R> {
         }
         if !self.is_of_changes {
             let reason = "does not tell whether it lists what changed or what is allocated".into();
-            let hint = "if it was asked for with the parameter prevsnapshot, give prevsnapshot as the context; else ask again \
+            let hint = "if it was asked for with the parameter prevsnapshot, give --context prevsnapshot; else ask again \
                         with it, or take a full backup";
             return Err(fault(place, ListFault::Unsuitable { reason, hint }));
         }

@@ -83,7 +83,7 @@ fn unknown(header: &Header, wanted: Option<&str>, names: &[String]) -> crate::Er
         Some(wanted) => format!("has no bitmap of the name {wanted}, but: {names}"),
         None => format!("has several bitmaps: {names}"),
     };
-    unsuitable(header.directory_offset, reason, "give the name of the bitmap as the context")
+    unsuitable(header.directory_offset, reason, "give the name of the bitmap as --context")
 }
 
 /// Refuses a bitmap that cannot be used.
