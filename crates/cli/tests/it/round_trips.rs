@@ -223,6 +223,7 @@ fn every_command_takes_every_format() {
             &["bits"],
             &["bits", "--first-block", "7", "--count", "3"],
             &["stats", "--output", "csv"],
+            &["map"],
             &["extents", "--merge-gap", "1M", "--align", "1M", "--output", "json"],
         ] {
             let command = &[command, &["--block-size", "64k"]].concat();
