@@ -1,7 +1,7 @@
 //! JSON: one object for all, or one a line.
 
 use super::extent_format::ExtentFormat;
-use super::lines::{push_decimal, push_lines};
+use super::lines::{push_decimal, push_lines, push_separated};
 use super::table::{Gaps, ListFormat, Needs};
 use super::totals::Totals;
 use crate::arch::contract::Line;
@@ -47,8 +47,6 @@ pub struct Json;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ndjson;
 
-const SEPARATOR: &[u8; 2] = b",\n";
-
 fn push_totals(totals: &Totals, to: &mut Vec<u8>) {
     to.extend_from_slice(b"\"changed_blocks\":");
     push_decimal(totals.changed_blocks, to);
@@ -74,13 +72,11 @@ impl ExtentFormat for Json {
     }
 
     fn separator(&self) -> &'static [u8] {
-        SEPARATOR
+        b",\n"
     }
 
     fn ranges(&self, _previous_end: u64, ranges: &[ByteRange], to: &mut Vec<u8>) {
-        push_lines::<Self>(ranges, to);
-        // None after the last.
-        to.truncate(to.len() - if ranges.is_empty() { 0 } else { SEPARATOR.len() });
+        push_separated::<Self>(ranges, to);
     }
 
     fn foot(&self, _geometry: &Geometry, totals: &Totals, head_knew: bool, _end: u64, to: &mut Vec<u8>) {

@@ -26,8 +26,7 @@ pub(super) fn push_lines<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     push_lines_on::<L>(*tier, ranges, to);
 }
 
-/// Appends a line for each range, of which all but the last end with a separator: a comma and a line break.
-#[cfg(feature = "formats")]
+/// Appends a line for each range, without the separator at the end of the last one: a comma and a line break.
 pub(super) fn push_separated<L: Line>(ranges: &[ByteRange], to: &mut Vec<u8>) {
     push_lines::<L>(ranges, to);
     to.truncate(to.len() - if ranges.is_empty() { 0 } else { 2 });
