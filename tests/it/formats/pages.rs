@@ -241,3 +241,34 @@ fn a_text_with_a_wrong_byte_is_refused_or_read_as_a_naive_reader_does() {
         }
     }
 }
+
+#[test]
+fn members_that_are_repeated_or_too_large_or_too_deep_are_refused() {
+    for name in FORMATS {
+        let text = String::from_utf8(write(name, GIB, &[(GIB - 524_288, GIB)], 1)).expect("text");
+        let (entry, number) = match name {
+            "csi" => ("\"size_bytes\":", "\"byte_offset\":"),
+            "vmware" => ("\"length\":524288", "\"start\":"),
+            "ebs" => ("\"BlockIndex\":2047", "\"VolumeSize\":"),
+            _ => ("\"cluster_bits\":16", "\"data_clusters\":[\n["),
+        };
+        assert!(text.contains(entry) && text.contains(number), "{text}");
+        let deep = format!("{{\"dynamicType\":{0},\"ExpiryTime\":{0},", "[".repeat(100_000));
+        for bad in [
+            text.replacen('{', "{\"more\":1,", 1),
+            text.replacen(entry, &format!("{entry}0,{entry}"), 1),
+            text.replacen(number, &format!("{number}-"), 1),
+            text.replacen(number, &format!("{number}0"), 1),
+            text.replacen(number, &format!("{number}1."), 1),
+            text.replacen(number, &format!("{number}1e"), 1),
+            text.replacen(number, &format!("{number}9223372036854775808"), 1),
+            text.replacen(number, &format!("{number}99999999999999999999"), 1),
+            text.replacen('{', &deep, 1),
+            format!("{text}]"),
+            format!("{text}1"),
+        ] {
+            let found = read(name, bad.as_bytes(), &options(GIB));
+            assert!(found.is_err(), "{name} {found:?} {}", &bad[..bad.len().min(300)]);
+        }
+    }
+}
