@@ -103,7 +103,7 @@ impl<'a> JsonReader<'a> {
         debug_assert_eq!(self.depth, 0, "outside of a document");
         loop {
             let rest = &self.buffer[self.start..];
-            let white = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let white = rest.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
             let is_found = white < rest.len();
             self.consume(white);
             if is_found {
@@ -397,6 +397,7 @@ mod tests {
         check_fault("[]\n []", Place::Byte { offset: 4 }, &more);
         check_fault("{}x", Place::Byte { offset: 2 }, &more);
         check_fault("[]\0", Place::Byte { offset: 2 }, &more);
+        check_fault("[]\x0c", Place::Byte { offset: 2 }, &more);
     }
 
     #[test]
