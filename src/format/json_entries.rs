@@ -307,8 +307,11 @@ mod tests {
 
     #[test]
     fn members_that_say_nothing_of_the_ranges_are_passed_over() {
-        let more = r#""warnings":["one",{"two":[2]}],"uuid_from":"1","uuid_to":"2","bitmap_digest":"3""#;
-        assert_eq!(read(&with(more)).expect("a good list").len(), 2);
+        let uuid = "3f8ad371-92cb-4c69-b6e5-7e4c8c5c2d10";
+        let more =
+            format!(r#""warnings":["one",{{"two":[2]}}],"uuid_from":"{uuid}","uuid_to":"{uuid}","bitmap_digest":"3""#);
+        assert_eq!(read(&with(&more)).expect("a good list").len(), 2);
+        assert!(message(&with(&more.replace("3f8a", ""))).ends_with("is not a UUID"));
         let unknown = message(&with(r#""holes":[]"#));
         assert!(unknown.ends_with("has the member \"holes\", which is not known here"), "{unknown}");
         let twice = message(&with(r#""block_size":65536"#));
