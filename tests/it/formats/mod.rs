@@ -4,10 +4,12 @@
 mod arrays;
 #[cfg(feature = "formats")]
 mod foreign;
+mod lines;
 #[cfg(feature = "formats")]
 mod lists;
 #[cfg(feature = "formats")]
 mod maps;
+mod naive_lines;
 #[cfg(feature = "formats")]
 mod pages;
 mod qcow2;
