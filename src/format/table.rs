@@ -54,8 +54,6 @@ pub enum Needs {
     Nothing,
     /// The size of the disk.
     VirtualSize,
-    /// The size of the disk, and the totals.
-    Totals,
 }
 
 /// An option for reading that is for some formats only; a field of [`ReadOptions`].

@@ -57,23 +57,8 @@ impl ListWriter {
     }
 
     /// Writes the head, unless it was written.
-    ///
-    /// # Errors
-    ///
-    /// The format needs totals that are not known yet.
-    pub(super) fn write_head(
-        &mut self,
-        totals: Option<&Totals>,
-        output: &mut OutputBuffer<'_>,
-    ) -> Result<(), PrintError> {
+    pub(super) fn write_head(&mut self, totals: Option<&Totals>, output: &mut OutputBuffer<'_>) -> io::Result<()> {
         if self.head_knew.is_none() {
-            if needs(self.output) == Needs::Totals && totals.is_none() {
-                let message = format!(
-                    "{} says first how much is listed, and this list is too long to be counted before it is written",
-                    self.output.name()
-                );
-                return Err(PrintError::Usage { message, hint: "write the input to a file first" });
-            }
             let mut text = Vec::new();
             self.format().head(&self.geometry, totals, &mut text);
             output.write_all(&text)?;
