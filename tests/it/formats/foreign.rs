@@ -308,3 +308,45 @@ fn a_map_of_other_blocks_needs_their_size() {
     let expected = [ByteRange::between(1 << 20, 3 << 20), ByteRange::between(4 << 20, 5 << 20)];
     assert_eq!(read("blksnap", &[0, 1, 1, 0, 1], &options).expect("good"), expected);
 }
+
+/// As `thin_delta` 0.9.0 prints it, of two devices that `thin_restore` made.
+const OF_THIN_DELTA: &str = r#"<superblock uuid="" time="2" transaction="3" data_block_size="128" nr_data_blocks="1000">
+  <diff left="1" right="2">
+    <same begin="0" length="3"/>
+    <different begin="3" length="4"/>
+    <same begin="7" length="3"/>
+    <left_only begin="20" length="2"/>
+    <right_only begin="30" length="3"/>
+  </diff>
+</superblock>
+"#;
+
+/// With `--verbose`.
+const OF_THIN_DELTA_VERBOSE: &str = r#"<superblock uuid="" time="2" transaction="3" data_block_size="128" nr_data_blocks="1000">
+  <diff left="1" right="2">
+    <same>
+      <range begin="0" data_begin="0" length="3"/>
+    </same>
+    <different>
+      <range begin="3" left_data_begin="3" right_data_begin="100" length="4"/>
+    </different>
+    <same>
+      <range begin="7" data_begin="7" length="3"/>
+    </same>
+    <left_only>
+      <range begin="20" data_begin="20" length="2"/>
+    </left_only>
+    <right_only>
+      <range begin="30" data_begin="110" length="3"/>
+    </right_only>
+  </diff>
+</superblock>
+"#;
+
+#[test]
+fn what_thin_delta_prints_is_read() {
+    let expected = ranges([(3 * BLOCK, 4 * BLOCK), (20 * BLOCK, 2 * BLOCK), (30 * BLOCK, 3 * BLOCK)]);
+    for text in [OF_THIN_DELTA, OF_THIN_DELTA_VERBOSE] {
+        assert_eq!(read("thin-delta", text.as_bytes(), &ReadOptions::default()).expect("good"), expected);
+    }
+}

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "formats")]
 mod arrays;
+mod bmap;
 #[cfg(feature = "formats")]
 mod foreign;
 mod lines;
