@@ -127,11 +127,8 @@ fn sample(name: &str) -> Vec<u8> {
             )
         }
         "azure" => {
-            // What was cleared tells that the list is one of changes.
-            let entry = |start, len| {
-                let name = if start == RANGES[0].0 { "ClearRange" } else { "PageRange" };
-                format!("<{name}><Start>{start}</Start><End>{}</End></{name}>", start + len - 1)
-            };
+            let entry =
+                |start, len| format!("<PageRange><Start>{start}</Start><End>{}</End></PageRange>", start + len - 1);
             format!("<?xml version=\"1.0\"?><PageList>{}<NextMarker/></PageList>", each(&entry))
         }
         _ => panic!("there is no list in {name} here"),
