@@ -1,9 +1,7 @@
 //! Lists that are arrays of JSON objects, read as a whole.
 
 use super::json::Json;
-
-/// Changed bytes, by their start and their end: in order, and those that touch each other put together.
-pub(crate) type Changed = Vec<(u64, u64)>;
+use super::pages::{Changed, join};
 
 /// The changed bytes of a text in one of the formats.
 pub(crate) fn read(name: &str, text: &[u8]) -> Option<Changed> {
@@ -28,17 +26,5 @@ pub(crate) fn read(name: &str, text: &[u8]) -> Option<Changed> {
             ranges.push((start, start + entry.get("length")?.number()?));
         }
     }
-    Some(join(ranges))
-}
-
-fn join(mut ranges: Changed) -> Changed {
-    ranges.sort_unstable();
-    let mut joined: Changed = Vec::new();
-    for (start, end) in ranges {
-        match joined.last_mut() {
-            Some(last) if last.1 >= start => last.1 = last.1.max(end),
-            _ => joined.push((start, end)),
-        }
-    }
-    joined
+    Some(join(ranges, None))
 }

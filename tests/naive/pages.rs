@@ -5,7 +5,7 @@ use super::json::Json;
 /// Changed bytes, by their start and their end: in order, and those that touch each other put together.
 pub(crate) type Changed = Vec<(u64, u64)>;
 
-fn join(mut ranges: Changed, size: Option<u64>) -> Changed {
+pub(super) fn join(mut ranges: Changed, size: Option<u64>) -> Changed {
     ranges.sort_unstable();
     let mut joined: Changed = Vec::new();
     for (start, end) in ranges {
