@@ -77,7 +77,6 @@ pub(super) const fn number(name: &'static str) -> Member {
 }
 
 /// A whole number, or a text of its digits.
-#[allow(dead_code, reason = "for formats that are not in every build")]
 pub(super) const fn number_or_text(name: &'static str) -> Member {
     Member::new(name, Kind::NumberOrText)
 }
