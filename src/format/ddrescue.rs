@@ -222,7 +222,7 @@ mod tests {
         reader.collect::<Result<_>>().map_err(|error| error.to_string())
     }
 
-    /// What the tool writes.
+    /// A file as the tool writes it.
     const TOOLS: &str = "# Mapfile. Created by GNU ddrescuelog version 1.27\n# Command line: ddrescuelog -n m.map\n\
         # current_pos  current_status  current_pass\n0x00000000     ?               1\n#      pos        size  status\n\
         0x00000000  0x00010000  +\n0x00010000  0x000F0000  -\n";

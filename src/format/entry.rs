@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) is_changed: bool,
 }
 
-/// What the file says of the disk, as far as it was read.
+/// The facts about the disk that the file says, as far as it was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Disk {
     pub(super) virtual_size: Option<u64>,

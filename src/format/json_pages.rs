@@ -23,7 +23,7 @@ use crate::error::{ListFault, Place};
 /// How many entries are read at a time.
 const BATCH: usize = 512;
 
-/// What was read of a page.
+/// The part of a page that was read.
 pub(super) enum Member {
     /// A member and its value.
     Value,

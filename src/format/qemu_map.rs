@@ -44,7 +44,7 @@ fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Resu
     Ok(Box::new(ArrayEntries::new(from, &MEMBERS, Layout::CoveringBlocks, change)))
 }
 
-/// What is in the overlay itself is a change, present or not: after growth, no older image has the place.
+/// Data in the overlay itself is a change, present or not: after growth, no older image has the place.
 fn change([start, length, depth, present, zero, data, ..]: [u64; 8]) -> Result<Change, ListFault> {
     if present != 1 && zero == 0 && data == 0 {
         return Err(ListFault::Unsuitable {

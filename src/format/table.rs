@@ -22,9 +22,9 @@ pub struct ListFormat {
     pub has_virtual_size: bool,
     /// Whether a file has the size of a block in it.
     pub has_block_size: bool,
-    /// What the programs that own the format take bytes for that no entry names.
+    /// How the programs that own the format take bytes that no entry names.
     pub gaps: Gaps,
-    /// What has to be known before the first range is written.
+    /// The facts that have to be known before the first range is written.
     pub needs: Needs,
     /// The options for reading that are for some formats only, and for this one.
     pub options: &'static [ReadOption],
@@ -32,7 +32,7 @@ pub struct ListFormat {
     pub(super) writer: Option<&'static (dyn ExtentFormat + Send + Sync)>,
 }
 
-/// What bytes are taken for that no entry of a list names.
+/// How bytes are taken that no entry of a list names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gaps {
@@ -46,7 +46,7 @@ pub enum Gaps {
     Unused,
 }
 
-/// What has to be known before the first range is written.
+/// The facts that have to be known before the first range is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Needs {

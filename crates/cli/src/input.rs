@@ -115,7 +115,7 @@ impl Input {
         }
     }
 
-    /// The same input, of which these bytes count. It is still noticed if the file changes.
+    /// This input, of which these bytes count. It is still noticed if the file changes.
     pub(crate) fn holding(self, bytes: Vec<u8>) -> Self {
         Self { content: Content::Memory(Box::new(bytes)), ..self }
     }

@@ -16,7 +16,7 @@ use crate::range_input::{RangeInput, SharedSource};
 use crate::range_run::{judge, start};
 use crate::sanitize::sanitize;
 
-/// What was found out about the two.
+/// The findings about the two.
 struct Finding {
     /// The bytes that only the list has, and only the bitmap.
     differences: Differences,

@@ -338,7 +338,7 @@ fn a_format_of_the_whole_disk_is_for_whole_lists_only() {
                 }
             }
         }
-        // What is not in these lists may still have changed, but all that is has.
+        // Bytes that are not in these lists may still have changed, but all that are have.
         for shape in [["--merge-gap", "1M"], ["--align", "1M"], ["--max-extent", "64k"]] {
             let args = [&["extents", "--from", "text", "--output", name][..], &SIZE, &shape].concat();
             assert!(!run_piped(&args, list()).bytes().is_empty(), "{args:?}");
@@ -390,7 +390,7 @@ fn options_for_readers_are_refused_where_none_takes_them() {
             }
         }
     }
-    // What is missing is named.
+    // An option that is missing is named.
     for (name, options, bytes) in inputs().into_iter().filter(|(_, options, _)| options.len() > 2) {
         let message = run_piped([&["extents", "--from", name][..], &SIZE].concat(), bytes).failure(3);
         assert!(message.contains(options[2]), "{name}: {message}");
