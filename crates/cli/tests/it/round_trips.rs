@@ -38,6 +38,7 @@ fn options(format: Option<&ListFormat>) -> Vec<&'static str> {
     let Some(format) = format else { return Vec::new() };
     let needed = |option: &ReadOption| match option {
         ReadOption::Since => &["--since", "3"][..],
+        ReadOption::Context if format.name == "azure" => &["--context", "prevsnapshot"],
         ReadOption::Allocation if matches!(format.name, "qemu-map" | "xapi-intervals") => &["--allocation"],
         _ => &[],
     };
