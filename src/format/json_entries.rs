@@ -17,7 +17,7 @@ const BATCH: usize = 512;
 const RANGE: [Member; 2] = [number("offset"), number("length")];
 
 /// The members of the object; `warnings` says nothing of the ranges.
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 14] = [
     "block_size",
     "virtual_size",
     "changed_blocks",
@@ -27,6 +27,7 @@ const MEMBERS: [&str; 13] = [
     "listed_bytes",
     "inverted",
     "next_offset",
+    "window",
     "warnings",
     "uuid_from",
     "uuid_to",
@@ -104,6 +105,12 @@ impl JsonEntries<'_> {
                 "listed_bytes" => self.said.listed_bytes = Some(self.json.number()?),
                 "inverted" => self.refuse_inverted()?,
                 "next_offset" => self.refuse_page()?,
+                "window" => {
+                    return self.json.fail(ListFault::Unsuitable {
+                        reason: "is of a part of the disk only".into(),
+                        hint: "make the list without --offset and --length",
+                    });
+                }
                 "extents" => {
                     self.json.expect(Token::StartArray, "an array")?;
                     self.found.block_size = self.disk.block_size.map(BlockSize::new).transpose()?;
@@ -325,6 +332,8 @@ mod tests {
         assert!(message(&with(r#""inverted":true"#)).ends_with("lists what did not change"));
         let page = message(&with(r#""next_offset":262144"#));
         assert!(page.ends_with("is only a part of its list, which goes on at 262144"), "{page}");
+        let window = message(&with(r#""window":{"offset":0,"length":null}"#));
+        assert!(window.ends_with("is of a part of the disk only"), "{window}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl<'a> ListReader<'a> {
         self.virtual_size
     }
 
-    /// The block size that the file says, as soon as that was read.
+    /// The block size that the file says, as soon as that was read, if it is one that a bitmap can have.
     #[must_use]
     pub fn block_size(&self) -> Option<BlockSize> {
         self.block_size
@@ -127,7 +127,8 @@ impl<'a> ListReader<'a> {
                 None => self.virtual_size = Some(VirtualSize::new(found)?),
             }
         }
-        self.block_size = block_size.map(BlockSize::new).transpose()?;
+        // Other sizes than those that a bitmap can have are of no use here, and do no harm.
+        self.block_size = block_size.and_then(|bytes| BlockSize::new(bytes).ok());
         Ok(())
     }
 

@@ -272,5 +272,8 @@ mod tests {
         let text = "<superblock data_block_size='128'><diff><same begin='0' length='9'/></diff></superblock>";
         assert_eq!(read(text), Ok(vec![]));
         assert_eq!(read("<superblock data_block_size='128'><diff/></superblock>"), Ok(vec![]));
+        // Any multiple of 64 KiB may be the size of a data block.
+        let text = "<superblock data_block_size='384'><diff><different begin='1' length='2'/></diff></superblock>";
+        assert_eq!(read(text), Ok(vec![ByteRange::between(196_608, 589_824)]));
     }
 }

@@ -31,11 +31,13 @@ pub(crate) struct Origin {
 }
 
 impl ListPlan {
+    pub(crate) const WHOLE_DISK: ByteRange = ByteRange { offset_bytes: 0, len_bytes: u64::MAX };
+
     /// All that changed, as it is.
     pub(crate) fn plain(output: OutputFormat) -> Self {
         Self {
             operation: Operation::Union,
-            window: ByteRange::between(0, u64::MAX),
+            window: Self::WHOLE_DISK,
             shape: ShapePlan::default(),
             output,
             blocks: (0, None),
@@ -61,7 +63,7 @@ impl ListPlan {
             let message = "--digest is written into JSON only".to_owned();
             return Err(Failure::Usage { message, hint: "say --output json, or leave it out" });
         }
-        if digest && self.window != Self::plain(self.output).window {
+        if digest && self.window != Self::WHOLE_DISK {
             let message = "--digest is of all that changed, and --offset and --length choose a part".to_owned();
             return Err(Failure::Usage { message, hint: "leave out the one or the other" });
         }

@@ -5,7 +5,7 @@
 
 pub(super) type Changes = Vec<(u128, u128)>;
 
-/// What a reader is told beside the file.
+/// Facts that a reader is told beside the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) size: u128,

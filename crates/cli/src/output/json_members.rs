@@ -1,9 +1,10 @@
 //! Further members at the end of the JSON object of a list.
 
+use changed_blocks::ByteRange;
 use serde_json::{Value, json};
 
 use crate::digest::{DigestBytes, digest_text};
-use crate::list_plan::Origin;
+use crate::list_plan::{ListPlan, Origin};
 
 /// Adds a member to an object of which the end was written.
 pub(super) fn add_member(to: &mut Vec<u8>, name: &str, value: &Value) {
@@ -12,6 +13,14 @@ pub(super) fn add_member(to: &mut Vec<u8>, name: &str, value: &Value) {
     to.truncate(to.len() - END.len());
     to.extend_from_slice(format!(",\"{name}\":{value}").as_bytes());
     to.extend_from_slice(END);
+}
+
+/// Adds the part of the disk that was asked for, if it is not all of it: elsewhere, more may have changed.
+pub(super) fn add_window(to: &mut Vec<u8>, window: ByteRange) {
+    if window != ListPlan::WHOLE_DISK {
+        let length = (window.end_bytes() < u64::MAX).then_some(window.len_bytes);
+        add_member(to, "window", &json!({ "offset": window.offset_bytes, "length": length }));
+    }
 }
 
 /// Adds the origin of the list, as far as it is known.

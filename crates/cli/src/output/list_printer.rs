@@ -10,7 +10,7 @@ use changed_blocks::{Extent, Geometry, Summary, VirtualSize};
 
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
 use super::extent_window::ExtentWindow;
-use super::json_members::{add_origin, add_warnings};
+use super::json_members::{add_origin, add_warnings, add_window};
 use super::pieces::{ListWriter, hold};
 use super::printer::{PrintError, Printer};
 use crate::list_plan::ListPlan;
@@ -107,6 +107,7 @@ impl Printer for ListPrinter<'_> {
         self.write(extents, output)?;
         let mut foot = self.writer.foot(&self.totals);
         if self.writer.is_json_object() {
+            add_window(&mut foot, self.plan.window);
             add_origin(&mut foot, &self.plan.origin, None);
             add_warnings(&mut foot, &self.plan.warnings);
         }

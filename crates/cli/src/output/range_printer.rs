@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::bitmap_printer::BitmapPrinter;
 use super::buffer::{MAX_BUFFERED_BYTES, OutputBuffer, OutputMode};
-use super::json_members::{add_member, add_origin, add_warnings};
+use super::json_members::{add_member, add_origin, add_warnings, add_window};
 use super::pieces::{ListWriter, hold};
 use super::printer::{PrintError, Printer};
 use crate::args::OutputFormat;
@@ -152,6 +152,7 @@ impl ShapedList<'_> {
                 if limit.is_some() {
                     add_member(&mut foot, "next_offset", &json!(next_offset));
                 }
+                add_window(&mut foot, self.plan.window);
                 add_origin(&mut foot, &self.plan.origin, figures.digest.as_ref());
                 add_warnings(&mut foot, &self.plan.warnings);
             }

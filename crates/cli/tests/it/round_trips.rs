@@ -347,6 +347,24 @@ fn a_format_of_the_whole_disk_is_for_whole_lists_only() {
     }
 }
 
+/// Elsewhere, more may have changed.
+#[test]
+fn a_list_of_a_part_of_the_disk_says_so_in_json_and_is_no_list_of_changes() {
+    for (part, window) in [
+        (&["--offset", "64k"][..], r#""window":{"length":null,"offset":65536}"#),
+        (&["--length", "1M"], r#""window":{"length":1048576,"offset":0}"#),
+        (&["--offset", "64k", "--length", "1M", "--merge-gap", "1"], r#""window":{"length":1048576,"offset":65536}"#),
+    ] {
+        for (from, input) in [("text", list()), ("bits", "0110".repeat(4096))] {
+            let args = [&["extents", "--from", from, "--output", "json"][..], &SIZE, part].concat();
+            let object = run_piped(&args, input).text();
+            assert!(object.contains(window), "{args:?}: {object}");
+            let message = run_piped(["extents", "--from", "json"], &object).failure(3);
+            assert!(message.contains("is of a part of the disk only"), "{message}");
+        }
+    }
+}
+
 #[test]
 fn a_merged_list_is_a_bitmap_of_all_that_is_read() {
     let args = ["extents", "--from", "text", "--virtual-size", "1M", "--merge-gap", "256k", "--output", "bits"];
