@@ -23,7 +23,7 @@ use crate::{Error, Result};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "azure",
-    summary: "The XML of Azure's Get Page Ranges; --context prevsnapshot says that it was asked for what changed",
+    summary: "The XML of Azure's Get Page Ranges",
     has_virtual_size: false,
     has_block_size: false,
     gaps: Gaps::Unchanged,

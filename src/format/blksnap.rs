@@ -14,7 +14,7 @@ use crate::{BlockSize, Error, Result, VirtualSize};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "blksnap",
-    summary: "The map of changes of blksnap, a byte a block; give the number of the snapshot, and both sizes",
+    summary: "The map of the kernel module blksnap, one byte a block",
     has_virtual_size: false,
     has_block_size: false,
     gaps: Gaps::None,

@@ -22,7 +22,7 @@ use crate::{ByteRange, Geometry, VirtualSize};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "bmap",
-    summary: "The block map of bmaptool, without checksums; the tool truncates a regular file before it copies to it",
+    summary: "Block map for bmaptool copy onto a block device",
     has_virtual_size: true,
     has_block_size: false,
     gaps: Gaps::Unused,

@@ -13,7 +13,7 @@ use crate::{ByteRange, Geometry};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "borg",
-    summary: "Map for borg create --map and --reuse-from, the archive of the older snapshot",
+    summary: "Map for borg create --map and --reuse-from",
     has_virtual_size: true,
     has_block_size: false,
     gaps: Gaps::None,

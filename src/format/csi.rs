@@ -18,7 +18,7 @@ use crate::{ByteRange, Geometry, Result, VirtualSize};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "csi",
-    summary: "SnapshotMetadata of Kubernetes' Container Storage Interface, in JSON",
+    summary: "SnapshotMetadata of Kubernetes' CSI, in JSON",
     has_virtual_size: true,
     has_block_size: false,
     gaps: Gaps::Unchanged,

@@ -22,7 +22,7 @@ use crate::{ByteRange, Geometry, VirtualSize};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "ddrescue",
-    summary: "Mapfile for ddrescue SOURCE COPY MAPFILE, never for -m, which copies the opposite",
+    summary: "Mapfile for ddrescue SOURCE COPY MAPFILE, never for -m",
     has_virtual_size: true,
     has_block_size: false,
     gaps: Gaps::None,

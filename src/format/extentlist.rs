@@ -22,7 +22,7 @@ use crate::{ByteRange, Geometry};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "extentlist",
-    summary: "List for nbdkit's filter extentlist: changes are data, the rest a hole, not zeros",
+    summary: "nbdkit's filter extentlist: all of the disk, no zeros",
     has_virtual_size: false,
     has_block_size: false,
     gaps: Gaps::None,

@@ -13,7 +13,7 @@ use crate::{ByteRange, Error, Result};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "pairs",
-    summary: "Offset and length as little-endian 64-bit numbers, 16 bytes an extent",
+    summary: "Offset and length as little-endian 64-bit numbers",
     has_virtual_size: false,
     has_block_size: false,
     gaps: Gaps::Unchanged,

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "rbd-v1",
-    summary: "The stream of rbd export-diff, of which only the extents are read",
+    summary: "The stream of rbd export-diff, without its data",
     has_virtual_size: true,
     has_block_size: false,
     gaps: Gaps::Unchanged,

@@ -23,7 +23,7 @@ use crate::error::{ListFault, Place};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "thin-delta",
-    summary: "The XML of thin_delta, which sets two thin devices side by side",
+    summary: "The XML of thin_delta for two thin devices",
     has_virtual_size: false,
     has_block_size: true,
     gaps: Gaps::Unchanged,

@@ -17,7 +17,7 @@ use crate::{BlockSize, ByteRange, Geometry, Result, VirtualSize};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
     name: "xapi-intervals",
-    summary: "Intervals of clusters, as xapi's vhd-tool tells them, in JSON",
+    summary: "Clusters as xapi's vhd-tool prints them, in JSON",
     has_virtual_size: true,
     has_block_size: true,
     gaps: Gaps::Unchanged,

@@ -34,11 +34,11 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) bitmap: PathBuf,
 
-    /// How the list is written down: docs/formats.md has each format, and what it needs
+    /// The format of the list: cbt convert --help says what each is, docs/formats.md what it needs
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = input_format(), help_heading = "Input")]
     pub(crate) from: InputFormat,
 
-    /// How the bitmap is written down
+    /// The format of the bitmap
     #[arg(
         long,
         value_name = "FORMAT",

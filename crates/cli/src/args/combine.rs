@@ -62,8 +62,8 @@ pub(crate) struct InputsArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// How they are written down, once for all, or once for each input, in order: docs/formats.md has each format, and what it
-    /// needs
+    /// The format of the inputs, once for all, or once for each, in order: cbt convert --help says what each is,
+    /// docs/formats.md what it needs
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = input_format())]
     pub(crate) from: Vec<InputFormat>,
 
@@ -96,7 +96,7 @@ pub(crate) struct CombineArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the list: docs/formats.md has each format, and what other programs take it for
+    /// The format of the list: cbt convert --help says what each is, docs/formats.md how other programs take it
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::formats::{OutputFormat, output_format};
+use super::formats::{OutputFormat, list_of_formats, output_format};
 use super::identity::IdentityArgs;
 use super::options::{FileArgs, InputArgs};
 
@@ -17,12 +17,17 @@ Examples:
   cbt bits bitmap.b64 | cbt convert --from bits
       There and back";
 
+/// The long help also says what each format is.
+pub(crate) fn convert_help() -> String {
+    format!("{CONVERT_EXAMPLES}\n\n{}", list_of_formats())
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// How to write it: docs/formats.md has each format, and what other programs take it for
+    /// The format of the output: docs/formats.md says how other programs take each
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
 

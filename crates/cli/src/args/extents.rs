@@ -39,7 +39,7 @@ pub(crate) struct ExtentsArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the list: docs/formats.md has each format, and what other programs take it for
+    /// The format of the list: cbt convert --help says what each is, docs/formats.md how other programs take it
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
 

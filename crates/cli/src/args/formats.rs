@@ -2,7 +2,7 @@
 
 use changed_blocks::format::{FORMATS, Gaps, ListFormat, Needs, ReadOption};
 use changed_blocks::{BitOrder, Encoding};
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// How an input is written down.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,7 @@ pub(crate) enum OutputFormat {
 }
 
 const IMAGE: &str = "qcow2";
+const HUMAN: &str = "human";
 
 impl InputFormat {
     fn all() -> impl Iterator<Item = Self> {
@@ -37,14 +38,6 @@ impl InputFormat {
             Self::Bitmap(encoding) => encoding.name(),
             Self::Image => IMAGE,
             Self::List(format) => format.name,
-        }
-    }
-
-    const fn summary(self) -> &'static str {
-        match self {
-            Self::Bitmap(encoding) => encoding_summary(encoding),
-            Self::Image => "A qcow2 image with a persistent dirty bitmap",
-            Self::List(format) => format.summary,
         }
     }
 
@@ -83,16 +76,7 @@ impl OutputFormat {
             Self::Bitmap(encoding) => encoding.name(),
             Self::Image => IMAGE,
             Self::List(format) => format.name,
-            Self::Human => "human",
-        }
-    }
-
-    const fn summary(self) -> &'static str {
-        match self {
-            Self::Bitmap(encoding) => encoding_summary(encoding),
-            Self::Image => "A qcow2 image without data, with a persistent dirty bitmap",
-            Self::List(format) => format.summary,
-            Self::Human => "Aligned columns and a summary, for people",
+            Self::Human => HUMAN,
         }
     }
 
@@ -123,17 +107,17 @@ impl OutputFormat {
 
 /// Takes the names of all formats that are read.
 pub(super) fn input_format() -> impl TypedValueParser<Value = InputFormat> {
-    parser(InputFormat::all, InputFormat::name, InputFormat::summary)
+    parser(InputFormat::all, InputFormat::name)
 }
 
 /// Takes the names of all formats that are written.
 pub(super) fn output_format() -> impl TypedValueParser<Value = OutputFormat> {
-    parser(OutputFormat::all, OutputFormat::name, OutputFormat::summary)
+    parser(OutputFormat::all, OutputFormat::name)
 }
 
 /// Takes the names of the encodings in which a bitmap is written.
 pub(super) fn writable_encoding() -> impl TypedValueParser<Value = Encoding> {
-    parser(writable_encodings, Encoding::name, encoding_summary)
+    parser(writable_encodings, Encoding::name)
 }
 
 /// All but a `.cbtlog`, which has more in it than a bitmap.
@@ -144,18 +128,35 @@ fn writable_encodings() -> impl Iterator<Item = Encoding> {
 fn parser<T: Copy + Send + Sync + 'static, I: Iterator<Item = T> + 'static>(
     all: fn() -> I,
     name: fn(T) -> &'static str,
-    summary: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
-    let values = all().map(|format| PossibleValue::new(name(format)).help(summary(format)));
     let named = move |given: String| all().find(|&format| name(format) == given).expect("one of the possible values");
-    PossibleValuesParser::new(values).map(named)
+    PossibleValuesParser::new(all().map(name)).map(named)
+}
+
+/// All formats, a line each: the name, whether it is read and written, and a few words on it.
+pub(super) fn list_of_formats() -> String {
+    let bitmaps = Encoding::ALL.iter().map(|&encoding| {
+        let is_written = writable_encodings().any(|writable| writable == encoding);
+        (encoding.name(), true, is_written, encoding_summary(encoding))
+    });
+    let others = [
+        (IMAGE, true, true, "A qcow2 image, of which only the dirty bitmap is used"),
+        (HUMAN, false, true, "Columns and a summary, for people"),
+    ];
+    let lists = FORMATS.iter().map(|list| (list.name, list.is_readable(), list.writer().is_some(), list.summary));
+    let mut text = "Formats, r: read by --from, w: written by --output (see docs/formats.md)\n".to_owned();
+    for (name, is_read, is_written, summary) in bitmaps.chain(others).chain(lists) {
+        let [read, written] = [if is_read { "r" } else { "-" }, if is_written { "w" } else { "-" }];
+        text += &format!("  {name:<15} {read}{written}  {summary}\n");
+    }
+    text
 }
 
 const fn encoding_summary(encoding: Encoding) -> &'static str {
     match encoding {
-        Encoding::Base64 => "The answer of the call: base64, first block in the most significant bit",
-        Encoding::Raw(BitOrder::Msb0) => "Bytes, first block in the most significant bit",
-        Encoding::Raw(BitOrder::Lsb0) => "Bytes, first block in the least significant bit",
+        Encoding::Base64 => "The call's answer: base64, most significant bit first",
+        Encoding::Raw(BitOrder::Msb0) => "The bytes of a bitmap, most significant bit first",
+        Encoding::Raw(BitOrder::Lsb0) => "The bytes of a bitmap, least significant bit first",
         Encoding::CbtLog => "A .cbtlog file",
         Encoding::Bits => "One 0 or 1 for each block",
         _ => "",

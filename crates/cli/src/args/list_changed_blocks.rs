@@ -75,7 +75,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
 
-    /// How to write the answer: docs/formats.md has each format, and what other programs take it for
+    /// The format of the answer: cbt convert --help says what each is, docs/formats.md how other programs take it
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = output_format(), help_heading = "Output")]
     pub(crate) output: OutputFormat,
 

@@ -30,8 +30,8 @@ use check::CHECK_EXAMPLES;
 pub(crate) use check::{CheckArgs, CheckFormat};
 use combine::{COMPARE_EXAMPLES, INTERSECT_EXAMPLES, SUBTRACT_EXAMPLES, UNION_EXAMPLES, XOR_EXAMPLES};
 pub(crate) use combine::{CombineArgs, CompareArgs, CompareFormat};
-use convert::CONVERT_EXAMPLES;
 pub(crate) use convert::ConvertArgs;
+use convert::{CONVERT_EXAMPLES, convert_help};
 use extents::EXTENTS_EXAMPLES;
 pub(crate) use extents::ExtentsArgs;
 pub(crate) use formats::{InputFormat, OutputFormat};
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     #[command(after_help = BITS_EXAMPLES)]
     Bits(BitsArgs),
     /// Write a bitmap or a list in another format
-    #[command(after_help = CONVERT_EXAMPLES)]
+    #[command(after_help = CONVERT_EXAMPLES, after_long_help = convert_help())]
     Convert(ConvertArgs),
     /// List what changed in any of several inputs
     #[command(after_help = UNION_EXAMPLES)]

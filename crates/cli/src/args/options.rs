@@ -18,7 +18,7 @@ pub(crate) struct InputArgs {
     /// The bitmap or list; standard input if it is left out or is -
     pub(crate) input: Option<PathBuf>,
 
-    /// How it is written down: docs/formats.md has each format, and what it needs
+    /// The format of the input: cbt convert --help says what each is, docs/formats.md what it needs
     #[arg(long, value_name = "FORMAT", default_value = "base64", value_parser = input_format())]
     pub(crate) from: InputFormat,
 
@@ -48,19 +48,20 @@ pub(crate) struct MeaningArgs {
     #[arg(long)]
     pub(crate) allow_inconsistent: bool,
 
-    /// Take a list without any range for no changes: a program that failed leaves as much
+    /// Take an empty list for no changes: a program that failed may leave one, too
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
-    /// The metadata context that a map is of, as qemu:dirty-bitmap:backup, where it does not say so itself
+    /// What the file holds, where it does not say so itself: for qcow2 and nbdinfo the name of the dirty bitmap, for ddrescue
+    /// mapfile, for azure prevsnapshot
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
 
-    /// The number of the snapshot since which a block has to have changed, in a map that has such numbers
+    /// For blksnap: the number of the snapshot since which blocks count as changed
     #[arg(long, value_name = "N")]
     pub(crate) since: Option<u64>,
 
-    /// Take what is allocated for what changed: right for an overlay or a differencing disk only, loses changes otherwise
+    /// Take what is allocated for what changed: right for an overlay or a differencing disk, loses changes of any other
     #[arg(long)]
     pub(crate) allocation: bool,
 }

@@ -43,12 +43,30 @@ fn the_page_has_a_row_for_each_format_with_its_facts() {
 
 #[test]
 fn help_names_each_format_with_its_summary() {
-    let help = run(["extents", "--help"]).text().split_whitespace().collect::<Vec<_>>().join(" ");
-    let (from, output) = help.split_once(" --output <FORMAT> ").expect("an option");
+    let help = run(["convert", "--help"]).text();
+    let (options, formats) = help.split_once("\nFormats, ").expect("a list of formats");
+    let (from, output) = options.split_once(" --output <FORMAT>").expect("an option");
+    let names = |text: &str| {
+        let values =
+            text.split_once("[possible values: ").and_then(|(_, rest)| rest.split_once(']')).expect("values").0;
+        values.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let (read, written) = (names(from), names(output));
     for format in FORMATS {
-        let line = |is_there: bool| is_there.then(|| format!("- {}: {}", format.name, format.summary));
-        for (text, line) in [(from, line(format.is_readable())), (output, line(format.writer().is_some()))] {
-            assert!(line.as_ref().is_none_or(|line| text.contains(line)), "{line:?} in {text}");
-        }
+        let is_named = |names: &[String]| names.iter().any(|name| name == format.name);
+        assert_eq!(is_named(&read), format.is_readable(), "{} in {read:?}", format.name);
+        assert_eq!(is_named(&written), format.writer().is_some(), "{} in {written:?}", format.name);
+        let [r, w] = [if format.is_readable() { 'r' } else { '-' }, if format.writer().is_some() { 'w' } else { '-' }];
+        let line = format!("\n  {:<15} {r}{w}  {}\n", format.name, format.summary);
+        assert!(formats.contains(&line), "{line:?} in {formats}");
     }
+}
+
+/// A terminal of 80 columns shows each line as a line.
+#[test]
+fn list_of_formats_fits_80_columns() {
+    let help = run(["convert", "--help"]).text();
+    let (_, formats) = help.split_once("\nFormats, ").expect("a list of formats");
+    let widest = formats.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 80), "{widest:?} columns:\n{formats}");
 }
