@@ -63,6 +63,7 @@ mod text;
 #[cfg(feature = "formats")]
 mod thin_delta;
 mod totals;
+#[cfg(feature = "formats")]
 mod touched_blocks;
 #[cfg(feature = "formats")]
 mod vmware;

@@ -6,7 +6,7 @@
 //! read the rest of each input; judge each
 //! ```
 //!
-//! Output appears as in [`run`](crate::run): held back, and if there is too much of it, in a second pass over the files.
+//! Output appears as in [`run`](mod@crate::run): held back, and if there is too much of it, in a second pass over the files.
 
 use std::cell::RefCell;
 use std::num::NonZeroU64;
