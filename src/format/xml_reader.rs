@@ -4,7 +4,7 @@
 //! Invariant: no byte of the document is passed over but white space, comments, and the declaration at the start. Document
 //! types, entities, processing instructions and CDATA are refused: none of the formats has any.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
 
 use quick_xml::Error as XmlError;
 use quick_xml::events::{BytesStart, Event};
@@ -19,7 +19,7 @@ const MAX_PIECE_BYTES: u64 = 64 << 10;
 
 /// A reader of a document.
 pub(super) struct XmlReader<R> {
-    reader: Reader<Limited<R>>,
+    reader: Reader<Limited<Chain<Cursor<Vec<u8>>, R>>>,
     buffer: Vec<u8>,
     /// Where the piece begins that was read last; at first, nothing was read.
     offset: Option<u64>,
@@ -46,7 +46,7 @@ enum Piece {
 
 impl<R: BufRead> XmlReader<R> {
     pub(super) fn new(from: R) -> Self {
-        let mut reader = Reader::from_reader(Limited { from, left: 0 });
+        let mut reader = Reader::from_reader(Limited { from: Cursor::default().chain(from), left: 0 });
         reader.config_mut().expand_empty_elements = true;
         Self { reader, buffer: Vec::new(), offset: None, mark_bytes: 0 }
     }
@@ -121,7 +121,7 @@ impl<R: BufRead> XmlReader<R> {
     /// The next piece that means something.
     fn piece(&mut self) -> Result<Piece> {
         if self.offset.is_none() {
-            self.skip_mark()?;
+            self.find_mark()?;
         }
         loop {
             let offset = self.bytes_read();
@@ -156,12 +156,15 @@ impl<R: BufRead> XmlReader<R> {
         }
     }
 
-    fn skip_mark(&mut self) -> Result<()> {
-        let Limited { from, .. } = self.reader.get_mut();
-        let start = from.fill_buf().map_err(|source| Error::Read { offset: 0, source })?;
-        if start.starts_with(BYTE_ORDER_MARK) {
-            from.consume(BYTE_ORDER_MARK.len());
-            self.mark_bytes = BYTE_ORDER_MARK.len() as u64;
+    /// Hands on as many bytes as the mark has in one piece: the parser takes away a mark, and does not count it, only if it
+    /// comes in one.
+    fn find_mark(&mut self) -> Result<()> {
+        let (start, rest) = self.reader.get_mut().from.get_mut();
+        let start = start.get_mut();
+        let mark_bytes = BYTE_ORDER_MARK.len() as u64;
+        rest.take(mark_bytes).read_to_end(start).map_err(|source| Error::Read { offset: 0, source })?;
+        if start == BYTE_ORDER_MARK {
+            self.mark_bytes = mark_bytes;
         }
         Ok(())
     }
@@ -264,7 +267,11 @@ mod tests {
 
     /// Reads a document of an element `a` that has elements `n` with a number and an attribute.
     fn read(text: &[u8]) -> Result<Vec<(u64, u64)>, String> {
-        let mut xml = XmlReader::new(text);
+        read_from(text)
+    }
+
+    fn read_from(from: impl BufRead) -> Result<Vec<(u64, u64)>, String> {
+        let mut xml = XmlReader::new(from);
         let mut read = || {
             xml.open("a")?;
             let mut numbers = Vec::new();
@@ -283,6 +290,20 @@ mod tests {
         let text = "\u{feff}<?xml version=\"1.0\"?>\n<!-- one -->\n<a> <n x='1'>\n2 </n><!-- two --><n x=\"03\">4</n></a>\n<!-- 3 -->";
         assert_eq!(read(text.as_bytes()), Ok(vec![(1, 2), (3, 4)]));
         assert_eq!(read(b"<a/>"), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_document_is_the_same_however_it_arrives() {
+        for marks in ["", "\u{feff}", "\u{feff}\u{feff}"] {
+            let text = format!("{marks}<?xml version=\"1.0\"?><a><n x='1'>2</n></a>").into_bytes();
+            for len in 0..=text.len() {
+                for piece in 1..5 {
+                    let pieces = io::BufReader::with_capacity(piece, &text[..len]);
+                    assert_eq!(read_from(pieces), read(&text[..len]), "{len} bytes in pieces of {piece}");
+                }
+            }
+            assert_eq!(read(&text).is_ok(), marks.len() <= BYTE_ORDER_MARK.len());
+        }
     }
 
     #[test]
