@@ -113,7 +113,7 @@ impl JsonEntries<'_> {
                 }
                 "extents" => {
                     self.json.expect(Token::StartArray, "an array")?;
-                    self.found.block_size = self.disk.block_size.map(BlockSize::new).transpose()?;
+                    self.found.block_size = self.disk.block_size.and_then(|bytes| BlockSize::new(bytes).ok());
                     self.state = State::Extents;
                     return Ok(());
                 }
@@ -161,6 +161,9 @@ impl JsonEntries<'_> {
 
     /// Holds the figures that the list says against those that it has.
     fn check_whole(&self) -> Result<()> {
+        if let Some(Err(error)) = self.disk.block_size.map(BlockSize::new) {
+            return self.fail_at_end(ListFault::Syntax(format!("has a wrong size: {error}").into()));
+        }
         let (said, found) = (&self.said, &self.found);
         let is = |said: Option<u64>, found| said.is_none_or(|said| said == found);
         let is_whole = if said.listed.is_some() || said.listed_bytes.is_some() {
@@ -324,6 +327,18 @@ mod tests {
         let twice = message(&with(r#""block_size":65536"#));
         assert!(twice.ends_with("has the member \"block_size\" twice"), "{twice}");
         assert!(read(&with(r#""extents":[]"#)).is_err());
+    }
+
+    #[test]
+    fn sizes_that_no_disk_has_are_faults_of_the_list() {
+        for (from, to, expected) in [
+            ("65536,", "3,", "has a wrong size: 3 bytes is no block size"),
+            ("300000", "0", "has a wrong size: 0 bytes is no virtual size"),
+        ] {
+            let text = LIST.replacen(from, to, 1);
+            assert!(matches!(read(&text), Err(crate::Error::List { .. })), "{text}");
+            assert!(message(&text).contains(expected), "{}", message(&text));
+        }
     }
 
     #[test]

@@ -117,14 +117,16 @@ impl<'a> ListReader<'a> {
     fn learn_disk(&mut self) -> Result<()> {
         self.layout = self.entries.layout();
         let Disk { virtual_size, block_size } = self.entries.disk();
+        let place = Place::Byte { offset: self.bytes_read() };
+        // The file's fault, not that of who asks.
+        let wrong_size = |error: Error| fault(place, ListFault::Syntax(format!("has a wrong size: {error}").into()));
         if let Some(found) = virtual_size {
             match self.virtual_size.map(VirtualSize::bytes) {
                 Some(expected) if expected != found => {
-                    let place = Place::Byte { offset: self.bytes_read() };
                     return Err(fault(place, ListFault::OtherSize { found, expected }));
                 }
                 Some(_) => {}
-                None => self.virtual_size = Some(VirtualSize::new(found)?),
+                None => self.virtual_size = Some(VirtualSize::new(found).map_err(wrong_size)?),
             }
         }
         // Other sizes than those that a bitmap can have are of no use here, and do no harm.
