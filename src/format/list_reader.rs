@@ -39,6 +39,9 @@ pub struct ListReader<'a> {
     batch: Vec<Entry>,
     /// How many entries of the batch were taken.
     taken: usize,
+    /// The fault after the last entry of the batch. Those before it come first, so that the first fault of a list is the
+    /// one that is told, however its bytes arrive.
+    fault_after_batch: Option<Error>,
     /// The last entry that was taken, cut off where the disk ends.
     previous: Option<(Place, ByteRange)>,
     /// The last range, to which the next may be added.
@@ -56,6 +59,7 @@ impl<'a> ListReader<'a> {
             allow_empty: options.allow_empty,
             batch: Vec::new(),
             taken: 0,
+            fault_after_batch: None,
             previous: None,
             last: None,
             is_at_end: false,
@@ -97,7 +101,7 @@ impl<'a> ListReader<'a> {
             if self.taken == self.batch.len() {
                 self.batch.clear();
                 self.taken = 0;
-                self.entries.read(&mut self.batch)?;
+                self.fill_batch()?;
                 self.learn_disk()?;
                 if self.batch.is_empty() {
                     self.check_end()?;
@@ -110,6 +114,18 @@ impl<'a> ListReader<'a> {
             if entry.is_changed {
                 return Ok(Some(range));
             }
+        }
+    }
+
+    /// Reads the next entries, up to a fault.
+    fn fill_batch(&mut self) -> Result<()> {
+        self.fault_after_batch.take().map_or(Ok(()), Err)?;
+        match self.entries.read(&mut self.batch) {
+            Err(error) if !self.batch.is_empty() => {
+                self.fault_after_batch = Some(error);
+                Ok(())
+            }
+            outcome => outcome,
         }
     }
 

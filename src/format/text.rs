@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_fault_is_told_however_the_text_arrives() {
+        let text = "0 10\n9 1\nx\n";
+        for piece in 1..=text.len() {
+            let pieces = std::io::BufReader::with_capacity(piece, text.as_bytes());
+            let mut reader =
+                FORMAT.read(pieces, &ReadOptions::default()).expect("no options needed").expect("readable");
+            let error = reader.find_map(Result::err).expect("refused");
+            assert_eq!(error.to_string(), "line 2 at offset 5 begins before 10, where the one before it ends");
+            assert!(reader.next().is_none());
+        }
+    }
+
+    #[test]
     fn an_empty_list_is_refused_unless_it_is_allowed() {
         let allowed = ReadOptions { allow_empty: true, ..ReadOptions::default() };
         assert!(matches!(open("", &ReadOptions::default()).next(), Some(Err(Error::EmptyList))));
