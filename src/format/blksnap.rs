@@ -70,20 +70,19 @@ impl<R: BufRead> BlksnapEntries<R> {
     /// Refuses also a map without changes: that is how a snapshot of another generation may look.
     fn check_end(&self) -> Result<()> {
         if self.blocks != self.virtual_size.blocks(self.block_size) {
-            return Err(self.wrong_length(self.blocks));
+            return Err(self.wrong_length(Place::End { offset: self.blocks }, self.blocks));
         }
         if self.has_changes || self.allow_empty { Ok(()) } else { Err(Error::EmptyList) }
     }
 
-    fn wrong_length(&self, found: impl std::fmt::Display) -> Error {
+    fn wrong_length(&self, place: Place, found: impl std::fmt::Display) -> Error {
         let expected = self.virtual_size.blocks(self.block_size);
         let reason = format!(
             "has {found} blocks, but a disk of {} bytes has {expected} of {} bytes",
             self.virtual_size.bytes(),
             self.block_size.bytes()
         );
-        let fault_found = ListFault::Unsuitable { reason: reason.into(), hint: WRONG_LENGTH };
-        fault(Place::End { offset: self.blocks }, fault_found)
+        fault(place, ListFault::Unsuitable { reason: reason.into(), hint: WRONG_LENGTH })
     }
 }
 
@@ -101,7 +100,8 @@ impl<R: BufRead> Entries for BlksnapEntries<R> {
                 return self.check_end();
             }
             if len as u64 > expected - self.blocks {
-                return Err(self.wrong_length(format_args!("more than {expected}")));
+                let first_beyond = Place::Byte { offset: expected };
+                return Err(self.wrong_length(first_beyond, format_args!("more than {expected}")));
             }
             for run in bytes.chunk_by(|&left, &right| (left > self.since) == (right > self.since)) {
                 // The disk ends within 64 bits, and so do all blocks but the last.
@@ -157,6 +157,8 @@ mod tests {
         for len in [0, 1, 6, 8, 100_000] {
             let message = read(&vec![1; len], 0, 7 * 65_536).expect_err("refused");
             let found = if len > 7 { "more than 7".to_owned() } else { len.to_string() };
+            let place = if len > 7 { "list at offset 7".to_owned() } else { format!("ends at offset {len}") };
+            assert!(message.contains(&place), "{message}");
             assert!(
                 message.contains(&format!("has {found} blocks, but a disk of 458752 bytes has 7 of 65536")),
                 "{message}"

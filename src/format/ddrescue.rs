@@ -37,8 +37,13 @@ pub(super) const FORMAT: ListFormat = ListFormat {
         if is_mapfile {
             needed_size(options)?;
         }
-        let allow_empty = options.allow_empty;
-        Ok(Box::new(LineReader::new(from, DdrescueLines { is_mapfile, allow_empty, ..DdrescueLines::default() })))
+        let lines = DdrescueLines {
+            is_mapfile,
+            allow_empty: options.allow_empty,
+            expected_size: options.virtual_size.map(VirtualSize::bytes),
+            ..DdrescueLines::default()
+        };
+        Ok(Box::new(LineReader::new(from, lines)))
     }),
     writer: Some(&Ddrescue),
 };
@@ -111,6 +116,8 @@ struct DdrescueLines {
     /// Whether the signs are said to be those of a mapfile.
     is_mapfile: bool,
     allow_empty: bool,
+    /// The size of the disk that was asked for.
+    expected_size: Option<u64>,
     /// The size of the disk, from the first line of a file that was written here and not changed by ddrescue.
     virtual_size: Option<u64>,
     has_first_line: bool,
@@ -124,6 +131,11 @@ impl LineFormat for DdrescueLines {
     fn parse(&mut self, line: &[u8]) -> Result<Parsed, ListFault> {
         if !std::mem::replace(&mut self.has_first_line, true) {
             self.virtual_size = size_in_first_line(line);
+            if let (Some(found), Some(expected)) = (self.virtual_size, self.expected_size)
+                && found != expected
+            {
+                return Err(ListFault::OtherSize { found, expected });
+            }
         }
         let text = line.trim_ascii();
         if text.is_empty() || text.starts_with(b"#") {
@@ -179,7 +191,7 @@ impl LineFormat for DdrescueLines {
 /// The size in the first line that is written here.
 fn size_in_first_line(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(FIRST_LINE.0)?.strip_suffix(FIRST_LINE.1)?;
-    decimal(digits, &NOT_A_BLOCK).ok()
+    decimal(digits, &NOT_A_BLOCK).ok().filter(|&size| size > 0)
 }
 
 /// Refuses more fields, unless they are a comment.
@@ -248,6 +260,16 @@ mod tests {
         let text = "# c\r\n \t\n0\t+\t3 # c\r\n 0 1 ? #c\n1 0X1 *\n0x2 1 /\n3 1 -\r\n4 6 +\n\n";
         assert_eq!(read(text, &mapfile(10)), Ok(vec![ByteRange::between(0, 4)]));
         assert_eq!(read("5 ?\n0 10 ?\n", &mapfile(10)), Ok(vec![ByteRange::between(0, 10)]));
+    }
+
+    #[test]
+    fn a_file_of_another_disk_is_refused_at_its_first_line() {
+        let text = "# Changed blocks of a disk of 10 bytes: ? has changed, + has not\n0 ? 1\n0 10 ?\n";
+        let size = |bytes| ReadOptions { virtual_size: VirtualSize::new(bytes).ok(), ..ReadOptions::default() };
+        assert_eq!(read(text, &size(10)), Ok(vec![ByteRange::between(0, 10)]));
+        let fault = "is for a disk of 10 bytes, not of 11";
+        assert_eq!(read(text, &size(11)), Err(format!("line 1 at offset 0 {fault}")));
+        assert!(read(&text.replace("of 10", "of 0"), &ReadOptions::default()).is_err());
     }
 
     #[test]

@@ -70,13 +70,14 @@ impl Header {
             let reason = format!("says that the disk has {} bytes", self.virtual_size);
             return Err(damaged(field::VIRTUAL_SIZE as u64, reason));
         }
+        image.check_inside(offset, self.directory_bytes)?;
         if reserved != 0 || self.bitmaps == 0 || self.bitmaps > MAX_BITMAPS {
             return Err(damaged(offset, format!("is the place of {} bitmaps (reserved: {reserved})", self.bitmaps)));
         }
         if offset == 0 || !offset.is_multiple_of(self.cluster_bytes) {
             return Err(damaged(offset, "is no place for a directory of bitmaps"));
         }
-        image.check_inside(offset, self.directory_bytes)
+        Ok(())
     }
 }
 
@@ -128,5 +129,6 @@ fn find_bitmaps(
         }
         at = next;
     }
+    image.check_inside(at, 0)?;
     Err(damaged(at, "is no end of the header extensions"))
 }
