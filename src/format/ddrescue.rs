@@ -281,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_lists_nothing_of_the_disk_is_cut_short() {
+        let head = "# Changed blocks of a disk of 10 bytes: ? has changed, + has not\n0 ? 1\n";
+        for allow_empty in [false, true] {
+            let options = ReadOptions { allow_empty, ..ReadOptions::default() };
+            let fault = "does not end as it should: it may have been cut short";
+            assert_eq!(read(head, &options), Err(format!("the list, which ends at offset {}, {fault}", head.len())));
+        }
+    }
+
+    #[test]
     fn each_bad_line_is_named_with_its_place() {
         let (block, status, octal) = (NOT_A_BLOCK.to_string(), NOT_THE_STATUS.to_string(), OCTAL.to_string());
         for (line, fault) in [

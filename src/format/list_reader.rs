@@ -186,6 +186,9 @@ impl<'a> ListReader<'a> {
     /// Checks the whole, of which the sizes may have come last.
     fn check_end(&mut self) -> Result<()> {
         let Some((place, previous)) = self.previous else {
+            if self.layout.is_covering() {
+                return Err(fault(Place::End { offset: self.bytes_read() }, ListFault::CutShort));
+            }
             let may_be_empty = self.allow_empty || self.entries.is_whole_without_any();
             return if may_be_empty { Ok(()) } else { Err(Error::EmptyList) };
         };

@@ -12,7 +12,8 @@ pub struct ReadOptions {
     /// The block size of the disk, for formats that count in blocks without saying their size.
     pub block_size: BlockSize,
     /// Whether a list without any range is to be taken for no changes. A program that failed leaves as much, so it is refused
-    /// otherwise. Formats that say that they are whole need no such leave.
+    /// otherwise. Formats that say that they are whole need no such leave, and those that name every byte of the disk are never
+    /// without any.
     pub allow_empty: bool,
     /// The name of the metadata context that a map was asked for, as `qemu:dirty-bitmap:backup`.
     pub context: Option<String>,
