@@ -5,11 +5,15 @@
 #![allow(dead_code)]
 
 pub(crate) mod arrays;
+pub(crate) mod binary;
 pub(crate) mod json;
 mod judge;
+pub(crate) mod lines;
 pub(crate) mod pages;
+pub(crate) mod qcow2;
 mod region;
 mod verdict;
+pub(crate) mod xml;
 
 pub(crate) use judge::{Expect, Found};
 pub(crate) use region::{Region, Spans};

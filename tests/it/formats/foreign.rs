@@ -2,15 +2,19 @@
 //! format has a naive reader beside it, which holds all of the list and is content with all that it can make sense of.
 
 use changed_blocks::format::{ListFormat, ReadOptions};
-use changed_blocks::{BlockSize, ByteRange, Error, VirtualSize};
+use changed_blocks::{BlockSize, Error, VirtualSize};
 use proptest::prelude::*;
 
 use crate::common::{Rng, cases};
+use crate::naive::binary::{blksnap, in_order, rbd_v1};
+use crate::naive::pages::Changed;
+use crate::naive::xml;
 
 const BLOCK: u64 = 65_536;
 
-fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Vec<ByteRange>, Error> {
-    ListFormat::named(name).expect("a format").read(bytes, options)?.expect("readable").collect()
+fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Changed, Error> {
+    let ranges = ListFormat::named(name).expect("a format").read(bytes, options)?.expect("readable");
+    ranges.map(|range| range.map(|range| (range.offset_bytes, range.end_bytes()))).collect()
 }
 
 /// The first block, the number of blocks, and a number below 4.
@@ -27,25 +31,13 @@ fn entries(rng: &mut Rng, count: usize) -> Vec<Entry> {
     (0..count).map(|_| next()).collect()
 }
 
-/// The ranges of the entries that have changed, put together where they touch.
-fn ranges(entries: impl IntoIterator<Item = (u64, u64)>) -> Vec<ByteRange> {
-    let mut ranges: Vec<ByteRange> = Vec::new();
-    for (start, len) in entries {
-        match ranges.last_mut() {
-            Some(last) if last.end_bytes() == start => last.len_bytes += len,
-            _ => ranges.push(ByteRange::between(start, start + len)),
-        }
-    }
-    ranges
-}
-
 /// A format with its writer, its naive reader, and the number of the kind that has not changed.
 struct Format {
     name: &'static str,
     options: ReadOptions,
     unchanged: Option<u8>,
     write: fn(&[Entry]) -> Vec<u8>,
-    naive: fn(&[u8]) -> Option<Vec<ByteRange>>,
+    naive: fn(&[u8]) -> Option<Changed>,
 }
 
 /// The size of a disk that none of the lists reaches.
@@ -63,10 +55,14 @@ fn formats() -> [Format; 4] {
             options: of_blksnap,
             ..format("blksnap", Some(2), write_blksnap as fn(&_) -> _, naive_blksnap as fn(&_) -> _)
         },
-        format("rbd-v1", None, write_rbd, naive_rbd),
-        format("thin-delta", Some(0), write_thin_delta, naive_thin_delta),
-        format("azure", None, write_azure, naive_azure),
+        format("rbd-v1", None, write_rbd, rbd_v1),
+        format("thin-delta", Some(0), write_thin_delta, xml::thin_delta),
+        format("azure", None, write_azure, xml::azure),
     ]
+}
+
+fn naive_blksnap(map: &[u8]) -> Option<Changed> {
+    Some(blksnap(map, 2, BLOCK))
 }
 
 fn write_blksnap(entries: &[Entry]) -> Vec<u8> {
@@ -77,11 +73,6 @@ fn write_blksnap(entries: &[Entry]) -> Vec<u8> {
         map[usize::try_from(start).expect("few")..][..usize::try_from(len).expect("few")].fill(number);
     }
     map
-}
-
-fn naive_blksnap(map: &[u8]) -> Option<Vec<ByteRange>> {
-    let is_changed = |&(_, &byte): &(u64, &u8)| byte > 2;
-    Some(ranges((0..).zip(map).filter(is_changed).map(|(block, _)| (block * BLOCK, BLOCK))))
 }
 
 fn write_rbd(entries: &[Entry]) -> Vec<u8> {
@@ -101,34 +92,6 @@ fn write_rbd(entries: &[Entry]) -> Vec<u8> {
     stream
 }
 
-fn naive_rbd(mut stream: &[u8]) -> Option<Vec<ByteRange>> {
-    let mut found = Vec::new();
-    stream = stream.strip_prefix(b"rbd diff v1\n")?;
-    let number = |stream: &mut &[u8]| {
-        let (number, rest) = stream.split_first_chunk::<8>()?;
-        *stream = rest;
-        Some(u64::from_le_bytes(*number))
-    };
-    loop {
-        let (&tag, rest) = stream.split_first()?;
-        stream = rest;
-        match tag {
-            b'f' | b't' => {
-                let (len, rest) = stream.split_first_chunk::<4>()?;
-                stream = rest.get(u32::from_le_bytes(*len) as usize..)?;
-            }
-            b's' => number(&mut stream).map(drop)?,
-            b'w' | b'z' => {
-                let (start, len) = (number(&mut stream)?, number(&mut stream)?);
-                found.push((start, len));
-                let data = if tag == b'w' { usize::try_from(len).ok()? } else { 0 };
-                stream = stream.get(data..)?;
-            }
-            _ => return Some(ranges(found)),
-        }
-    }
-}
-
 fn write_thin_delta(entries: &[Entry]) -> Vec<u8> {
     let mut text =
         "<superblock uuid=\"\" time=\"1\" transaction=\"2\" data_block_size=\"128\" nr_data_blocks=\"9\">\n".to_owned();
@@ -138,26 +101,6 @@ fn write_thin_delta(entries: &[Entry]) -> Vec<u8> {
         text += &format!("    <{name} begin=\"{start}\" length=\"{len}\"/>\n");
     }
     (text + "  </diff>\n</superblock>\n").into_bytes()
-}
-
-/// The number after a text.
-fn number_after(text: &str, before: &str) -> Option<u64> {
-    let digits = text.split_once(before)?.1;
-    let end = digits.find(|letter: char| !letter.is_ascii_digit())?;
-    digits[..end].parse().ok()
-}
-
-fn naive_thin_delta(text: &[u8]) -> Option<Vec<ByteRange>> {
-    let text = str::from_utf8(text).ok()?;
-    let block = number_after(text, "data_block_size=\"")? * 512;
-    let elements = text.split('<').filter(|element| element.contains("begin") && !element.starts_with("same"));
-    let pairs = elements.map(|element| {
-        Some((
-            number_after(element, "begin=\"")?.checked_mul(block)?,
-            number_after(element, "length=\"")?.checked_mul(block)?,
-        ))
-    });
-    pairs.collect::<Option<Vec<_>>>().map(ranges)
 }
 
 fn write_azure(entries: &[Entry]) -> Vec<u8> {
@@ -171,25 +114,15 @@ fn write_azure(entries: &[Entry]) -> Vec<u8> {
     (text + "<NextMarker/></PageList>").into_bytes()
 }
 
-fn naive_azure(text: &[u8]) -> Option<Vec<ByteRange>> {
-    let text = str::from_utf8(text).ok()?;
-    let pairs = text.split("Range><Start>").skip(1).map(|range| {
-        let start = range.trim_start().split_once('<')?.0.trim().parse::<u64>().ok()?;
-        let end = range.split_once("<End>")?.1.split_once('<')?.0.trim().parse::<u64>().ok()?;
-        Some((start, end.checked_sub(start)?.checked_add(1)?))
-    });
-    pairs.collect::<Option<Vec<_>>>().map(ranges)
-}
-
 /// The bytes for a block of the lists that a writer makes.
 fn scale(format: &Format) -> u64 {
     if format.name == "rbd-v1" { 16 } else { BLOCK }
 }
 
-fn expected(format: &Format, entries: &[Entry]) -> Vec<ByteRange> {
+fn expected(format: &Format, entries: &[Entry]) -> Changed {
     let scale = scale(format);
     let changed = entries.iter().filter(|&&(_, _, kind)| Some(kind) != format.unchanged);
-    ranges(changed.map(|&(start, len, _)| (start * scale, len * scale)))
+    in_order(changed.map(|&(start, len, _)| (start * scale, len * scale)))
 }
 
 proptest! {
@@ -266,7 +199,7 @@ fn entries_beyond_the_disk_are_refused() {
             format.options.virtual_size = VirtualSize::new(size).ok();
             let ranges = read(format.name, &bytes, &format.options);
             assert_eq!(ranges.is_ok(), is_good, "{} {size}", format.name);
-            assert!(ranges.is_err() || ranges.is_ok_and(|ranges| ranges[1].end_bytes() == size));
+            assert!(ranges.is_err() || ranges.is_ok_and(|ranges| ranges[1].1 == size));
         }
     }
 }
@@ -305,7 +238,7 @@ fn a_map_of_other_blocks_needs_their_size() {
     (options.since, options.virtual_size) = (Some(0), VirtualSize::new(5 << 20).ok());
     assert!(read("blksnap", &[0, 1, 1, 0, 1], &options).is_err());
     options.block_size = BlockSize::new(1 << 20).expect("a block size");
-    let expected = [ByteRange::between(1 << 20, 3 << 20), ByteRange::between(4 << 20, 5 << 20)];
+    let expected = [(1 << 20, 3 << 20), (4 << 20, 5 << 20)];
     assert_eq!(read("blksnap", &[0, 1, 1, 0, 1], &options).expect("good"), expected);
 }
 
@@ -345,7 +278,7 @@ const OF_THIN_DELTA_VERBOSE: &str = r#"<superblock uuid="" time="2" transaction=
 
 #[test]
 fn what_thin_delta_prints_is_read() {
-    let expected = ranges([(3 * BLOCK, 4 * BLOCK), (20 * BLOCK, 2 * BLOCK), (30 * BLOCK, 3 * BLOCK)]);
+    let expected = in_order([(3 * BLOCK, 4 * BLOCK), (20 * BLOCK, 2 * BLOCK), (30 * BLOCK, 3 * BLOCK)]);
     for text in [OF_THIN_DELTA, OF_THIN_DELTA_VERBOSE] {
         assert_eq!(read("thin-delta", text.as_bytes(), &ReadOptions::default()).expect("good"), expected);
     }

@@ -7,8 +7,8 @@ use changed_blocks::{BlockSize, ByteRange, Error, Geometry, VirtualSize};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::naive_lines::{self, Changes, Facts};
 use crate::common::cases;
+use crate::naive::lines::{self, Changes, Facts};
 
 const NAMES: [&str; 5] = ["text", "csv", "pairs", "extentlist", "ddrescue"];
 
@@ -53,7 +53,7 @@ fn facts(size: u64) -> Facts {
 /// Checks that a file is refused, or that what is read is what the oracle reads.
 fn check(name: &str, file: &[u8], facts: Facts, block: usize) {
     if let Ok(found) = read(name, file, facts, block) {
-        let expected = naive_lines::read(name, file, facts);
+        let expected = lines::read(name, file, facts);
         assert_eq!(Some(found), expected, "{name} {facts:?} {}", String::from_utf8_lossy(file));
     }
 }
@@ -86,7 +86,7 @@ proptest! {
             let says_that_it_is_whole = ["extentlist", "ddrescue"].contains(&name);
             let facts = Facts { allow_empty: !says_that_it_is_whole, ..facts(size) };
             prop_assert_eq!(read(name, &file[..], facts, block).expect(name), changes(&ranges), "{}", name);
-            prop_assert_eq!(naive_lines::read(name, &file, Facts { allow_empty: true, ..facts }), Some(changes(&ranges)), "{}", name);
+            prop_assert_eq!(lines::read(name, &file, Facts { allow_empty: true, ..facts }), Some(changes(&ranges)), "{}", name);
         }
     }
 
@@ -191,7 +191,7 @@ fn numbers_with_any_number_of_digits_are_read_wherever_a_block_ends() {
             let csv = format!("offset,length\n{zeros}{number},1\n9223372036854775805,1\n");
             let facts = Facts { size: u128::MAX, ..facts(0) };
             for (name, file) in [("text", &text), ("text", &as_length), ("csv", &csv)] {
-                let expected = naive_lines::read(name, file.as_bytes(), facts);
+                let expected = lines::read(name, file.as_bytes(), facts);
                 for block in 1..file.len() + 2 {
                     assert_eq!(read(name, file.as_bytes(), facts, block).ok(), expected, "{name} {block} {file}");
                 }

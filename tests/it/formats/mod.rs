@@ -10,7 +10,6 @@ mod lines;
 mod lists;
 #[cfg(feature = "formats")]
 mod maps;
-mod naive_lines;
 #[cfg(feature = "formats")]
 mod pages;
 mod qcow2;

@@ -2,7 +2,6 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "the images are small")]
 
-use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::process::Command;
 
@@ -14,6 +13,7 @@ use changed_blocks::{
 use proptest::prelude::*;
 
 use crate::common::{Rng, cases, skip};
+use crate::naive::qcow2;
 
 /// Made by QEMU 10.0 with clusters of 512 bytes, for a disk of 100352 bytes: the bitmaps `small` (of blocks of 512 bytes) and
 /// `large` (of 64 KiB), and then 50 bytes written at 1000, 100 at 99900, and 4096 discarded at 40960; then the bitmap `none`.
@@ -168,44 +168,10 @@ impl Layout {
     }
 }
 
-/// A reader that holds all of the image, believes all that it says, and stops at the first number that leads nowhere.
+/// The ranges that a naive reader finds in the only bitmap of an image.
 fn naive(image: &[u8]) -> Option<Vec<ByteRange>> {
-    let number = |at: u64, len: u64| {
-        let bytes = image.get(at as usize..at.checked_add(len)? as usize)?;
-        Some(bytes.iter().fold(0u64, |number, &byte| number << 8 | u64::from(byte)))
-    };
-    let fields: BTreeMap<&str, u64> = [("bits", (20, 4)), ("size", (24, 8)), ("auto", (88, 8)), ("end", (100, 4))]
-        .into_iter()
-        .map(|(name, (at, len))| Some((name, number(at, len)?)))
-        .collect::<Option<_>>()?;
-    let mut at = fields["end"];
-    while number(at, 4)? != 0x2385_2875 {
-        at += 8 + number(at + 4, 4)?.div_ceil(8) * 8;
-    }
-    let directory = number(at + 24, 8)?;
-    let (table, entries, granularity) = (number(directory, 8)?, number(directory + 8, 4)?, number(directory + 17, 1)?);
-    if number(directory + 12, 4)? & 1 != 0 || fields["auto"] & 1 == 0 {
-        return None;
-    }
-    let block = 1u64.checked_shl(granularity as u32)?;
-    let mut ranges: Vec<ByteRange> = Vec::new();
-    for index in 0..fields["size"].div_ceil(block) {
-        let in_cluster = index / 8 % (1 << fields["bits"]);
-        let cluster = (index / 8) >> fields["bits"];
-        if cluster >= entries {
-            return None;
-        }
-        let entry = number(table + cluster * 8, 8)?;
-        let byte = if entry <= 1 { entry * 255 } else { number(entry + in_cluster, 1)? };
-        if byte >> (index % 8) & 1 == 1 {
-            let range = ByteRange::between(index * block, ((index + 1) * block).min(fields["size"]));
-            match ranges.last_mut() {
-                Some(last) if last.end_bytes() == range.offset_bytes => last.len_bytes += range.len_bytes,
-                _ => ranges.push(range),
-            }
-        }
-    }
-    Some(ranges)
+    let ranges = qcow2::qcow2(image, None, None)?;
+    Some(ranges.into_iter().map(|(start, end)| ByteRange::between(start, end)).collect())
 }
 
 fn below(rng: &mut Rng, limit: u64) -> u64 {

@@ -3,19 +3,19 @@
 //! They return what has changed as ranges, start and end, of which those that touch each other are one; `None` if the file
 //! is not good.
 
-pub(super) type Changes = Vec<(u128, u128)>;
+pub(crate) type Changes = Vec<(u128, u128)>;
 
 /// Facts that a reader is told beside the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    pub(super) size: u128,
-    pub(super) takes_allocation: bool,
-    pub(super) is_mapfile: bool,
-    pub(super) allow_empty: bool,
+pub(crate) struct Facts {
+    pub(crate) size: u128,
+    pub(crate) takes_allocation: bool,
+    pub(crate) is_mapfile: bool,
+    pub(crate) allow_empty: bool,
 }
 
 /// Reads a file of the format of that name.
-pub(super) fn read(name: &str, file: &[u8], facts: Facts) -> Option<Changes> {
+pub(crate) fn read(name: &str, file: &[u8], facts: Facts) -> Option<Changes> {
     if name == "pairs" {
         return pairs(file, facts);
     }
