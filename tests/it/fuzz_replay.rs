@@ -6,11 +6,13 @@ mod bodies;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use changed_blocks::format::FORMATS;
+
 use crate::common::cases;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 11] = [
+const TARGETS: [(&str, Body); 15] = [
     ("text", bodies::text),
     ("raw", bodies::raw),
     ("stream", bodies::stream),
@@ -20,6 +22,10 @@ const TARGETS: [(&str, Body); 11] = [
     ("chain", bodies::chain),
     ("tiers", bodies::tiers),
     ("lines", bodies::lines),
+    ("list_lines", bodies::list_lines),
+    ("list_json", bodies::list_json),
+    ("list_binary_xml", bodies::list_binary_xml),
+    ("qcow2", bodies::qcow2),
     ("reblock", bodies::reblock),
     ("shape", bodies::shape),
 ];
@@ -74,4 +80,12 @@ fn every_target_is_replayed() {
     let mut known = TARGETS.map(|(name, _)| name);
     known.sort_unstable();
     assert_eq!(names, known);
+}
+
+#[test]
+fn every_format_that_is_read_has_a_target() {
+    let known = bodies::list_formats();
+    for format in FORMATS.iter().filter(|format| format.is_readable()) {
+        assert!(known.contains(&format.name), "{}", format.name);
+    }
 }

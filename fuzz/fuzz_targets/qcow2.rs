@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../bodies/mod.rs"]
+mod bodies;
+#[path = "../../tests/naive/mod.rs"]
+mod naive;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::qcow2(data));
