@@ -100,7 +100,7 @@ const ROLE_UNKNOWN: ListFault = ListFault::Unsuitable {
 };
 const NOTHING_LEFT: ListFault = ListFault::Unsuitable {
     reason: Cow::Borrowed("marks everything with +, as a mapfile does once ddrescue has copied"),
-    hint: "read the file as it was before; only if it is sure that nothing changed, allow an empty list",
+    hint: "read the file as it was before; only if it is sure that nothing changed, allow an empty list (--allow-empty)",
 };
 const NOT_A_BLOCK: ListFault =
     ListFault::Syntax(Cow::Borrowed("is not a position, a size, and one of the signs ? * / - +"));

@@ -229,6 +229,20 @@ fn block_size_hint(error: &Error) -> Option<Cow<'static, str>> {
 /// Hints that name options of this command, which the library does not know.
 const fn flag_hint(error: &Error) -> Option<&'static str> {
     Some(match error {
+        Error::InvalidSymbol { offset: 0, byte: b'{' | b'[' | b'<' } => {
+            "this looks like XML or JSON: for the call's answer pass only the string inside it; for a list say which it is, as \
+             --from json"
+        }
+        Error::InvalidSymbol { offset: 1.., byte: b' ' | b',' } => {
+            "for a list of OFFSET LENGTH say --from text, or csv; else the text is damaged or is not a bitmap: ask for it again, \
+             or take a full backup"
+        }
+        // The magic number of an image is `QFI` and this byte.
+        Error::InvalidSymbol { offset: 3, byte: 0xfb } => "this looks like a qcow2 image: say --from qcow2",
+        Error::EmptyList => {
+            "a program that failed leaves an empty list, too; only if it is sure that nothing changed, allow an empty list by \
+             --allow-empty"
+        }
         // The library has a better hint for such a byte at the very start.
         Error::InvalidSymbol { offset: 1.., byte: 0..=8 | 14..=31 | 127..=255 }
         | Error::InvalidSymbol { byte: 0..=8 | 14..=31 | 127..=0xee, .. } => {

@@ -16,7 +16,7 @@ pub(crate) fn open(args: &InputArgs) -> Result<(Scanner, BlockSize, Input), Fail
     prepare_threads(args.threads);
     let input = Input::open(args)?;
     let Some(file) = input.file() else {
-        let message = format!("{}: an image is read here and there, which a stream cannot be", input.name);
+        let message = format!("{}: an image is read in no order, which a stream cannot be", input.name);
         return Err(Failure::Usage { message, hint: "write it to a file first" });
     };
     let mut bytes = Vec::new();

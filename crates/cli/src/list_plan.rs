@@ -92,7 +92,7 @@ impl ListPlan {
         self.shape.refuse_unknown_end()?;
         match self.output {
             OutputFormat::Bitmap(_) if has_list => {
-                let message = "a bitmap ends where the disk does, which a list does not tell".to_owned();
+                let message = "a bitmap needs the size of the disk, which this list does not say".to_owned();
                 Err(Failure::Usage { message, hint: "give --virtual-size" })
             }
             _ => Ok(()),

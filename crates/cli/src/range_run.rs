@@ -189,7 +189,7 @@ fn read_rest(
     match end {
         Some(size) if window.offset_bytes >= size => Err(PrintError::window_beyond_end(window, size)),
         None if window.offset_bytes > 0 && sources.iter().all(|source| source.borrow().error.is_none()) => {
-            let message = "--offset has to be on the disk, the end of which a list does not tell".to_owned();
+            let message = "--offset has to be on the disk, of which this list does not say the size".to_owned();
             Err(PrintError::Usage { message, hint: "give --virtual-size" })
         }
         _ => Ok(end),

@@ -95,7 +95,7 @@ fn count(inputs: &mut [RangeInput], title: Option<String>) -> Result<Series, Fai
     let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(inputs, errors)?;
     let Some(ends) = ends.into_iter().collect::<Option<Vec<u64>>>() else {
-        let message = "a picture shows the whole disk, the end of which a list does not tell".to_owned();
+        let message = "a picture needs the size of the disk, which this list does not say".to_owned();
         return Err(Failure::Usage { message, hint: "give --virtual-size" });
     };
     let disk_size = ends.iter().copied().max().unwrap_or(1);

@@ -42,9 +42,9 @@ impl PrintError {
         Self::Usage { message, hint: "is it the right disk?" }
     }
 
-    /// Output that says where the disk ends, which is not known.
+    /// Output that needs the size of the disk, which is not known.
     pub(crate) fn unknown_end(output: &str) -> Self {
-        let message = format!("{output} says where the disk ends, which is not known");
+        let message = format!("{output} needs the size of the disk, which is not known");
         Self::Usage { message, hint: "give --virtual-size" }
     }
 

@@ -98,6 +98,9 @@ fn cases() -> Vec<Case> {
     damaged_bits[20] = b'2';
     // Blocks of 16 KiB: four bits for each of 64 KiB.
     let finer: Vec<bool> = bits.0.iter().flat_map(|&bit| [bit; 4]).collect();
+    let csv = "offset,length\n131072,65536\n2555904,65536\n";
+    let rbd =
+        r#"[{"offset":131072,"length":65536,"exists":"true"},{"offset":2555904,"length":65536,"exists":"false"}]"#;
     let coarser: Vec<bool> = bits.0.chunks(2).map(|pair| pair.contains(&true)).collect();
     vec![
         case("invalid-symbol", plain, &url_safe, "standard one").refused(plain, url_safe.replace('_', "/")),
@@ -154,7 +157,12 @@ fn cases() -> Vec<Case> {
             .right(&["extents", "--from", "cbtlog"], &log),
         case("block-size-mismatch", &["extents", "--from", "cbtlog", "--block-size", "4k"], &log, "--block-size")
             .right(&["extents", "--from", "cbtlog"], &log),
-        case("empty-list", &["extents", "--from", "text"], "", "allow an empty list"),
+        // Lists that are taken for the call's answer.
+        case("invalid-symbol", plain, TRUTH, "--from text").right(&from("text"), TRUTH),
+        case("invalid-symbol", plain, csv, "or csv").right(&from("csv"), csv).refused(&from("text"), csv),
+        case("invalid-symbol", plain, rbd, "which it is").right(&from("rbd"), rbd).refused(&from("json"), rbd),
+        case("invalid-symbol", plain, b"QFI\xfb\0\0\0\x03", "--from qcow2"),
+        case("empty-list", &["extents", "--from", "text"], "", "allow an empty list by --allow-empty"),
         case("list", &["extents", "--from", "text"], &text, "full backup").right(plain, &text),
         case("list", &["extents", "--from", "text"], "8 1\n0 1\n", "sort it"),
         case("usage", &["extents", "--virtual-size", SIZE, "--length", "0"], &text, "leave it out").right(plain, &text),
