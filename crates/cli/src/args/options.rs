@@ -52,7 +52,7 @@ pub(crate) struct MeaningArgs {
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
-    /// What the file holds, where it does not say so itself: for qcow2 and nbdinfo the name of the dirty bitmap, for ddrescue
+    /// The content of the file, where it does not say so itself: for qcow2 and nbdinfo the name of the dirty bitmap, for ddrescue
     /// mapfile, for azure prevsnapshot
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
