@@ -31,7 +31,7 @@ pub(super) const NDJSON: ListFormat = ListFormat {
     needs: Needs::Nothing,
     options: &[],
     #[cfg(feature = "formats")]
-    open: Some(super::json_entries::open_ndjson),
+    open: Some(super::ndjson_entries::open),
     #[cfg(not(feature = "formats"))]
     open: None,
     writer: Some(&Ndjson),

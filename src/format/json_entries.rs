@@ -1,4 +1,4 @@
-//! Readers of the JSON that this project writes.
+//! Reader of the JSON object that this project writes.
 
 use std::io::BufRead;
 
@@ -12,9 +12,9 @@ use crate::error::{ListFault, Place};
 use crate::{BlockSize, Result};
 
 /// How many entries are read at a time.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 
-const RANGE: [Member; 2] = [number("offset"), number("length")];
+pub(super) const RANGE: [Member; 2] = [number("offset"), number("length")];
 
 /// The members of the object; `warnings` says nothing of the ranges.
 const MEMBERS: [&str; 14] = [
@@ -245,38 +245,9 @@ impl Entries for JsonEntries<'_> {
     }
 }
 
-/// One object a line.
-struct NdjsonEntries<'a> {
-    json: JsonReader<'a>,
-    elements: Elements<2>,
-}
-
-pub(super) fn open_ndjson<'a>(from: Box<dyn BufRead + 'a>, _: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
-    Ok(Box::new(NdjsonEntries { json: JsonReader::new(from), elements: Elements::new(&RANGE) }))
-}
-
-impl Entries for NdjsonEntries<'_> {
-    fn read(&mut self, to: &mut Vec<Entry>) -> Result<()> {
-        while to.len() < BATCH && self.json.has_document()? {
-            self.json.expect(Token::StartObject, "an object")?;
-            let (place, [offset, length]) = self.elements.rest(&mut self.json)?;
-            to.push(entry(place, (offset, length, true))?);
-        }
-        // An object is whole without a line break, but a list that was cut short may end there.
-        if to.is_empty() && self.json.last_byte().is_some_and(|byte| byte != b'\n') {
-            return Err(fault(Place::End { offset: self.json.offset() }, ListFault::CutShort));
-        }
-        Ok(())
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.json.offset()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::json::{FORMAT, NDJSON};
+    use super::super::json::FORMAT;
     use super::*;
 
     const LIST: &str = r#"{"block_size":65536,"virtual_size":300000,"changed_blocks":3,"changed_bytes":168928,"extents":[
@@ -390,21 +361,5 @@ mod tests {
     fn an_object_without_ranges_is_whole() {
         let list = r#"{"block_size":65536,"virtual_size":300000,"changed_blocks":0,"changed_bytes":0,"extents":[]}"#;
         assert_eq!(read(list).expect("a good list"), []);
-    }
-
-    #[test]
-    fn ndjson_is_an_object_a_line() {
-        let read = |text: &str| NDJSON.read_all(text, &ReadOptions::default());
-        let list = "{\"offset\":0,\"length\":131072}\n{\"offset\":262144,\"length\":37856}\n";
-        assert_eq!(read(list).expect("a good list"), [(0, 131_072), (262_144, 300_000)]);
-        assert_eq!(read(&list.replace('\n', "\r\n")).expect("a good list").len(), 2);
-        assert!(matches!(read(""), Err(crate::Error::EmptyList)));
-        for len in 1..list.len() {
-            let is_line = list.as_bytes()[len - 1] == b'\n';
-            assert_eq!(read(&list[..len]).is_ok(), is_line, "{len}");
-        }
-        for bad in ["[]\n", "1\n", "{\"offset\":0}\n", "{\"offset\":0,\"length\":1,\"exists\":\"true\"}\n"] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
     }
 }

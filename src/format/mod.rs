@@ -50,6 +50,8 @@ pub(crate) mod lines;
 mod list_reader;
 #[cfg(feature = "formats")]
 mod nbdinfo;
+#[cfg(feature = "formats")]
+mod ndjson_entries;
 mod pairs;
 pub mod qcow2;
 #[cfg(feature = "formats")]
