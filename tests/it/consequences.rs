@@ -72,6 +72,7 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::ByteRange { index: 0, offset_bytes: 0, len_bytes: 0, previous_end_bytes: None },
         Error::UnequalBlockSizes { left: 512, right: 1024 },
         Error::EmptyList,
+        Error::ImageLimit { reason: "" },
         Error::List { place: Place::Line { number: 1, offset: 0 }, fault: ListFault::Empty },
         Error::UnknownEncoding { name: String::new(), known: String::new() },
         Error::UnknownTier { name: String::new(), known: String::new() },

@@ -157,7 +157,7 @@ fn runs_at_the_seams_of_large_blocks() {
         for place in places.into_iter().filter(|&place| 0 < place && place < len) {
             for (start, end) in [(place - 1, place), (place, place + 1), (place, len), (0, place)] {
                 number += 1;
-                if len > 100_000 && number % cases(48, 4) > 0 {
+                if len > 100_000 && number % cases(100, 4) > 0 {
                     continue;
                 }
                 let bits: Vec<bool> = (0..len).map(|block| start <= block && block < end).collect();

@@ -230,7 +230,7 @@ fn a_text_cut_at_any_byte_is_refused_or_ends_with_a_whole_message() {
 #[test]
 fn a_text_with_a_wrong_byte_is_refused_or_read_as_a_naive_reader_does() {
     for (name, text) in texts() {
-        for at in 0..text.len() {
+        for at in (0..text.len()).step_by(cases(5, 1)) {
             for byte in *b"\0 0159-.,:\"[]{}nNes_\\\xff" {
                 let mut bad = text.clone();
                 bad[at] = byte;
