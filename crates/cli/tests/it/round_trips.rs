@@ -434,7 +434,8 @@ fn long_lists_are_whole_in_every_kind_of_format() {
     // Of a disk whose last block changed, or not.
     let size = format!("{}", (long.extents() * 2) * 65_536);
     let size = ["--virtual-size", &size];
-    let kinds = ["json", "ddrescue", "pairs", "rbd"];
+    // Those of JSON take longest, since their parser is not optimised in tests.
+    let kinds = ["pairs", "ddrescue", "json", "rbd"];
     let kinds: Vec<&str> = kinds.into_iter().filter(|name| writable().any(|(other, _)| other == *name)).collect();
     for name in &kinds[..crate::common::cases(1, kinds.len())] {
         let convert = [&["convert", "--output", name][..], &size].concat();
