@@ -69,7 +69,7 @@ impl Error {
             Self::List { fault: ListFault::Overlap(_), .. } => {
                 "it is not sorted, or not one list: sort it by offset and merge ranges that overlap, or make it again"
             }
-            Self::List { fault: ListFault::OtherSize { .. }, .. } => {
+            Self::List { fault: ListFault::OtherSize { .. } | ListFault::BeyondEnd(_), .. } => {
                 "it is another disk's, or the disk was resized: give the size that it has, or take a full backup"
             }
             Self::List { .. } => "the list is damaged or is no list: make it again, or take a full backup",
