@@ -126,7 +126,7 @@ impl<R: BufRead> Entries for BlksnapEntries<R> {
     }
 
     fn layout(&self) -> Layout {
-        Layout::CoveringBlocks
+        Layout::CoveringBlocks(self.block_size.bytes())
     }
 }
 

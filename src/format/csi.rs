@@ -133,9 +133,9 @@ impl Pages for Messages {
         Disk { virtual_size: self.capacity, block_size: None }
     }
 
-    /// Drivers name whole blocks also where the volume ends inside the last one.
+    /// Drivers name whole blocks also where the volume ends inside the last one. How large their blocks are is not said.
     fn layout(&self) -> Layout {
-        Layout::WholeBlocks
+        Layout::WholeBlocks(u64::MAX)
     }
 }
 

@@ -61,21 +61,27 @@ pub(super) trait Entries {
 pub(super) enum Layout {
     /// In order, and bytes between them have not changed.
     Listed,
-    /// As `Listed`, of whole blocks: the last may reach beyond the end of the disk, and is cut off there.
-    WholeBlocks,
+    /// As `Listed`, of whole blocks of at most so many bytes: the last may reach beyond the end of the disk, by less than a
+    /// block, and is cut off there.
+    WholeBlocks(u64),
     /// One after the other from 0 to the end of the disk.
     Covering,
-    /// As `Covering`, of whole blocks or sectors: the last may reach beyond the end of the disk, and is cut off there.
-    CoveringBlocks,
+    /// As `Covering`, of whole blocks or sectors of so many bytes: the last may reach beyond the end of the disk, by less than
+    /// a block, and is cut off there.
+    CoveringBlocks(u64),
 }
 
 impl Layout {
     pub(super) const fn is_covering(self) -> bool {
-        matches!(self, Self::Covering | Self::CoveringBlocks)
+        matches!(self, Self::Covering | Self::CoveringBlocks(_))
     }
 
-    pub(super) const fn is_of_blocks(self) -> bool {
-        matches!(self, Self::WholeBlocks | Self::CoveringBlocks)
+    /// The unit in which entries are.
+    pub(super) const fn block_bytes(self) -> u64 {
+        match self {
+            Self::Listed | Self::Covering => 1,
+            Self::WholeBlocks(bytes) | Self::CoveringBlocks(bytes) => bytes,
+        }
     }
 }
 

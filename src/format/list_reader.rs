@@ -174,11 +174,12 @@ impl<'a> ListReader<'a> {
         Ok(range)
     }
 
-    /// The part of an entry that is on the disk. Only one of whole blocks may reach beyond, and it has to begin on the disk.
+    /// The part of an entry that is on the disk. Only one of whole blocks may reach beyond, by less than a block: if by more, it
+    /// is another disk's.
     fn cut_off(&self, place: Place, range: ByteRange) -> Result<ByteRange> {
         let Some(size) = self.virtual_size.map(VirtualSize::bytes) else { return Ok(range) };
         match range.clip(ByteRange::between(0, size)) {
-            Some(part) if part == range || self.layout.is_of_blocks() => Ok(part),
+            Some(part) if range.end_bytes() - part.end_bytes() < self.layout.block_bytes() => Ok(part),
             _ => Err(fault(place, ListFault::BeyondEnd(size))),
         }
     }
@@ -195,7 +196,7 @@ impl<'a> ListReader<'a> {
         let end = self.cut_off(place, previous)?.end_bytes();
         self.last = self.last.and_then(|last| last.clip(ByteRange::between(0, end)));
         match (self.layout, self.virtual_size.map(VirtualSize::bytes)) {
-            (Layout::Covering | Layout::CoveringBlocks, Some(expected)) if end < expected => {
+            (Layout::Covering | Layout::CoveringBlocks(_), Some(expected)) if end < expected => {
                 Err(fault(place, ListFault::OtherSize { found: end, expected }))
             }
             (Layout::Covering, None) => {

@@ -34,14 +34,16 @@ const MEMBERS: [Member; 8] = [
     any("offset"),
 ];
 
+/// Its end is rounded up to sectors.
+const SECTOR_BYTES: u64 = 512;
+
 fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
     if !options.allocation {
         let reason = "says what is allocated, not what changed".into();
         let hint = "only for an overlay that was made when the last backup was, take what is allocated for what changed: --allocation";
         return Err(fault(Place::Byte { offset: 0 }, ListFault::Unsuitable { reason, hint }));
     }
-    // Its end is rounded up to sectors.
-    Ok(Box::new(ArrayEntries::new(from, &MEMBERS, Layout::CoveringBlocks, change)))
+    Ok(Box::new(ArrayEntries::new(from, &MEMBERS, Layout::CoveringBlocks(SECTOR_BYTES), change)))
 }
 
 /// Data in the overlay itself is a change, present or not: after growth, no older image has the place.
@@ -79,6 +81,8 @@ mod tests {
         let options = ReadOptions { virtual_size: VirtualSize::new(2_000_000).ok(), ..allocation() };
         let expected = [(65_536, 131_072), (262_144, 327_680), (1_000_448, 2_000_000)];
         assert_eq!(FORMAT.read_all(MAP, &options).expect("a good list"), expected);
+        let other_disk = ReadOptions { virtual_size: VirtualSize::new(2_000_384 - 512).ok(), ..allocation() };
+        assert!(FORMAT.message(MAP, &other_disk).ends_with("ends beyond the disk, which has 1999872 bytes"));
         // Without the size, the end is that of the last sector.
         assert_eq!(FORMAT.read_all(MAP, &allocation()).expect("a good list").last(), Some(&(1_000_448, 2_000_384)));
     }

@@ -158,7 +158,7 @@ impl<R: BufRead> Entries for ThinEntries<R> {
     }
 
     fn layout(&self) -> Layout {
-        Layout::WholeBlocks
+        Layout::WholeBlocks(self.block_bytes.unwrap_or(SECTOR_BYTES))
     }
 
     fn is_whole_without_any(&self) -> bool {
@@ -206,7 +206,9 @@ mod tests {
         // The last data block may pass the end of the disk.
         let cut = read_of(GOOD, Some(14 * 65_536 + 512)).expect("good");
         assert_eq!(cut[2], ByteRange::between(12 * 65_536, 14 * 65_536 + 512));
-        assert!(read_of(GOOD, Some(12 * 65_536)).expect_err("beyond").contains("ends beyond the disk"));
+        for too_small in [12 * 65_536, 14 * 65_536] {
+            assert!(read_of(GOOD, Some(too_small)).expect_err("beyond").contains("ends beyond the disk"));
+        }
     }
 
     #[test]

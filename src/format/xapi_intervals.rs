@@ -145,7 +145,7 @@ impl Pages for Clusters {
 
     /// The last cluster is a whole one also where the disk ends inside it.
     fn layout(&self) -> Layout {
-        Layout::WholeBlocks
+        Layout::WholeBlocks(self.cluster_size.unwrap_or_default().bytes())
     }
 }
 
@@ -231,6 +231,14 @@ mod tests {
             (
                 r#"{"virtual_size":512,"cluster_bits":9,"data_clusters":[[1,1]]}"#,
                 "entry 1 at offset 54 ends beyond the disk, which has 512 bytes",
+            ),
+            (
+                r#"{"virtual_size":1025,"cluster_bits":9,"data_clusters":[[0,3]]}"#,
+                "entry 1 at offset 55 ends beyond the disk, which has 1025 bytes",
+            ),
+            (
+                r#"{"cluster_bits":9,"data_clusters":[[0,3]],"virtual_size":1025}"#,
+                "entry 1 at offset 35 ends beyond the disk, which has 1025 bytes",
             ),
         ] {
             assert_eq!(read(bad), Err(message.to_owned()), "{bad}");
