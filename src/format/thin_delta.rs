@@ -70,6 +70,13 @@ impl<R: BufRead> ThinEntries<R> {
         let bytes = bytes.ok_or_else(|| superblock.fault(ListFault::Syntax("says no size of a data block".into())))?;
         let diff = self.xml.open("diff")?;
         diff.check_attributes(&["left", "right", "left_root", "right_root"])?;
+        if let (Ok(left), Ok(right)) = (diff.number("left"), diff.number("right"))
+            && left == right
+        {
+            let reason = format!("sets the device {left} beside itself, which tells nothing of changes").into();
+            let hint = "give thin_delta the id of the older device and that of the newer one";
+            return Err(diff.fault(ListFault::Unsuitable { reason, hint }));
+        }
         self.block_bytes = Some(bytes);
         Ok(bytes)
     }
@@ -253,6 +260,7 @@ mod tests {
             ("data_block_size=\"128\"", "", "is an element without data_block_size"),
             ("data_block_size=\"128\"", "data_block_size=\"9223372036854775807\"", "says no size of a data block"),
             ("<superblock", "<other", "is not the element superblock"),
+            ("right=\"2\"", "right=\"1\"", "sets the device 1 beside itself"),
         ] {
             let text = GOOD.replacen(from, to, 1);
             assert_ne!(text, GOOD);
