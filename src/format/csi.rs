@@ -3,6 +3,8 @@
 //! Each message of a stream is an object with the capacity of the volume and some ranges. They are read as the project's own
 //! lister prints them, an array of messages with the names of the protocol, and as programs do that turn the protocol's
 //! messages into JSON: one object after the other, names in camel case, numbers as text. Both leave out an offset of 0.
+//!
+//! The answers to `GetMetadataDelta`, what changed, and to `GetMetadataAllocated`, what is allocated, look alike.
 
 use super::entry::{Disk, Entry, Layout, fault};
 use super::extent_format::ExtentFormat;
@@ -10,7 +12,7 @@ use super::json_members::{ABSENT, Elements, Member as ElementMember, entry, numb
 use super::json_pages::{Member, PageEntries, Pages, check_seen, keep_common, start_elements_or_null};
 use super::json_reader::{JsonReader, Token, not, number};
 use super::lines::{push_decimal, push_separated};
-use super::table::{Gaps, ListFormat, Needs};
+use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::error::{ListFault, Place};
@@ -23,9 +25,21 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::VirtualSize,
-    options: &[],
-    open: Some(|from, _| Ok(PageEntries::open(from, Messages::default()))),
+    options: &[ReadOption::Context, ReadOption::Allocation],
+    open: Some(|from, options| match options.context.as_deref() {
+        Some(context) if context != DELTA => Err(fault(Place::Byte { offset: 0 }, NOT_A_DELTA)),
+        None if !options.allocation => Err(fault(Place::Byte { offset: 0 }, NOT_A_DELTA)),
+        _ => Ok(PageEntries::open(from, Messages::default())),
+    }),
     writer: Some(&Csi),
+};
+
+/// The call that answers with what changed.
+const DELTA: &str = "GetMetadataDelta";
+const NOT_A_DELTA: ListFault = ListFault::Unsuitable {
+    reason: std::borrow::Cow::Borrowed("does not tell whether it lists what changed or what is allocated"),
+    hint: "if it was asked for with a previous snapshot, give --context GetMetadataDelta; else ask again with one, or take a \
+           full backup",
 };
 
 /// An array with one message, which has the capacity of the volume and all ranges.
@@ -170,7 +184,18 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(u64, u64)>, String> {
-        read_all(&FORMAT, &ReadOptions::default(), text)
+        read_all(&FORMAT, &ReadOptions { context: Some(DELTA.to_owned()), ..ReadOptions::default() }, text)
+    }
+
+    #[test]
+    fn a_list_that_may_be_one_of_allocation_has_to_be_named() {
+        let list = r#"[{"block_metadata_type":2,"volume_capacity_bytes":9,"block_metadata":[{"size_bytes":9}]}]"#;
+        let refused = Err(format!("the list at offset 0 {NOT_A_DELTA}"));
+        let allocated = Some("GetMetadataAllocated".to_owned());
+        assert_eq!(read_all(&FORMAT, &ReadOptions::default(), list), refused);
+        assert_eq!(read_all(&FORMAT, &ReadOptions { context: allocated, ..ReadOptions::default() }, list), refused);
+        assert_eq!(read(list), Ok(vec![(0, 9)]));
+        assert_eq!(read_all(&FORMAT, &ReadOptions { allocation: true, ..ReadOptions::default() }, list), read(list));
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn options(format: Option<&ListFormat>) -> Vec<&'static str> {
     let needed = |option: &ReadOption| match option {
         ReadOption::Since => &["--since", "3"][..],
         ReadOption::Context if format.name == "azure" => &["--context", "prevsnapshot"],
+        ReadOption::Context if format.name == "csi" => &["--context", "GetMetadataDelta"],
         ReadOption::Allocation if matches!(format.name, "qemu-map" | "xapi-intervals") => &["--allocation"],
         _ => &[],
     };
