@@ -6,7 +6,7 @@ use changed_blocks::VirtualSize;
 use changed_blocks::format::ReadOptions;
 
 use super::lists::read;
-use super::qcow2::{has_qemu, run};
+use super::qemu::{has_qemu, run};
 
 fn output(program: &str, args: &[&str]) -> Vec<u8> {
     let output = Command::new(program).args(args).output().expect("the program");

@@ -13,3 +13,4 @@ mod maps;
 #[cfg(feature = "formats")]
 mod pages;
 mod qcow2;
+mod qemu;
