@@ -23,6 +23,8 @@ pub(crate) struct RangeInput {
     pub(crate) input: Input,
     content: Content,
     pub(crate) block_size: BlockSize,
+    /// The fault that was found before the sizes, until it is told.
+    fault: Option<Error>,
 }
 
 enum Content {
@@ -64,11 +66,13 @@ impl RangeInput {
         let mut input = Input::open(args)?;
         let mut options = scan_options::read_options(args);
         options.block_size = given.unwrap_or_default();
-        let (virtual_size, said) = sizes(&mut input, format, &options, given)
-            .map_err(|error| Failure::Bitmap { input: input.name.clone(), error })?;
+        let ((virtual_size, said), fault) = match sizes(&mut input, format, &options, given) {
+            Ok(found) => (found, None),
+            Err(fault) => ((options.virtual_size, None), Some(fault)),
+        };
         options.virtual_size = virtual_size;
         let block_size = given.or(said).unwrap_or_default();
-        Ok(Self { input, content: Content::List(format, Box::new(options)), block_size })
+        Ok(Self { input, content: Content::List(format, Box::new(options)), block_size, fault })
     }
 
     /// Opens several inputs. A stream that is two of them would be shared out between these, and each would lack a part.
@@ -93,7 +97,7 @@ impl RangeInput {
 
     /// A bitmap that was opened.
     pub(crate) fn bitmap(scanner: Scanner, block_size: BlockSize, input: Input) -> Self {
-        Self { input, content: Content::Bitmap(Box::new(scanner)), block_size }
+        Self { input, content: Content::Bitmap(Box::new(scanner)), block_size, fault: None }
     }
 
     /// The scanner and the input, if it is a bitmap.
@@ -120,7 +124,11 @@ impl RangeInput {
     /// Begins a pass over the input. An error is kept in the source.
     pub(crate) fn start(&mut self) -> RangeSource<'_> {
         let block_size = self.block_size;
-        let (ranges, error) = match self.start_reading() {
+        let started = match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => self.start_reading(),
+        };
+        let (ranges, error) = match started {
             Ok(ranges) => (ranges, None),
             Err(error) => (Ranges::None, Some(error)),
         };
@@ -140,7 +148,7 @@ impl RangeInput {
 
 /// The sizes that a list says, as far as they can be known before it is read, so that they are held against other inputs and
 /// written at the start of the output. A file is read once more than otherwise, up to where it says them. Of a stream, as much is
-/// looked at as may be held back.
+/// looked at as may be held back. A fault that comes before the sizes is told, rather than that they are not known.
 fn sizes(
     input: &mut Input,
     format: &ListFormat,
@@ -161,8 +169,20 @@ fn sizes(
     let lacks_some = |reader: &ListReader<'_>| {
         wants_virtual_size && reader.virtual_size().is_none() || wants_block_size && reader.block_size().is_none()
     };
-    while lacks_some(&reader) && matches!(reader.next(), Some(Ok(_))) {}
-    Ok((reader.virtual_size(), reader.block_size()))
+    let mut fault = None;
+    while fault.is_none()
+        && lacks_some(&reader)
+        && let Some(range) = reader.next()
+    {
+        fault = range.err();
+    }
+    let found = (reader.virtual_size(), reader.block_size());
+    drop(reader);
+    match fault {
+        // A stream may go on after the bytes that were looked at.
+        Some(fault) if input.is_rereadable() => Err(fault),
+        _ => Ok(found),
+    }
 }
 
 enum Ranges<'a> {
