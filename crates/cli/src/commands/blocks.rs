@@ -65,6 +65,8 @@ fn bitmap(input: &mut RangeInput, block_size: BlockSize) -> Result<Bitmap, Failu
     }
     let source = RefCell::new(input.start());
     let Some(virtual_size) = source.borrow().virtual_size() else {
+        let error = source.into_inner().error;
+        judge(slice::from_ref(input), vec![error])?;
         let message = "blocks are counted up to the end of the disk, which a list does not tell".to_owned();
         return Err(Failure::Usage {
             message,

@@ -392,10 +392,12 @@ fn output_that_says_where_the_disk_ends_needs_to_know_it() {
 fn a_fault_of_a_list_is_told_rather_than_that_its_size_is_not_known() {
     for (name, from, bytes) in inputs() {
         if names().any(|(other, format)| other == name && format.is_some_and(|format| format.has_virtual_size)) {
-            let args = [&["convert"][..], &from].concat();
-            assert_eq!(run_piped(&args, &bytes).code, Some(0), "{name}");
-            let message = run_piped(&args, &bytes[..bytes.len() - 2]).failure(3);
-            assert!(message.contains("cut short"), "{name}: {message}");
+            for command in ["convert", "blocks", "bits", "map"] {
+                let args = [&[command][..], &from, &["-"]].concat();
+                assert_eq!(run_piped(&args, &bytes).code, Some(0), "{args:?}");
+                let message = run_piped(&args, &bytes[..bytes.len() - 2]).failure(3);
+                assert!(message.contains("cut short"), "{args:?}: {message}");
+            }
         }
     }
 }
