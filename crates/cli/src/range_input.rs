@@ -140,7 +140,7 @@ impl RangeInput {
             Content::Bitmap(scanner) => Ranges::Bitmap(Box::new(scanner.iter_extents(self.input.source())?)),
             Content::List(format, options) => {
                 let reader = BufReader::with_capacity(READ_BYTES, self.input.reader()?);
-                Ranges::List(format.read(reader, options)?.expect("readable"), options.virtual_size)
+                Ranges::List(Box::new(format.read(reader, options)?.expect("readable")), options.virtual_size)
             }
         })
     }
@@ -187,7 +187,7 @@ fn sizes(
 
 enum Ranges<'a> {
     Bitmap(Box<Extents<'a>>),
-    List(ListReader<'a>, Option<VirtualSize>),
+    List(Box<ListReader<'a>>, Option<VirtualSize>),
     /// It could not be started.
     None,
 }
