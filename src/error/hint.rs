@@ -65,17 +65,24 @@ impl Error {
             Self::EmptyList => {
                 "a program that failed leaves an empty list, too; only if it is sure that nothing changed, allow an empty list"
             }
-            Self::List { fault: ListFault::Unsuitable { hint, .. }, .. } => hint,
-            Self::List { fault: ListFault::Overlap(_), .. } => {
-                "it is not sorted, or not one list: sort it by offset and merge ranges that overlap, or make it again"
-            }
-            Self::List { fault: ListFault::OtherSize { .. } | ListFault::BeyondEnd(_), .. } => {
-                "it is another disk's, or the disk was resized: give the size that it has, or take a full backup"
-            }
-            Self::List { .. } => "the list is damaged or is no list: make it again, or take a full backup",
+            Self::List { fault, .. } => list_hint(fault),
             Self::OutOfMemory { .. } => "is the size of the disk right? if it is, more memory is needed",
             _ => return None,
         }))
+    }
+}
+
+/// The advice for a fault of a list.
+const fn list_hint(fault: &ListFault) -> &'static str {
+    match fault {
+        ListFault::Unsuitable { hint, .. } => hint,
+        ListFault::Overlap(_) => {
+            "it is not sorted, or not one list: sort it by offset and merge ranges that overlap, or make it again"
+        }
+        ListFault::OtherSize { .. } | ListFault::BeyondEnd(_) => {
+            "it is another disk's, or the disk was resized: give the size that it has, or take a full backup"
+        }
+        _ => "the list is damaged or is no list: make it again, or take a full backup",
     }
 }
 

@@ -15,7 +15,8 @@ pub struct ReadOptions {
     /// otherwise. Formats that say that they are whole need no such leave, and those that name every byte of the disk are never
     /// without any.
     pub allow_empty: bool,
-    /// The name of the metadata context that a map was asked for, as `qemu:dirty-bitmap:backup`.
+    /// The content of the file, where it does not say so itself: the dirty bitmap that a map is of, as `qemu:dirty-bitmap:backup`,
+    /// or a word that the format asks for.
     pub context: Option<String>,
     /// The number of the snapshot since which blocks are taken for changed.
     pub since: Option<u64>,
