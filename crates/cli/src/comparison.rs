@@ -17,10 +17,11 @@ pub(crate) struct Differences {
 
 impl Differences {
     /// Reads both lists to their ends.
-    pub(crate) fn of(mut lists: [impl SortedRanges; 2], block_size: BlockSize) -> Self {
+    pub(crate) fn of(mut a: impl SortedRanges, mut b: impl SortedRanges, block_size: BlockSize) -> Self {
+        let mut lists: [&mut dyn Iterator<Item = ByteRange>; 2] = [&mut a, &mut b];
         let mut only = [ChangedTotals::new(block_size), ChangedTotals::new(block_size)];
         let mut first = None;
-        let mut next = lists.each_mut().map(Iterator::next);
+        let mut next = lists.each_mut().map(|list| list.next());
         while next.iter().any(Option::is_some) {
             // All from the first byte to the nearest border is in one of them, or in both.
             let starts = next.map(|range| range.map_or(u64::MAX, |range| range.offset_bytes));

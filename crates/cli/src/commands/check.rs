@@ -1,10 +1,7 @@
 //! `cbt check`: whether a list was made of a bitmap.
 
-use std::cell::RefCell;
-use std::io::Write;
-
 use changed_blocks::format::Identity;
-use changed_blocks::{ByteRange, shape};
+use changed_blocks::shape;
 use serde_json::json;
 
 use crate::args::{BlockSizeArg, CheckArgs, CheckFormat};
@@ -32,34 +29,22 @@ pub(crate) fn check(args: &CheckArgs) -> Result<bool, Failure> {
     let bitmap = RangeInput::open_lenient(&args.bitmap_args(list_size, BlockSizeArg::Size(list.block_size)))?;
     let mut inputs = vec![list, bitmap];
     RangeInput::refuse_one_stream(&inputs)?;
-    let mut target = Target::open(None)?;
+    let target = Target::open(None)?;
     let (sources, geometry) = start(&mut inputs);
     let [list, bitmap] = &sources[..] else { unreachable!("there are two inputs") };
-    let digest = RefCell::new(BitmapDigest::new());
-    let ranges = |source, is_hashed: bool| {
-        let digest = &digest;
-        let add = move |range: &ByteRange| {
-            if is_hashed {
-                digest.borrow_mut().add(*range);
-            }
-        };
-        shape::check(SharedSource(source).inspect(add))
-    };
-    let differences = Differences::of([ranges(list, false), ranges(bitmap, true)], geometry.block_size);
+    let mut digest = BitmapDigest::new();
+    let hashed = shape::check(SharedSource(bitmap).inspect(|&range| digest.add(range)));
+    let differences = Differences::of(shape::check(SharedSource(list)), hashed, geometry.block_size);
     let identity = list.borrow().identity();
     let errors = sources.into_iter().map(|source| source.into_inner().error).collect();
     judge(&inputs, errors)?;
-    let finding = Finding { differences, digest: digest_text(&digest.into_inner().finish()), identity };
+    let finding = Finding { differences, digest: digest_text(&digest.finish()), identity };
     let faults = finding.faults(args);
     let text = match args.output {
         CheckFormat::Human => faults.iter().map(|fault| format!("{fault}\n")).collect(),
         CheckFormat::Json => finding.json(&faults),
     };
-    match target.write_all(text.as_bytes()).map_err(|error| target.failure(error)) {
-        // The exit code still tells.
-        Ok(()) | Err(Failure::BrokenPipe) => target.commit()?,
-        Err(failure) => return Err(failure),
-    }
+    target.write_verdict(&text)?;
     inputs.into_iter().for_each(|input| input.input.drain());
     Ok(!faults.is_empty())
 }

@@ -1,7 +1,6 @@
 //! `cbt compare`: whether two inputs have the same bytes, and how they differ.
 
 use std::cell::{Ref, RefCell};
-use std::io::Write;
 
 use changed_blocks::format::Totals;
 use changed_blocks::{BlockSize, VirtualSize, shape};
@@ -30,7 +29,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         let message = format!("two inputs are compared, and {} are given", names.len());
         return Err(Failure::Usage { message, hint: "give two files, or one and -" });
     };
-    let mut target = Target::open(None)?;
+    let target = Target::open(None)?;
     let coarsest = inputs.iter().map(|input| input.block_size).max().unwrap_or(BlockSize::DEFAULT);
     let (sources, geometry) = start(&mut inputs);
     let comparison = Comparison::of(&sources, geometry.block_size, coarsest);
@@ -40,11 +39,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         CompareFormat::Human => comparison.describe([a, b]),
         CompareFormat::Json => comparison.json(),
     };
-    match target.write_all(text.as_bytes()).map_err(|error| target.failure(error)) {
-        // The exit code still tells.
-        Ok(()) | Err(Failure::BrokenPipe) => target.commit()?,
-        Err(failure) => return Err(failure),
-    }
+    target.write_verdict(&text)?;
     inputs.into_iter().for_each(|input| input.input.drain());
     Ok(comparison.is_different())
 }
@@ -63,7 +58,8 @@ impl Comparison {
     fn of(sources: &[RefCell<RangeSource<'_>>], block_size: BlockSize, coarsest: BlockSize) -> Self {
         let [a, b] = sources else { unreachable!("there are two inputs") };
         let sizes = [a, b].map(|source| source.borrow().virtual_size());
-        let differences = Differences::of([a, b].map(|source| shape::check(SharedSource(source))), block_size);
+        let list = |source| shape::check(SharedSource(source));
+        let differences = Differences::of(list(a), list(b), block_size);
         let ends = different_ends([a, b].map(|source| source.borrow()), coarsest);
         Self { sizes, ends, differences }
     }

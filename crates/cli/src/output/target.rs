@@ -78,6 +78,14 @@ impl Target {
         }
     }
 
+    /// Writes a verdict that the exit code tells as well, so that a reader who has left is no failure.
+    pub(crate) fn write_verdict(mut self, text: &str) -> Result<(), Failure> {
+        match self.write_all(text.as_bytes()).map_err(|error| self.failure(error)) {
+            Ok(()) | Err(Failure::BrokenPipe) => self.commit(),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Lets an atomic file appear, now that all is written.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         let committed = match self.file {
