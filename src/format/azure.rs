@@ -15,7 +15,7 @@
 use std::io::BufRead;
 
 use super::ReadOptions;
-use super::entry::{Entries, Entry, fault};
+use super::entry::{BATCH, Entries, Entry, fault};
 use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use super::xml_reader::{Element, XmlReader, unknown};
 use crate::error::{ListFault, Place};
@@ -36,8 +36,6 @@ pub(super) const FORMAT: ListFormat = ListFormat {
 /// The name of the parameter that makes the answer one of changes.
 const PREVIOUS_SNAPSHOT: &str = "prevsnapshot";
 const PAGE_BYTES: u64 = 512;
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 
 struct AzureEntries<R> {
     xml: XmlReader<R>,

@@ -23,6 +23,9 @@ pub(super) struct Disk {
     pub(super) block_size: Option<u64>,
 }
 
+/// How many entries a reader appends at a time, or a few more.
+pub(super) const BATCH: usize = 512;
+
 /// A reader of one format.
 ///
 /// Invariant: where it is not sure that it has understood the file, it fails. Nothing in the file is passed over that may be

@@ -4,15 +4,12 @@ use std::io::BufRead;
 
 use uuid::Uuid;
 
-use super::entry::{Disk, Entries, Entry, fault};
+use super::entry::{BATCH, Disk, Entries, Entry, fault};
 use super::json_members::{Elements, Member, entry, number};
 use super::json_reader::{JsonReader, Token};
 use super::{Identity, ReadOptions};
 use crate::error::{ListFault, Place};
 use crate::{BlockSize, Result};
-
-/// How many entries are read at a time.
-pub(super) const BATCH: usize = 512;
 
 pub(super) const RANGE: [Member; 2] = [number("offset"), number("length")];
 

@@ -8,16 +8,13 @@
 //! |[offset, length, _]| Ok((offset, length, true))
 //! ```
 
-use super::entry::{Entries, Entry, Layout, fault};
+use super::entry::{BATCH, Entries, Entry, Layout, fault};
 use super::json_reader::{JsonReader, MAX_NUMBER, Token, not, number as parse_number};
 use crate::Result;
 use crate::error::{ListFault, Place};
 
 /// The value of a member that is not there, if its absence is no fault.
 pub(super) const ABSENT: u64 = u64::MAX;
-
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 
 /// A member of an object.
 #[derive(Clone, Copy)]

@@ -14,14 +14,11 @@
 
 use std::io::BufRead;
 
-use super::entry::{Disk, Entries, Entry, Layout, fault};
+use super::entry::{BATCH, Disk, Entries, Entry, Layout, fault};
 use super::json_members::entry;
 use super::json_reader::{JsonReader, Token, not};
 use crate::Result;
 use crate::error::{ListFault, Place};
-
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 
 /// The part of a page that was read.
 pub(super) enum Member {

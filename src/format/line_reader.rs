@@ -15,12 +15,10 @@ use std::borrow::Cow;
 use std::io::{BufRead, ErrorKind};
 
 use super::ReadOptions;
-use super::entry::{Disk, Entries, Entry, Layout, fault};
+use super::entry::{BATCH, Disk, Entries, Entry, Layout, fault};
 use crate::error::{ListFault, Place};
 use crate::{ByteRange, Error, Result, VirtualSize};
 
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 /// The longest line that is kept. Only comments are as long.
 const MAX_LINE_BYTES: usize = 64 << 10;
 /// The longest line of numbers, with its line break.

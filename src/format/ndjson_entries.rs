@@ -3,8 +3,8 @@
 use std::io::BufRead;
 
 use super::ReadOptions;
-use super::entry::{Entries, Entry, fault};
-use super::json_entries::{BATCH, RANGE};
+use super::entry::{BATCH, Entries, Entry, fault};
+use super::json_entries::RANGE;
 use super::json_members::{Elements, entry};
 use super::json_reader::{JsonReader, Token};
 use crate::Result;

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::entry::{Entries, Entry, fault};
+use super::entry::{BATCH, Entries, Entry, fault};
 use super::extent_format::ExtentFormat;
 use super::table::{Gaps, ListFormat, Needs};
 use crate::error::{ListFault, Place};
@@ -37,8 +37,6 @@ impl ExtentFormat for Pairs {
 }
 
 const PAIR_BYTES: usize = 16;
-/// How many pairs are read at a time.
-const BATCH: usize = 512;
 
 struct PairReader<R> {
     from: R,

@@ -13,7 +13,7 @@
 use std::io::{self, BufRead};
 
 use super::ReadOptions;
-use super::entry::{Disk, Entries, Entry, fault};
+use super::entry::{BATCH, Disk, Entries, Entry, fault};
 use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use crate::error::{ListFault, Place};
 use crate::{Error, Result};
@@ -31,8 +31,6 @@ pub(super) const FORMAT: ListFormat = ListFormat {
 };
 
 const BANNER: &[u8] = b"rbd diff v1\n";
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 /// The longest name of a snapshot that Ceph reads.
 const MAX_NAME_BYTES: u32 = 4096;
 

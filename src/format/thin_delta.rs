@@ -15,7 +15,7 @@
 
 use std::io::BufRead;
 
-use super::entry::{Disk, Entries, Entry, Layout};
+use super::entry::{BATCH, Disk, Entries, Entry, Layout};
 use super::table::{Gaps, ListFormat, Needs};
 use super::xml_reader::{Element, XmlReader, unknown};
 use crate::Result;
@@ -33,8 +33,6 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     writer: None,
 };
 
-/// How many entries are read at a time.
-const BATCH: usize = 512;
 const SECTOR_BYTES: u64 = 512;
 
 struct ThinEntries<R> {
