@@ -33,6 +33,8 @@ pub struct DirtyBitmap<R> {
     block_size: BlockSize,
     cluster_bytes: u64,
     table: Table,
+    /// The bits that the last byte may have: those of blocks of the disk.
+    last_byte_mask: u8,
     /// The length of the bitmap in bytes, and how many of them were read.
     len: u64,
     at: u64,
@@ -63,9 +65,11 @@ impl<R: Read + Seek> DirtyBitmap<R> {
         let virtual_size = VirtualSize::new(virtual_size)?;
         let entry = directory::find(&mut image, &header, options.context.as_deref())?;
         let len = virtual_size.bitmap_bytes(entry.block_size);
-        let table = Table::open(&mut image, &entry, &header, len)?;
+        let last_byte_mask = 0xff >> (7 - (virtual_size.blocks(entry.block_size) - 1) % 8);
+        let table = Table::open(&mut image, &entry, &header, len, last_byte_mask)?;
         let DirectoryEntry { name, block_size, .. } = entry;
-        Ok(Self { image, name, virtual_size, block_size, cluster_bytes: header.cluster_bytes, table, len, at: 0 })
+        let cluster_bytes = header.cluster_bytes;
+        Ok(Self { image, name, virtual_size, block_size, cluster_bytes, table, last_byte_mask, len, at: 0 })
     }
 
     /// The name of the bitmap.
@@ -85,12 +89,6 @@ impl<R: Read + Seek> DirtyBitmap<R> {
     pub fn block_size(&self) -> BlockSize {
         self.block_size
     }
-
-    /// The last byte of the bitmap, if all bits of the disk are ones.
-    fn last_ones(&self) -> u8 {
-        let used_bits = (self.virtual_size.blocks(self.block_size) - 1) % 8 + 1;
-        0xff >> (8 - used_bits)
-    }
 }
 
 impl<R: Read + Seek> Read for DirtyBitmap<R> {
@@ -109,7 +107,7 @@ impl<R: Read + Seek> Read for DirtyBitmap<R> {
         }
         self.at += count as u64;
         if self.at == self.len && entry == ALL_ONES {
-            to[count - 1] = self.last_ones();
+            to[count - 1] = self.last_byte_mask;
         }
         Ok(count)
     }
@@ -132,7 +130,13 @@ struct Table {
 
 impl Table {
     /// Checks all of the table.
-    fn open(image: &mut Image<impl Read + Seek>, entry: &DirectoryEntry, header: &Header, len: u64) -> Result<Self> {
+    fn open(
+        image: &mut Image<impl Read + Seek>,
+        entry: &DirectoryEntry,
+        header: &Header,
+        len: u64,
+        last_byte_mask: u8,
+    ) -> Result<Self> {
         let cluster_bytes = header.cluster_bytes;
         let (offset, entries) = (entry.table_offset, entry.table_entries);
         if entries != len.div_ceil(cluster_bytes) || entries * cluster_bytes > MAX_BITMAP_BYTES {
@@ -161,7 +165,7 @@ impl Table {
                 image.check_inside(cluster, cluster_bytes)?;
             }
             if cluster != 0 && index == entries - 1 {
-                check_zeros(image, cluster + (len - 1) % cluster_bytes + 1, cluster + cluster_bytes)?;
+                check_end(image, cluster + (len - 1) % cluster_bytes, cluster + cluster_bytes, last_byte_mask)?;
             }
         }
         Ok(table)
@@ -180,13 +184,16 @@ impl Table {
     }
 }
 
-/// Refuses bits after the end of the bitmap, in its last cluster.
-fn check_zeros(image: &mut Image<impl Read + Seek>, start: u64, end: u64) -> Result<()> {
+/// Refuses bits after the end of the disk, from the last byte of the bitmap to the end of its cluster.
+fn check_end(image: &mut Image<impl Read + Seek>, start: u64, end: u64, last_byte_mask: u8) -> Result<()> {
     let mut piece = [0; 4096];
     let mut at = start;
+    let mut allowed = last_byte_mask;
     while at < end {
         let count = usize::try_from(end - at).map_or(piece.len(), |left| left.min(piece.len()));
         image.read(at, &mut piece[..count])?;
+        piece[0] &= !allowed;
+        allowed = 0;
         if let Some(index) = piece[..count].iter().position(|&byte| byte != 0) {
             return Err(damaged(at + index as u64, "has bits for blocks that the disk does not have"));
         }

@@ -291,6 +291,10 @@ fn bitmaps_that_may_lack_changes_are_refused() {
         (Layout::with(|layout| layout.size = 0), "offset 24 says that the disk has 0 bytes"),
         (Layout::with(|layout| layout.size = 1 << 63), "offset 24 says that the disk has 9223372036854775808 bytes"),
         (Layout::with(|layout| layout.size *= 1000), "has 1 clusters of 512 bytes, for 2500 bytes"),
+        (
+            Layout::with_entry(|entry| entry.clusters = vec![Bits::Data(vec![0, 0, 0b1_0000])]),
+            "offset 514 has bits for blocks that the disk does not have",
+        ),
         (Layout::with_entry(|entry| entry.clusters = vec![Bits::Data(vec![0, 0, 0, 1])]), "has bits for blocks that"),
         (
             Layout::with_entry(|entry| entry.clusters = vec![Bits::Data([vec![0; 511], vec![1]].concat())]),
