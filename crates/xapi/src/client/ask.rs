@@ -1,17 +1,22 @@
 //! A listing from the login to the logout, in one call.
 
 use std::fmt;
-use std::future::{Future, pending};
-use std::pin::pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
 
 use changed_blocks::{BlockSize, ByteRange, Scanner, VirtualSize};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::error::Error;
 use super::options::Options;
-use super::session::{CLOSING_LATE, Client};
+use super::session::{CLOSING, CLOSING_LATE, Client};
 use super::size::DiskSize;
 
 /// The changes between two disks, with the size of the newer one.
@@ -138,9 +143,17 @@ pub async fn changed_blocks_unless(
         error = &mut given_up => return Err(error),
     };
     client.closed_by = closed_by;
-    let listed = tokio::select! {
-        listed = client.list(from, to) => listed,
-        error = &mut given_up => Err(error),
+    let begins_task = Arc::clone(&client.begins_task);
+    let listed = {
+        let mut listing = pin!(client.list(from, to));
+        tokio::select! {
+            listed = &mut listing => listed,
+            error = &mut given_up => {
+                let left = closed_by.map_or(CLOSING, |by| by.saturating_duration_since(Instant::now()) / 2);
+                task_is_known(listing, &begins_task, left).await;
+                Err(error)
+            }
+        }
     };
     let closed = client.finish().await;
     match listed {
@@ -152,6 +165,15 @@ pub async fn changed_blocks_unless(
         Err(Error::TimeLimit { limit, .. }) => Err(Error::TimeLimit { limit, task: client.tasks.pop() }),
         Err(error) => Err(error),
     }
+}
+
+/// Goes on with a listing that was given up, for some time, while a task is being begun: once it is known, it can be ended.
+async fn task_is_known(mut listing: Pin<&mut impl Future>, begins_task: &AtomicBool, limit: Duration) {
+    let known = poll_fn(|context| match begins_task.load(Relaxed) && listing.as_mut().poll(context).is_pending() {
+        true if begins_task.load(Relaxed) => Poll::Pending,
+        _ => Poll::Ready(()),
+    });
+    drop(timeout(limit.min(CLOSING), known).await);
 }
 
 impl Client {

@@ -3,6 +3,8 @@
 //! Invariant: a task is in the session's list from before it is begun until it is known to be destroyed.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -37,6 +39,8 @@ pub struct Client {
     pub(super) session: String,
     /// Those that were begun and are not yet known to be destroyed.
     pub(super) tasks: Vec<String>,
+    /// Whether a task is being begun, and only the answer of the pool will tell which.
+    pub(super) begins_task: Arc<AtomicBool>,
     /// Whether the pool has let this user in once and did not another time. It is not asked again then: a wrong password
     /// that is tried a few times locks the account.
     locked_out: bool,
@@ -73,7 +77,8 @@ impl Client {
     pub async fn login(options: Options) -> Result<Self, Error> {
         let mut wire = Wire::new(&options)?;
         let session = log_in(&mut wire, &options).await?;
-        Ok(Self { options, wire, session, tasks: Vec::new(), locked_out: false, closed_by: None })
+        let begins_task = Arc::default();
+        Ok(Self { options, wire, session, tasks: Vec::new(), begins_task, locked_out: false, closed_by: None })
     }
 
     /// Makes any call. The session is put before the parameters.

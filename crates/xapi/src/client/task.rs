@@ -1,6 +1,7 @@
 //! A listing that runs as a task of the pool.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -46,7 +47,7 @@ impl Client {
     pub async fn list_changed_blocks_task(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
         let mut retry = BusyRetry::new(self.options.busy_limit);
         loop {
-            let outcome = self.run_task(from, to, &mut retry).await;
+            let outcome = self.run_task(from, to).await;
             // A task may be let in, and find only then that something else is under way.
             let busy = outcome.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::Busy));
             if !(busy && retry.wait().await) {
@@ -55,10 +56,12 @@ impl Client {
         }
     }
 
-    async fn run_task(&mut self, from: &VdiRef, to: &VdiRef, retry: &mut BusyRetry) -> Result<Answer, Error> {
+    async fn run_task(&mut self, from: &VdiRef, to: &VdiRef) -> Result<Answer, Error> {
         let params = [from.as_str().into(), to.as_str().into()];
-        let task = self.invoke("Async.VDI.list_changed_blocks", &params, retry).await?;
-        let task = self.wire.reference(&task)?;
+        self.begins_task.store(true, Relaxed);
+        let task = self.invoke("Async.VDI.list_changed_blocks", &params, &mut BusyRetry::new(Duration::ZERO)).await;
+        self.begins_task.store(false, Relaxed);
+        let task = self.wire.reference(&task?)?;
         self.tasks.push(task.clone());
         let watched = self.watch(&task).await;
         if matches!(watched, Err(Error::Away { .. })) {

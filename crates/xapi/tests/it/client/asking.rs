@@ -118,3 +118,21 @@ async fn the_caller_can_stop_it_and_nothing_is_left() {
     let methods = mock.methods();
     assert_eq!(methods[methods.len() - 3..], ["task.cancel", "task.destroy", "session.logout"]);
 }
+
+#[tokio::test]
+async fn a_task_that_is_being_begun_when_it_is_stopped_is_destroyed() {
+    let mock = Mock::start(|call| {
+        (call.method == "Async.VDI.list_changed_blocks").then(|| match call.result("OpaqueRef:late") {
+            Act::Send(answer) => Act::SendLate(Duration::from_millis(600), answer),
+            _ => unreachable!("it is sent"),
+        })
+    })
+    .await;
+    let stopped = tokio::time::sleep(Duration::from_millis(200));
+    let asking = changed_blocks_unless(mock.options(), Uuid::from_u128(1), Uuid::from_u128(2), stopped);
+    let error = asking.await.unwrap_err();
+    assert!(matches!(error, Error::Stopped { task: None }), "{error:?}");
+    let methods = mock.methods();
+    assert_eq!(methods[methods.len() - 3..], ["task.cancel", "task.destroy", "session.logout"]);
+    assert_eq!(mock.calls_of("task.destroy")[0].params[1], "OpaqueRef:late");
+}

@@ -33,6 +33,8 @@ pub(crate) struct Call {
 pub(crate) enum Act {
     /// These bytes are sent, and the connection stays open.
     Send(Vec<u8>),
+    /// These bytes are sent after a while, and the connection stays open.
+    SendLate(Duration, Vec<u8>),
     /// These bytes are sent, and the connection is closed.
     SendAndClose(Vec<u8>),
     /// Nothing is sent, and the connection stays open.
@@ -245,6 +247,12 @@ where
         };
         match script(&call).unwrap_or_else(|| call.usual()) {
             Act::Send(bytes) => {
+                if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+            }
+            Act::SendLate(pause, bytes) => {
+                tokio::time::sleep(pause).await;
                 if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
                     return;
                 }
