@@ -21,13 +21,15 @@ const BINARY_XML: [&str; 3] = ["rbd-v1", "thin-delta", "azure"];
 
 /// Formats that may name whole blocks where the disk ends inside the last one, and do not say the size of the disk.
 const OF_BLOCKS: [&str; 3] = ["qemu-map", "thin-delta", "blksnap"];
-const CONTEXTS: [Option<&str>; 6] = [
+const CONTEXTS: [Option<&str>; 8] = [
     None,
     Some("mapfile"),
     Some("prevsnapshot"),
     Some("qemu:dirty-bitmap:b"),
     Some("base:allocation"),
     Some("GetMetadataDelta"),
+    Some("from-snap"),
+    Some("changeId"),
 ];
 
 /// Formats of lines, and those of fixed pieces without any text.

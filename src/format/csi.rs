@@ -26,10 +26,9 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     gaps: Gaps::Unchanged,
     needs: Needs::VirtualSize,
     options: &[ReadOption::Context, ReadOption::Allocation],
-    open: Some(|from, options| match options.context.as_deref() {
-        Some(context) if context != DELTA => Err(fault(Place::Byte { offset: 0 }, NOT_A_DELTA)),
-        None if !options.allocation => Err(fault(Place::Byte { offset: 0 }, NOT_A_DELTA)),
-        _ => Ok(PageEntries::open(from, Messages::default())),
+    open: Some(|from, options| match options.takes_for_changes(DELTA) {
+        true => Ok(PageEntries::open(from, Messages::default())),
+        false => Err(fault(Place::Byte { offset: 0 }, NOT_A_DELTA)),
     }),
     writer: Some(&Csi),
 };

@@ -2,9 +2,11 @@
 //!
 //! A reader of a format finds entries and says nothing of their order: [`ListReader`](super::ListReader) checks that.
 
+use std::borrow::Cow;
+
 use super::{Identity, ReadOptions};
 use crate::error::{ListFault, Place};
-use crate::{Error, Result};
+use crate::{Error, Result, VirtualSize};
 
 /// An entry as the file has it, nothing checked but its syntax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,4 +96,16 @@ pub(super) type Open = for<'a> fn(Box<dyn std::io::BufRead + 'a>, &ReadOptions) 
 /// The error of a fault at a place.
 pub(super) const fn fault(place: Place, fault: ListFault) -> Error {
     Error::List { place, fault }
+}
+
+/// The size of the disk from the options, for formats that name every byte of it but do not say how many there are: without
+/// it, a list that was cut short between two lines could not be told from a whole one.
+pub(super) fn needed_size(options: &ReadOptions) -> Result<VirtualSize> {
+    options.virtual_size.ok_or(fault(
+        Place::Byte { offset: 0 },
+        ListFault::Unsuitable {
+            reason: Cow::Borrowed("does not say how large the disk is, so it may have been cut short"),
+            hint: "give the size of the disk (--virtual-size)",
+        },
+    ))
 }

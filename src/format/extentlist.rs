@@ -10,9 +10,9 @@
 
 use std::borrow::Cow;
 
-use super::entry::Layout;
+use super::entry::{Layout, needed_size};
 use super::extent_format::ExtentFormat;
-use super::line_reader::{LineFormat, LineReader, Parsed, decimal, needed_size, without_line_break};
+use super::line_reader::{LineFormat, LineReader, Parsed, decimal, without_line_break};
 use super::lines::{push_covering_lines, push_last_gap};
 use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use super::totals::Totals;

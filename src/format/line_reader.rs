@@ -14,10 +14,9 @@
 use std::borrow::Cow;
 use std::io::{BufRead, ErrorKind};
 
-use super::ReadOptions;
 use super::entry::{BATCH, Disk, Entries, Entry, Layout, fault};
 use crate::error::{ListFault, Place};
-use crate::{ByteRange, Error, Result, VirtualSize};
+use crate::{ByteRange, Error, Result};
 
 /// The longest line that is kept. Only comments are as long.
 const MAX_LINE_BYTES: usize = 64 << 10;
@@ -310,16 +309,4 @@ pub(super) fn decimal(digits: &[u8], otherwise: &ListFault) -> Result<u64, ListF
     }
     let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
     digits.iter().try_fold(0, add).ok_or(ListFault::TooLarge)
-}
-
-/// The size of the disk from the options, for formats that name every byte of it but do not say how many there are: without
-/// it, a list that was cut short between two lines could not be told from a whole one.
-pub(super) fn needed_size(options: &ReadOptions) -> Result<VirtualSize> {
-    options.virtual_size.ok_or(fault(
-        Place::Byte { offset: 0 },
-        ListFault::Unsuitable {
-            reason: Cow::Borrowed("does not say how large the disk is, so it may have been cut short"),
-            hint: "give the size of the disk (--virtual-size)",
-        },
-    ))
 }

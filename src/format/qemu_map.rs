@@ -4,7 +4,7 @@
 //! what is in the overlay itself (depth 0) was written since the overlay was made, zeros included.
 
 use super::ReadOptions;
-use super::entry::{Entries, Layout, fault};
+use super::entry::{Entries, Layout, fault, needed_size};
 use super::json_members::{ABSENT, ArrayEntries, Change, Member, any, boolean, number};
 use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use crate::Result;
@@ -34,7 +34,8 @@ const MEMBERS: [Member; 8] = [
     any("offset"),
 ];
 
-/// Its end is rounded up to sectors.
+/// Its end is rounded up to sectors. Where it ends depends on the options of `qemu-img map`, too, so the size of the disk has to
+/// be given.
 const SECTOR_BYTES: u64 = 512;
 
 fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
@@ -43,6 +44,7 @@ fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Resu
         let hint = "only for an overlay that was made when the last backup was, take what is allocated for what changed: --allocation";
         return Err(fault(Place::Byte { offset: 0 }, ListFault::Unsuitable { reason, hint }));
     }
+    needed_size(options)?;
     Ok(Box::new(ArrayEntries::new(from, &MEMBERS, Layout::CoveringBlocks(SECTOR_BYTES), change)))
 }
 
@@ -73,24 +75,28 @@ mod tests {
 "#;
 
     fn allocation() -> ReadOptions {
-        ReadOptions { allocation: true, ..ReadOptions::default() }
+        sized(2_000_384)
+    }
+
+    fn sized(bytes: u64) -> ReadOptions {
+        ReadOptions { allocation: true, virtual_size: VirtualSize::new(bytes).ok(), ..ReadOptions::default() }
     }
 
     #[test]
     fn an_overlay_has_changed_where_it_is_not_the_image_under_it() {
-        let options = ReadOptions { virtual_size: VirtualSize::new(2_000_000).ok(), ..allocation() };
         let expected = [(65_536, 131_072), (262_144, 327_680), (1_000_448, 2_000_000)];
-        assert_eq!(FORMAT.read_all(MAP, &options).expect("a good list"), expected);
-        let other_disk = ReadOptions { virtual_size: VirtualSize::new(2_000_384 - 512).ok(), ..allocation() };
-        assert!(FORMAT.message(MAP, &other_disk).ends_with("ends beyond the disk, which has 1999872 bytes"));
-        // Without the size, the end is that of the last sector.
+        assert_eq!(FORMAT.read_all(MAP, &sized(2_000_000)).expect("a good list"), expected);
+        assert!(
+            FORMAT.message(MAP, &sized(2_000_384 - 512)).ends_with("ends beyond the disk, which has 1999872 bytes")
+        );
+        // As QEMU says it, the size is that of whole sectors.
         assert_eq!(FORMAT.read_all(MAP, &allocation()).expect("a good list").last(), Some(&(1_000_448, 2_000_384)));
     }
 
     #[test]
     fn maps_of_old_versions_are_read() {
         let map = r#"[{ "start": 0, "length": 512, "depth": 0, "zero": false, "data": true, "offset": 327680}]"#;
-        assert_eq!(FORMAT.read_all(map, &allocation()).expect("a good list"), [(0, 512)]);
+        assert_eq!(FORMAT.read_all(map, &sized(512)).expect("a good list"), [(0, 512)]);
     }
 
     #[test]
@@ -110,8 +116,10 @@ mod tests {
 
     #[test]
     fn a_map_of_a_part_is_refused() {
-        let options = ReadOptions { virtual_size: VirtualSize::new(4 << 20).ok(), ..allocation() };
-        assert!(FORMAT.read_all(MAP, &options).is_err());
+        assert!(FORMAT.read_all(MAP, &sized(4 << 20)).is_err());
+        let no_size = ReadOptions { allocation: true, ..ReadOptions::default() };
+        let message = "the list at offset 0 does not say how large the disk is, so it may have been cut short";
+        assert_eq!(FORMAT.message(MAP, &no_size), message);
         assert!(
             FORMAT
                 .read_all(

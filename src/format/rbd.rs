@@ -2,15 +2,17 @@
 //!
 //! An extent that does not exist became a hole, and has changed. Old versions printed extents out of order, or some that
 //! overlap. So all of them are read first, and then sorted and put together: each is a change, so that none is lost.
+//!
+//! Without `--from-snap`, the output lists what exists, without what was discarded, and looks alike.
 
 use super::ReadOptions;
 use super::entry::{Entries, Entry, Layout, fault};
 use super::extent_format::ExtentFormat;
 use super::json_members::{ArrayEntries, Change, Member, number, word};
 use super::lines::push_decimal;
-use super::table::{Gaps, ListFormat, Needs};
+use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use super::totals::Totals;
-use crate::error::ListFault;
+use crate::error::{ListFault, Place};
 use crate::{ByteRange, Geometry, Result};
 
 pub(super) const FORMAT: ListFormat = ListFormat {
@@ -20,9 +22,16 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::Nothing,
-    options: &[],
+    options: &[ReadOption::Context, ReadOption::Allocation],
     open: Some(open),
     writer: Some(&Rbd),
+};
+
+/// The option that makes the output one of changes.
+const FROM_SNAP: &str = "from-snap";
+const NOT_SINCE: ListFault = ListFault::Unsuitable {
+    reason: std::borrow::Cow::Borrowed("does not tell whether it lists what changed or all that exists"),
+    hint: "if rbd diff was given --from-snap, give --context from-snap; else run it again with that, or take a full backup",
 };
 
 /// An array of objects with `offset`, `length`, and `exists`, which is the text `true`.
@@ -57,7 +66,10 @@ impl ExtentFormat for Rbd {
 
 const MEMBERS: [Member; 3] = [number("offset"), number("length"), word("exists", &["false", "true"])];
 
-fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, _: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
+fn open<'a>(from: Box<dyn std::io::BufRead + 'a>, options: &ReadOptions) -> Result<Box<dyn Entries + 'a>> {
+    if !options.takes_for_changes(FROM_SNAP) {
+        return Err(fault(Place::Byte { offset: 0 }, NOT_SINCE));
+    }
     let change = |[offset, length, _]: [u64; 3]| -> Result<Change, ListFault> { Ok((offset, length, true)) };
     Ok(Box::new(RbdEntries { array: ArrayEntries::new(from, &MEMBERS, Layout::Listed, change) }))
 }
@@ -117,8 +129,23 @@ fn end(entry: &Entry) -> u64 {
 mod tests {
     use super::*;
 
+    fn since() -> ReadOptions {
+        ReadOptions { context: Some("from-snap".to_owned()), ..ReadOptions::default() }
+    }
+
     fn read(text: &str) -> Result<Vec<(u64, u64)>> {
-        FORMAT.read_all(text, &ReadOptions::default())
+        FORMAT.read_all(text, &since())
+    }
+
+    #[test]
+    fn a_list_that_may_be_one_of_all_that_exists_has_to_be_named() {
+        let list = r#"[{"offset":0,"length":8,"exists":"true"}]"#;
+        let mut options = ReadOptions::default();
+        assert_eq!(FORMAT.message(list, &options), format!("the list at offset 0 {NOT_SINCE}"));
+        options.allocation = true;
+        assert_eq!(FORMAT.read_all(list, &options).expect("a good list"), [(0, 8)]);
+        options.context = Some("other".to_owned());
+        assert_eq!(FORMAT.message(list, &options), format!("the list at offset 0 {NOT_SINCE}"));
     }
 
     #[test]
@@ -142,7 +169,7 @@ mod tests {
     #[test]
     fn an_extent_without_a_length_is_refused_wherever_it_is() {
         let text = r#"[{"offset":8,"length":8,"exists":"true"},{"offset":0,"length":0,"exists":"true"}]"#;
-        assert_eq!(FORMAT.message(text, &ReadOptions::default()), "entry 2 at offset 41 has a length of 0");
+        assert_eq!(FORMAT.message(text, &since()), "entry 2 at offset 41 has a length of 0");
     }
 
     #[test]

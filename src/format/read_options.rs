@@ -24,3 +24,12 @@ pub struct ReadOptions {
     /// a differencing disk, and loses changes otherwise.
     pub allocation: bool,
 }
+
+#[cfg(feature = "formats")]
+impl ReadOptions {
+    /// Whether a list that looks alike for what changed and for what is allocated is to be taken for changes: the context is
+    /// the word that its format has for a list of changes, or there is none and allocation is taken.
+    pub(super) fn takes_for_changes(&self, word: &str) -> bool {
+        self.context.as_deref().map_or(self.allocation, |context| context == word)
+    }
+}

@@ -3,6 +3,8 @@
 //! An answer tells of a part of the disk only, from `startOffset` on and `length` long: servers end it after some two thousand
 //! areas, and who asks goes on where it ended. So the answers have to follow on each other from 0 to the end of the disk, which
 //! none of them says: its size has to be given. A last answer of length 0, at the end of the disk, does no harm.
+//!
+//! Answers to the change ID `*` list what is allocated, and look alike.
 
 use super::entry::{Disk, Entry, Layout, fault};
 use super::extent_format::ExtentFormat;
@@ -10,7 +12,7 @@ use super::json_members::{Elements, Member as ElementMember, any, entry, number}
 use super::json_pages::{Member, PageEntries, Pages, check_seen, start_elements_or_null};
 use super::json_reader::{JsonReader, MAX_NUMBER};
 use super::lines::{push_decimal, push_separated};
-use super::table::{Gaps, ListFormat, Needs};
+use super::table::{Gaps, ListFormat, Needs, ReadOption};
 use super::totals::Totals;
 use crate::arch::contract::Line;
 use crate::error::{ListFault, Place};
@@ -23,14 +25,21 @@ pub(super) const FORMAT: ListFormat = ListFormat {
     has_block_size: false,
     gaps: Gaps::Unchanged,
     needs: Needs::VirtualSize,
-    options: &[],
+    options: &[ReadOption::Context, ReadOption::Allocation],
     open: Some(|from, options| match options.virtual_size {
+        _ if !options.takes_for_changes(CHANGE_ID) => Err(fault(Place::Byte { offset: 0 }, NOT_SINCE)),
         Some(size) => Ok(PageEntries::open(from, Answers::new(size))),
         None => Err(fault(Place::Byte { offset: 0 }, NO_SIZE)),
     }),
     writer: Some(&Vmware),
 };
 
+/// The parameter that makes the answers ones of changes, if it is not `*`.
+const CHANGE_ID: &str = "changeId";
+const NOT_SINCE: ListFault = ListFault::Unsuitable {
+    reason: std::borrow::Cow::Borrowed("does not tell whether it lists what changed or what is allocated"),
+    hint: "if it was asked for with the changeId of the last backup, give --context changeId; if with *, take a full backup",
+};
 const NO_SIZE: ListFault = ListFault::Unsuitable {
     reason: std::borrow::Cow::Borrowed("does not say how large the disk is: answers may be missing at its end"),
     hint: "give the size of the disk by --virtual-size",
@@ -176,8 +185,12 @@ mod tests {
 
     /// Reads a list for a disk of 1000 bytes.
     fn read(text: &str) -> Result<Vec<(u64, u64)>, String> {
-        let options = ReadOptions { virtual_size: VirtualSize::new(1000).ok(), ..ReadOptions::default() };
+        let options = ReadOptions { virtual_size: VirtualSize::new(1000).ok(), ..since() };
         read_all(&FORMAT, &options, text)
+    }
+
+    fn since() -> ReadOptions {
+        ReadOptions { context: Some("changeId".to_owned()), ..ReadOptions::default() }
     }
 
     #[test]
@@ -207,8 +220,19 @@ mod tests {
     #[test]
     fn a_list_is_refused_without_the_size_of_the_disk() {
         let message = "the list at offset 0 does not say how large the disk is: answers may be missing at its end";
-        let found = read_all(&FORMAT, &ReadOptions::default(), r#"{"startOffset":0,"length":1000}"#);
+        let found = read_all(&FORMAT, &since(), r#"{"startOffset":0,"length":1000}"#);
         assert_eq!(found, Err(message.to_owned()));
+    }
+
+    #[test]
+    fn answers_that_may_be_ones_of_allocation_have_to_be_named() {
+        let answer = r#"{"startOffset":0,"length":1000,"changedArea":[{"start":0,"length":9}]}"#;
+        let mut options = ReadOptions { virtual_size: VirtualSize::new(1000).ok(), ..ReadOptions::default() };
+        assert_eq!(read_all(&FORMAT, &options, answer), Err(format!("the list at offset 0 {NOT_SINCE}")));
+        options.allocation = true;
+        assert_eq!(read_all(&FORMAT, &options, answer), Ok(vec![(0, 9)]));
+        options.context = Some("*".to_owned());
+        assert_eq!(read_all(&FORMAT, &options, answer), Err(format!("the list at offset 0 {NOT_SINCE}")));
     }
 
     #[test]

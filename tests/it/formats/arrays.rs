@@ -11,10 +11,14 @@ use crate::naive::arrays;
 const WRITTEN: [&str; 3] = ["json", "ndjson", "rbd"];
 const COVERING: [&str; 3] = ["imageio", "nbdinfo", "qemu-map"];
 
+/// The size of the disk of the short texts.
+const SIZE: u64 = 262_144;
+
 /// Options with which all that is whole is read.
-fn options() -> ReadOptions {
+fn options(size: u64) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.allocation = true;
+    options.virtual_size = VirtualSize::new(size).ok();
     options
 }
 
@@ -67,7 +71,8 @@ proptest! {
         let geometry = Geometry { block_size: BlockSize::new(1_u64 << log2).expect("a size"), virtual_size };
         for name in WRITTEN {
             let text = write(name, geometry, &ranges, piece_len, early);
-            let mut options = options();
+            let mut options = options(size);
+            options.virtual_size = virtual_size;
             options.allow_empty = name == "ndjson";
             let mut reader = format(name).read(&text[..], &options).expect("options").expect("readable");
             let found: Result<Changed, Error> =
@@ -84,7 +89,7 @@ proptest! {
     fn a_list_is_read_as_its_own_program_prints_it((ranges, size) in list(), piece in 1..1_u64 << 40) {
         for name in COVERING {
             let text = print(name, &ranges, size, piece);
-            let found = read(name, text.as_bytes(), &options()).map_err(|error| error.to_string());
+            let found = read(name, text.as_bytes(), &options(size)).map_err(|error| error.to_string());
             prop_assert_eq!(found, Ok(ranges.clone()), "{}", name);
             prop_assert_eq!(arrays::read(name, text.as_bytes()), Some(ranges.clone()), "{}", name);
         }
@@ -98,19 +103,17 @@ proptest! {
             .collect();
         entries.sort_by_key(|entry| entry.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0193)));
         let text = format!("[{}]", entries.join(","));
-        let mut options = options();
-        options.virtual_size = VirtualSize::new(size).ok();
-        prop_assert_eq!(read("rbd", text.as_bytes(), &options).map_err(|error| error.to_string()), Ok(ranges));
+        prop_assert_eq!(read("rbd", text.as_bytes(), &options(size)).map_err(|error| error.to_string()), Ok(ranges));
     }
 }
 
 /// A short text of each format.
 fn texts() -> Vec<(&'static str, String)> {
-    let (ranges, size) = ([(0, 65_536), (131_072, 196_608), (250_000, 250_100)], 262_144);
-    let geometry = Geometry { virtual_size: VirtualSize::new(size).ok(), ..Geometry::default() };
+    let ranges = [(0, 65_536), (131_072, 196_608), (250_000, 250_100)];
+    let geometry = Geometry { virtual_size: VirtualSize::new(SIZE).ok(), ..Geometry::default() };
     let written = |name| String::from_utf8(write(name, geometry, &ranges, 2, true)).expect("text");
     let texts: Vec<_> = WRITTEN.map(|name| (name, written(name))).into_iter().collect();
-    let printed = COVERING.map(|name| (name, print(name, &ranges, size, 100_000)));
+    let printed = COVERING.map(|name| (name, print(name, &ranges, SIZE, 100_000)));
     [texts, printed.into_iter().collect()].concat()
 }
 
@@ -118,7 +121,7 @@ fn texts() -> Vec<(&'static str, String)> {
 fn a_text_cut_at_any_byte_is_cut_short() {
     for (name, text) in texts() {
         for len in 0..text.trim_end().len() {
-            match read(name, &text.as_bytes()[..len], &options()) {
+            match read(name, &text.as_bytes()[..len], &options(SIZE)) {
                 Ok(_) if name == "ndjson" && text[..len].ends_with('\n') => {}
                 Err(Error::EmptyList) if name == "ndjson" && len == 0 => {}
                 Err(error @ Error::List { .. }) => {
@@ -127,7 +130,7 @@ fn a_text_cut_at_any_byte_is_cut_short() {
                 other => panic!("{other:?} of {name} {len}"),
             }
         }
-        assert!(read(name, text.as_bytes(), &options()).is_ok());
+        assert!(read(name, text.as_bytes(), &options(SIZE)).is_ok());
     }
 }
 
@@ -138,7 +141,7 @@ fn a_text_with_a_wrong_byte_is_refused_or_read_as_a_naive_reader_does() {
             for byte in *b"\0 0159-+.,:eE\"[]{}nNst_\\\xff" {
                 let mut bad = text.clone().into_bytes();
                 bad[at] = byte;
-                if let Ok(found) = read(name, &bad, &options()) {
+                if let Ok(found) = read(name, &bad, &options(SIZE)) {
                     assert_eq!(Some(found), arrays::read(name, &bad), "{name} {}", String::from_utf8_lossy(&bad));
                 }
             }
@@ -154,13 +157,13 @@ fn a_text_that_lost_or_repeats_a_member_is_refused() {
             let members: Vec<&str> = text[i + 1..end].split(',').collect();
             for member in &members {
                 let twice = text.replace(&text[i..=end], &format!("{entry}{},{member}}}", members.join(",")));
-                assert!(read(name, twice.as_bytes(), &options()).is_err(), "{name} {twice}");
+                assert!(read(name, twice.as_bytes(), &options(SIZE)).is_err(), "{name} {twice}");
                 let optional = ["\"present\"", "\"offset\": 5", "\"zero\""];
                 let is_optional =
                     COVERING.contains(&name) && optional.iter().any(|start| member.trim().starts_with(start));
                 let rest: Vec<&str> = members.iter().filter(|other| *other != member).copied().collect();
                 let lost = text.replace(&text[i..=end], &format!("{entry}{}}}", rest.join(",")));
-                assert!(is_optional || read(name, lost.as_bytes(), &options()).is_err(), "{name} {lost}");
+                assert!(is_optional || read(name, lost.as_bytes(), &options(SIZE)).is_err(), "{name} {lost}");
             }
         }
     }
@@ -170,15 +173,13 @@ fn a_text_that_lost_or_repeats_a_member_is_refused() {
 fn a_disk_of_another_size_is_refused() {
     for (name, text) in texts() {
         for size in [250_099, 262_143, 262_145, 1 << 40] {
-            let mut options = options();
-            options.virtual_size = VirtualSize::new(size).ok();
             // These do not say the size; a map of qemu-img is rounded up to sectors, and ends where it ends.
             let is_unnoticed = match name {
                 "ndjson" | "rbd" => size > 250_100,
                 "qemu-map" => size < 262_144 && size > 250_100,
                 _ => false,
             };
-            assert_eq!(read(name, text.as_bytes(), &options).is_ok(), is_unnoticed, "{name} {size}");
+            assert_eq!(read(name, text.as_bytes(), &options(size)).is_ok(), is_unnoticed, "{name} {size}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The names of formats: the encodings of bitmaps, the library's table of lists, and `human`.
 
-use changed_blocks::format::{FORMATS, Gaps, ListFormat, Needs, ReadOption};
+use changed_blocks::format::{FORMATS, ListFormat, ReadOption};
 use changed_blocks::{BitOrder, Encoding};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -95,13 +95,10 @@ impl OutputFormat {
         matches!(self, Self::Bitmap(Encoding::Raw(_)) | Self::Image) || self.name() == "pairs"
     }
 
-    /// Whether it says of every byte of the disk whether it changed, as the formats do that need to know where the disk ends.
+    /// Whether it says of every byte of the disk whether it changed, or is for a program that takes it so: all but `human` and
+    /// our own lists, whose reader is the one who asked for a part.
     pub(crate) fn is_of_whole_disk(self) -> bool {
-        match self {
-            Self::Bitmap(_) | Self::Image => true,
-            Self::List(format) => format.gaps == Gaps::None || format.needs != Needs::Nothing,
-            Self::Human => false,
-        }
+        !matches!(self.name(), "human" | "text" | "json" | "ndjson" | "csv" | "pairs")
     }
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct MeaningArgs {
     pub(crate) allow_empty: bool,
 
     /// The content of the file, where it does not say so itself: for qcow2 the name of the bitmap, for nbdinfo
-    /// `qemu:dirty-bitmap:NAME`, for ddrescue `mapfile`, for azure `prevsnapshot`, for csi `GetMetadataDelta`
+    /// `qemu:dirty-bitmap:NAME`, for ddrescue `mapfile`, for azure `prevsnapshot`, for csi
+    /// `GetMetadataDelta`, for rbd `from-snap`, for vmware `changeId`
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
 

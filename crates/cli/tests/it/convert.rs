@@ -178,10 +178,12 @@ fn long_bitmaps_stay_whole() {
 }
 
 #[test]
-fn a_format_that_says_the_size_of_the_disk_is_of_the_whole_disk() {
+fn a_list_for_another_program_is_of_the_whole_disk() {
     let windows = [["--limit", "1"], ["--offset", "1M"], ["--length", "1M"]];
-    for format in ["csi", "vmware", "ebs", "xapi-intervals"] {
-        run_piped(["extents", "--output", format], "YAAAAA==").failure(2);
+    for format in ["csi", "vmware", "ebs", "xapi-intervals", "rbd"] {
+        if format != "rbd" {
+            run_piped(["extents", "--output", format], "YAAAAA==").failure(2);
+        }
         for [option, value] in windows {
             let arguments = ["extents", "--output", format, "--virtual-size", "1G", option, value];
             let message = run_piped(arguments, Bits::scattered(16_384, 5, 1).base64()).failure(2);

@@ -101,6 +101,7 @@ fn cases() -> Vec<Case> {
     let csv = "offset,length\n131072,65536\n2555904,65536\n";
     let rbd =
         r#"[{"offset":131072,"length":65536,"exists":"true"},{"offset":2555904,"length":65536,"exists":"false"}]"#;
+    let from_rbd = ["extents", "--from", "rbd", "--context", "from-snap"];
     let coarser: Vec<bool> = bits.0.chunks(2).map(|pair| pair.contains(&true)).collect();
     vec![
         case("invalid-symbol", plain, &url_safe, "standard one").refused(plain, url_safe.replace('_', "/")),
@@ -160,7 +161,7 @@ fn cases() -> Vec<Case> {
         // Lists that are taken for the call's answer.
         case("invalid-symbol", plain, TRUTH, "--from text").right(&from("text"), TRUTH),
         case("invalid-symbol", plain, csv, "or csv").right(&from("csv"), csv).refused(&from("text"), csv),
-        case("invalid-symbol", plain, rbd, "which it is").right(&from("rbd"), rbd).refused(&from("json"), rbd),
+        case("invalid-symbol", plain, rbd, "which it is").right(&from_rbd, rbd).refused(&from("json"), rbd),
         case("invalid-symbol", plain, b"QFI\xfb\0\0\0\x03", "--from qcow2"),
         case("empty-list", &["extents", "--from", "text"], "", "allow an empty list by --allow-empty"),
         case("list", &["extents", "--from", "text"], &text, "full backup").right(plain, &text),
