@@ -1,7 +1,7 @@
 //! Clients that do as they should, beside ten thousand that say nothing and others that guess passwords.
 //!
-//! All of them and the server share the processors, so nothing else must run meanwhile, and not without optimisation:
-//! `.ci/run` has the command.
+//! All of them and the server share the processors, so nothing else must run meanwhile. The server must be optimised: it is
+//! that of the program `cbt` that `CBT_UNDER_TEST` names, as in `.ci/run`, or of this one.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -235,7 +235,10 @@ fn beside_attackers(from: Ipv4Addr, silent_ones: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let writable = WritableStore::open(folder.path())?;
     writable.create(DISK, VirtualSize::new(1 << 30)?)?;
-    let process = Process::new(folder);
+    let process = match std::env::var_os("CBT_UNDER_TEST") {
+        Some(program) => Process::of_cbt(&program, folder),
+        None => Process::new(folder),
+    };
     let address = process.address;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

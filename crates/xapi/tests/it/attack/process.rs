@@ -1,5 +1,6 @@
 //! A server in a process of its own, whose memory can be told from that of its attackers.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,17 +22,28 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(folder: tempfile::TempDir) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command
             .args(["--exact", "attack::process::serves_if_it_is_told_to", "--nocapture", "--quiet"])
-            .env(FOLDER, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be run");
+            .env(FOLDER, folder.path());
+        Self::start(command, "address ", folder)
+    }
+
+    /// The server of a program `cbt`.
+    pub(crate) fn of_cbt(program: &OsStr, folder: tempfile::TempDir) -> Self {
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(folder.path()).env("CBT_PASSWORD", PASSWORD);
+        Self::start(command, "url http://", folder)
+    }
+
+    /// Starts a server, which says its address after some words.
+    fn start(mut command: Command, words: &str, folder: tempfile::TempDir) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program can be run");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let address = lines
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| line.split_once("address ")?.1.trim().parse().ok())
+            .find_map(|line| line.split_once(words)?.1.trim().parse().ok())
             .expect("it tells its address");
         // After a minute, it says that it takes long. It must not meet a closed pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
