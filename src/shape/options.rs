@@ -53,7 +53,12 @@ impl Shape {
     ) -> impl FusedIterator<Item = ByteRange> + use<I> {
         let window = self.window.unwrap_or(ByteRange::between(0, u64::MAX));
         let align = self.align.unwrap_or(NonZeroU64::MIN);
-        let ranges = ranges.window(window).merge_gaps(self.merge_gap).align(align, disk_size);
+        // The others are fastest with ranges that they can have one after the other without a question between.
+        let ranges = match self.window {
+            Some(window) => Either::Left(ranges.window(window)),
+            None => Either::Right(ranges),
+        };
+        let ranges = ranges.merge_gaps(self.merge_gap).align(align, disk_size);
         let ranges = match self.max_extents {
             Some(n) => Either::Left(ranges.at_most(n)),
             None => Either::Right(ranges),

@@ -461,7 +461,7 @@ fn long_lists_are_whole_in_every_kind_of_format() {
         run([&convert[..], &[bitmap, "-o", path]].concat()).bytes();
         let written = std::fs::read(path).expect("written");
         assert!(written.len() > 32 << 20, "{name}: {} bytes", written.len());
-        let back = ["convert", "--from", name, "--output", "text"];
+        let back = [&["convert", "--output", "text"], &from(name, ListFormat::named(name))[..]].concat();
         assert!(run([&back[..], &[path]].concat()).bytes() == text, "{name} from a file");
         let piped = run_piped([&back[..], &size].concat(), &written).bytes();
         assert!(piped == text, "{name} from a pipe");
