@@ -12,6 +12,13 @@ pub(crate) fn cases<T>(few: T, all: T) -> T {
     }
 }
 
+/// All, or by default one in `step`, beginning with another one each turn: each meets some of the others.
+#[allow(dead_code, reason = "not every crate has such tests")]
+pub(crate) fn one_in<T>(step: usize, turn: usize, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let (first, step) = cases((turn % step, step), (0, 1));
+    all.into_iter().skip(first).step_by(step)
+}
+
 /// Whether a test that takes long for its few cases is left to CI. It says so, and why.
 #[allow(dead_code, reason = "not every crate has such tests")]
 pub(crate) fn is_left_to_ci(why: &str) -> bool {

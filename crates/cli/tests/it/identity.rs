@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bits, LongList, Run, Scratch, cases, cbt, run, run_redirected};
+use crate::common::{Bits, LongList, Run, Scratch, cases, cbt, one_in, run, run_redirected};
 
 const DISK: &str = "0f0e4c6a-52b1-4c7e-9d3a-1f6f0c1d2e3f";
 
@@ -101,16 +101,18 @@ fn every_command_and_encoding_refuses_it() {
     // Millions of blocks; a bitmap of so many is put together of equal parts.
     let (part, parts) = (Bits::scattered(48_000, 3, 77), cases(30, 80));
     let header = &part.cbtlog((part.0.len() * parts) as u64 * 65_536, 1)[..48];
-    for (name, from, content) in [
+    let files = [
         ("base64", "base64", part.base64().repeat(parts).into_bytes()),
         ("bits", "bits", part.text().repeat(parts).into_bytes()),
         ("msb0", "raw-msb0", part.msb0().repeat(parts)),
         ("lsb0", "raw-lsb0", part.lsb0().repeat(parts)),
         ("log", "cbtlog", [header, &part.lsb0().repeat(parts)].concat()),
-    ] {
+    ];
+    for (turn, (name, from, content)) in files.into_iter().enumerate() {
         let path = scratch.file(name, &content);
         let file = File::options().write(true).open(&path).expect("just written");
-        for command in [&["extents"][..], &["bits"], &["convert"], &["convert", "--output", "raw-msb0"]] {
+        let commands = [&["extents"][..], &["bits"], &["convert"], &["convert", "--output", "raw-msb0"]];
+        for command in one_in(3, turn, commands) {
             let list = scratch.join("output");
             let mut command = cbt(command);
             command.args(["--from", from, "-o", text(&list), text(&path)]);

@@ -1,6 +1,6 @@
 //! Lists that are shaped: held against a model that marks every KiB of a small disk.
 
-use crate::common::{Bits, LongList, Scratch, cases, ranges_as_text, run, run_piped};
+use crate::common::{Bits, LongList, Scratch, cases, is_left_to_ci, ranges_as_text, run, run_piped};
 
 const KIB: u64 = 1024;
 /// A disk of 200 blocks and 17 KiB.
@@ -247,6 +247,9 @@ fn a_damaged_input_prints_nothing_whatever_its_shape() {
 
 #[test]
 fn a_shaped_list_that_is_too_long_to_be_held_is_whole() {
+    if is_left_to_ci("shaped lists of 32 MiB") {
+        return;
+    }
     let scratch = Scratch::new();
     let long = LongList::LARGE;
     let path = scratch.file("long.b64", long.base64());
@@ -254,18 +257,11 @@ fn a_shaped_list_that_is_too_long_to_be_held_is_whole() {
     let whole = run(["extents", path]).bytes();
     // Nothing to merge: the list is as it was.
     assert!(run(["extents", "--merge-gap", "65535", path]).bytes() == whole);
-    let runs: [&dyn Fn(); 3] = [
-        &|| {
-            let file = scratch.file("long.txt", &whole);
-            assert!(run(["extents", "--from", "text", file.to_str().expect("text")]).bytes() == whole);
-        },
-        &|| assert!(run_piped(["extents", "--merge-gap", "1"], long.base64()).bytes() == whole),
-        &|| {
-            let object = run(["extents", "--merge-gap", "1", "--output", "json", path]).bytes();
-            let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
-            let figures = [&object["listed"], &object["changed_blocks"]].map(serde_json::Value::as_u64);
-            assert_eq!(figures, [Some(long.extents()); 2]);
-        },
-    ];
-    runs[..cases(1, 3)].iter().for_each(|run| run());
+    let file = scratch.file("long.txt", &whole);
+    assert!(run(["extents", "--from", "text", file.to_str().expect("text")]).bytes() == whole);
+    assert!(run_piped(["extents", "--merge-gap", "1"], long.base64()).bytes() == whole);
+    let object = run(["extents", "--merge-gap", "1", "--output", "json", path]).bytes();
+    let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
+    let figures = [&object["listed"], &object["changed_blocks"]].map(serde_json::Value::as_u64);
+    assert_eq!(figures, [Some(long.extents()); 2]);
 }

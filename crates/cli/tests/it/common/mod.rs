@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use bitmap::{Bits, MIB, ranges_as_text};
-pub(crate) use cases::{cases, is_left_to_ci};
+pub(crate) use cases::{cases, is_left_to_ci, one_in};
 pub(crate) use long::LongList;
 
 /// The outcome of a run.

@@ -191,7 +191,7 @@ fn changes_under_way_are_seen_before_or_after() {
         }
     };
     let change = || {
-        let end = Instant::now() + cases(Duration::from_millis(500), Duration::from_secs(4));
+        let end = Instant::now() + cases(Duration::from_millis(200), Duration::from_secs(4));
         let mut snapshots = (100..).map(Uuid::from_u128);
         while Instant::now() < end {
             let snapshot = snapshots.next().expect("any number");
