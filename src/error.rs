@@ -2,6 +2,7 @@
 
 mod hint;
 mod list_fault;
+mod offset;
 
 use std::fmt;
 use std::io;

@@ -305,6 +305,15 @@ impl ChainError {
         }
     }
 
+    /// The place of the fault in the log, in bytes from its start, where a log has a fault that has a place.
+    #[must_use]
+    pub const fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Log { source, .. } => source.offset(),
+            _ => None,
+        }
+    }
+
     /// Advice in a sentence, where there is more to say than the error itself says.
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {

@@ -1,6 +1,7 @@
 //! `.cbtlog` files: what the storage manager of XenServer and XCP-ng keeps next to each tracked disk, and the call
 //! `VDI.list_changed_blocks` computed from them.
 
+mod api_code;
 mod chain;
 mod chains;
 mod error;

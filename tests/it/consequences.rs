@@ -36,6 +36,12 @@ fn check(table: &str, source: &str, examples: &[(String, &str, Consequence)]) {
     }
 }
 
+/// The figure of a field of the name `offset`.
+fn offset_in(debug: &str) -> u64 {
+    let after = debug.split(" offset: ").nth(1).expect("there is one");
+    after.split(|c: char| !c.is_ascii_digit()).next().and_then(|figure| figure.parse().ok()).expect("a figure")
+}
+
 #[test]
 fn the_table_of_bitmap_errors_is_right() {
     let refused = || IoError::from(ErrorKind::PermissionDenied);
@@ -80,6 +86,10 @@ fn the_table_of_bitmap_errors_is_right() {
         Error::Read { offset: 0, source: refused() },
         Error::Read { offset: 0, source: passing() },
     ];
+    for error in &examples {
+        let debug = format!("{error:?}");
+        assert_eq!(error.offset(), debug.contains(" offset: ").then(|| offset_in(&debug)), "{debug}");
+    }
     let examples: Vec<_> =
         examples.iter().map(|error| (format!("{error:?}"), error.kind(), error.consequence())).collect();
     check(include_str!("../../src/error_table.md"), include_str!("../../src/error.rs"), &examples);

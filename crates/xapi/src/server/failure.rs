@@ -189,7 +189,7 @@ mod tests {
         let each = cases.into_iter().flat_map(|(errors, code, told)| errors.into_iter().map(move |e| (e, code, told)));
         for (error, code, told) in each {
             let failure = Failure::listing(&error, "newer");
-            assert_eq!(failure.code, code, "{error}");
+            assert_eq!((failure.code, error.api_code()), (code, Some(code)), "{error}");
             assert!(failure.params.iter().any(|param| param.contains(told)), "{failure:?}");
             if code.starts_with("SR_BACKEND_FAILURE") {
                 assert_eq!((&*failure.params[0], &failure.params[2]), ("", &error.to_string()));
