@@ -1,0 +1,70 @@
+'use strict'
+
+const { argumentError } = require('./errors.js')
+
+/** The changed blocks of a disk, as a bitmap. */
+class Blocks {
+  /** As many words of 32 bits as are needed, and more zeros: block 0 in the lowest bit of the first. */
+  #words
+
+  constructor(words, facts) {
+    const [length, count, blockSize, virtualSize] = facts.split(' ')
+    this.#words = words
+    this.length = number(length)
+    this.count = number(count)
+    this.blockSize = number(blockSize)
+    this.virtualSize = virtualSize === '-' ? undefined : number(virtualSize)
+    Object.freeze(this)
+  }
+
+  get any() {
+    return this.count > 0
+  }
+
+  has(index) {
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
+      throw argumentError(`${String(index)} is no block of a disk of ${this.length} blocks`)
+    }
+    return ((this.#words[Math.floor(index / 32)] >>> (index % 32)) & 1) === 1
+  }
+
+  *[Symbol.iterator]() {
+    const words = this.#words
+    for (let place = 0; place < words.length; place++) {
+      let word = words[place]
+      while (word !== 0) {
+        yield place * 32 + lowestBit(word)
+        word &= word - 1
+      }
+    }
+  }
+
+  toUint32Array() {
+    if (this.length > 2 ** 32) {
+      throw argumentError(`numbers of ${this.length} blocks do not fit into 32 bits`, 'iterate over them')
+    }
+    const words = this.#words
+    const indexes = new Uint32Array(this.count)
+    let filled = 0
+    for (let place = 0; place < words.length; place++) {
+      let word = words[place]
+      while (word !== 0) {
+        indexes[filled++] = place * 32 + lowestBit(word)
+        word &= word - 1
+      }
+    }
+    return indexes
+  }
+}
+
+function lowestBit(word) {
+  return 31 - Math.clz32(word & -word)
+}
+
+/** As a number if it is exact, else as a bigint. */
+function number(digits) {
+  const value = Number(digits)
+  return Number.isSafeInteger(value) ? value : BigInt(digits)
+}
+
+module.exports = { Blocks }

@@ -1,0 +1,104 @@
+// Errors of answers and of calls.
+
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { test } from 'node:test'
+
+import { ChangedBlocksError, blocks, extents, extentsAsync } from '../index.js'
+
+test('an error says what, where, and what to do', async () => {
+  const expected = {
+    name: 'ChangedBlocksError',
+    message: "'-' (0x2d) at offset 6 is not base64",
+    code: 'invalid-symbol',
+    consequence: 'full-backup',
+    offset: 6,
+    hint: "this is the URL-safe alphabet; the call answers in the standard one, with '+' and '/'",
+  }
+  assert.throws(() => extents('YAAAAA-='), expected)
+  assert.throws(() => blocks(Buffer.from('YAAAAA-=')), expected)
+  await assert.rejects(extentsAsync('YAAAAA-='), expected)
+  await assert.rejects(extentsAsync(Readable.from([Buffer.from('YAAA'), 'AA-='])), expected)
+})
+
+test('an error is an Error, and has no place where there is none', () => {
+  try {
+    extents('AAAA', { virtualSize: 2 ** 40 })
+    assert.fail('it is too short')
+  } catch (error) {
+    assert(error instanceof Error && error instanceof ChangedBlocksError)
+    assert.equal(error.code, 'too-short')
+    assert(!('offset' in error))
+    assert.match(error.hint, /take a full backup/)
+    assert.match(error.stack, /errors\.test\.mjs/)
+  }
+})
+
+test('text that is not ASCII is no base64, wherever it is and however it is written', async () => {
+  // The low byte of each is a symbol of base64.
+  for (const odd of ['\u0141', '\u{1f641}', 'é', '\ud841']) {
+    for (const before of [0, 1, 1000, 262_143, 262_144, 500_000]) {
+      const text = 'A'.repeat(before) + odd + 'A'.repeat(300_000)
+      const expected = { code: 'invalid-symbol', offset: before }
+      assert.throws(() => extents(text), expected)
+      assert.throws(() => extents(text.slice(0, before + odd.length)), expected)
+    }
+    await assert.rejects(extentsAsync('A'.repeat(500_000) + odd), { code: 'invalid-symbol', offset: 500_000 })
+  }
+})
+
+test('an answer that is none is refused', async () => {
+  for (const answer of [undefined, null, 5, {}, [], true, Symbol('answer')]) {
+    const expected = { code: 'invalid-argument', consequence: 'wrong-usage' }
+    assert.throws(() => extents(answer), expected)
+    await assert.rejects(extentsAsync(answer), expected)
+  }
+  for (const word of ['null', 'None', ' true\n']) {
+    assert.throws(() => extents(word), { code: 'not-a-bitmap' })
+  }
+  assert.throws(() => extents(Readable.from([])), { code: 'invalid-argument', hint: 'streams are for extentsAsync' })
+  await assert.rejects(extentsAsync(Readable.from([{}])), { code: 'invalid-argument' })
+  await assert.rejects(extentsAsync(Readable.from([])), { code: 'empty' })
+  for (const encoding of ['raw-msb0', 'raw-lsb0', 'cbtlog']) {
+    assert.throws(() => extents('AAAA', { encoding }), { code: 'invalid-argument', hint: 'read it as a Buffer' })
+  }
+})
+
+test('options are judged', () => {
+  const refused = (options, code = 'invalid-argument') =>
+    assert.throws(() => extents('YAAAAA==', options), { code, consequence: 'wrong-usage' })
+  for (const virtualSize of [undefined, null, -1, 0.5, NaN, 2 ** 53, '1M', '', ' 1', {}, -1n, 2n ** 64n]) {
+    refused({ virtualSize })
+  }
+  for (const virtualSize of [0, 0n, '0']) {
+    refused({ virtualSize }, 'virtual-size')
+  }
+  for (const blockSize of [0, 1, 511, 65_537, 2 ** 31]) {
+    refused({ blockSize }, 'block-size')
+  }
+  refused({ encoding: 'hex' }, 'unknown-encoding')
+  refused({ encoding: 'base64\nvirtual_size=1' })
+  refused({ encoding: 5 })
+  refused({ bigint: 1 })
+  refused({ allowInconsistent: 'yes' })
+  refused({ virtualsize: 1 })
+  refused({ at: 65_536 })
+  refused({ signal: new AbortController().signal })
+  refused(null)
+  refused(5)
+  assert.throws(() => blocks('YAAAAA==', { at: 3 << 20 }), { code: 'block-size' })
+  assert.throws(() => blocks('YAAAAA==', { mergeGap: 0 }), { code: 'invalid-argument' })
+  for (const virtualSize of [2_000_000, 2_000_000n, '2000000']) {
+    assert.equal(extents('YAAAAA==', { virtualSize, encoding: undefined }).length, 2)
+  }
+})
+
+test('a .cbtlog of a crashed host is refused unless it is allowed by name', () => {
+  const log = Buffer.alloc(49)
+  log.writeBigUInt64LE(8n * 65_536n, 40)
+  log[48] = 6
+  assert.throws(() => extents(log, { encoding: 'cbtlog' }), { code: 'inconsistent', offset: 32 })
+  const list = extents(log, { encoding: 'cbtlog', allowInconsistent: true })
+  assert.deepEqual(list, new Float64Array([65_536, 131_072]))
+  assert.equal(blocks(log, { encoding: 'cbtlog', allowInconsistent: true }).virtualSize, 8 * 65_536)
+})
