@@ -1,0 +1,45 @@
+//! Bytes that the library has made.
+
+use std::ffi::c_char;
+
+use crate::code::cbt_code;
+use crate::guard::{free, guarded, place, value};
+
+/// Bytes that the library has made: a bitmap that is written down, or warnings.
+///
+/// Threads: it never changes, so any number of them may use it at once.
+pub struct cbt_buffer {
+    /// With a NUL after them.
+    bytes: Vec<u8>,
+}
+
+impl cbt_buffer {
+    pub(crate) fn new(mut bytes: Vec<u8>) -> Self {
+        bytes.push(0);
+        Self { bytes }
+    }
+}
+
+/// The bytes themselves: `len` at `data`, which live as long as the handle. After them comes a NUL, which is not counted.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn cbt_buffer_get(
+    buffer: *const cbt_buffer,
+    data: *mut *const c_char,
+    len: *mut usize,
+) -> cbt_code {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: the header asks for good pointers; these look at them first.
+        let (buffer, data, len) = unsafe { (value(buffer, "buffer")?, place(data, "data")?, place(len, "len")?) };
+        data.write(buffer.bytes.as_ptr().cast());
+        len.write(buffer.bytes.len() - 1);
+        Ok(cbt_code::CBT_OK)
+    })
+}
+
+/// Frees a buffer. NULL is left alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cbt_buffer_free(buffer: *mut cbt_buffer) {
+    // SAFETY: the header asks for a handle that is not freed yet.
+    unsafe { free(buffer) }
+}

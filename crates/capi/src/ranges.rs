@@ -1,0 +1,143 @@
+//! Lists of byte ranges: the first of the four ways, and what the others and the shapes give.
+//!
+//! Invariant: a list is whole, and never changes.
+
+use std::ffi::c_void;
+
+use changed_blocks::{ByteRange, VirtualSize, shape};
+
+use crate::code::cbt_code;
+use crate::error::{Failure, cbt_error};
+use crate::guard::{Outcome, bytes, free, guarded, hand_out, handle_place, list, place, value};
+use crate::options::{cbt_options, filled};
+
+/// A range of bytes of the disk.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct cbt_range {
+    /// Bytes from the start of the disk.
+    pub offset: u64,
+    /// The number of bytes, which is never 0.
+    pub length: u64,
+}
+
+const _: () = {
+    use std::mem::offset_of;
+    assert!(size_of::<cbt_range>() == size_of::<ByteRange>() && align_of::<cbt_range>() == align_of::<ByteRange>());
+    assert!(offset_of!(cbt_range, offset) == offset_of!(ByteRange, offset_bytes));
+    assert!(offset_of!(cbt_range, length) == offset_of!(ByteRange, len_bytes));
+};
+
+impl From<ByteRange> for cbt_range {
+    fn from(range: ByteRange) -> Self {
+        Self { offset: range.offset_bytes, length: range.len_bytes }
+    }
+}
+
+/// Byte ranges: sorted, disjoint, never adjacent unless they were split, and all of them.
+///
+/// Threads: it never changes, so any number of them may use it at once.
+pub struct cbt_ranges {
+    pub(crate) list: Vec<ByteRange>,
+    pub(crate) virtual_size: Option<VirtualSize>,
+}
+
+/// All byte ranges that a bitmap says have changed. `text` is the bitmap as options->encoding says, of `len` bytes; it is
+/// not used after the call. The list is freed with cbt_ranges_free.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn cbt_ranges_new(
+    text: *const c_void,
+    len: usize,
+    options: *const cbt_options,
+    ranges: *mut *mut cbt_ranges,
+    error: *mut cbt_error,
+) -> cbt_code {
+    guarded(error, || {
+        // SAFETY: the header asks for good pointers; these look at them first.
+        let (to, text, options) =
+            unsafe { (handle_place(ranges, "ranges")?, bytes(text, len, "text")?, filled(options, "options")?) };
+        let mut extents = Vec::new();
+        let geometry = options.scanner()?.extents_into(text, &mut extents)?.geometry;
+        let mut list = Vec::new();
+        geometry.byte_ranges(&extents, &mut list)?;
+        hand_out(cbt_ranges { list, virtual_size: geometry.virtual_size }, to)
+    })
+}
+
+/// A list of the caller's own ranges, for set operations. They may come in any order, overlap and touch each other; empty
+/// ones are left out. `virtual_size` is the size of the disk, or 0 if it is not known.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn cbt_ranges_from_list(
+    list: *const cbt_range,
+    count: usize,
+    virtual_size: u64,
+    ranges: *mut *mut cbt_ranges,
+    error: *mut cbt_error,
+) -> cbt_code {
+    guarded(error, || {
+        // SAFETY: the header asks for good pointers; these look at them first.
+        let (to, given) = unsafe { (handle_place(ranges, "ranges")?, own_list(list, count)?) };
+        let virtual_size = VirtualSize::new(virtual_size).ok();
+        let end = virtual_size.map_or(u64::MAX, VirtualSize::bytes);
+        // A range that is cut at the end of 2^64 bytes, or of the disk, is not the one that was meant.
+        let wrong = |range: &&cbt_range| range.offset.checked_add(range.length).is_none_or(|last| last > end);
+        if let Some(cbt_range { offset, length }) = given.iter().find(wrong) {
+            let message = format!("a range of {length} bytes at {offset} ends after the disk, at {end}");
+            return Err(Failure::argument(message));
+        }
+        let given = given.iter().map(|range| ByteRange { offset_bytes: range.offset, len_bytes: range.length });
+        let list = shape::from_unsorted(given.collect()).collect();
+        hand_out(cbt_ranges { list, virtual_size }, to)
+    })
+}
+
+/// # Safety
+///
+/// As for [`list`]; an empty one may be at NULL.
+unsafe fn own_list<'a>(data: *const cbt_range, count: usize) -> Outcome<&'a [cbt_range]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: promised by who calls.
+    unsafe { list(data, count, "list") }
+}
+
+/// The list itself: `count` ranges at `list`, which live as long as the handle. An empty list is a whole list, too: nothing
+/// has changed.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn cbt_ranges_get(
+    ranges: *const cbt_ranges,
+    list: *mut *const cbt_range,
+    count: *mut usize,
+) -> cbt_code {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: the header asks for good pointers; these look at them first.
+        let (ranges, list, count) = unsafe { (value(ranges, "ranges")?, place(list, "list")?, place(count, "count")?) };
+        // The layout of both is the same, as is asserted above.
+        list.write(ranges.list.as_ptr().cast());
+        count.write(ranges.list.len());
+        Ok(cbt_code::CBT_OK)
+    })
+}
+
+/// The size of the disk in bytes as it was given or found in a .cbtlog, or 0 if it is not known.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn cbt_ranges_virtual_size(ranges: *const cbt_ranges, virtual_size: *mut u64) -> cbt_code {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: the header asks for good pointers; these look at them first.
+        let (ranges, size) = unsafe { (value(ranges, "ranges")?, place(virtual_size, "virtual_size")?) };
+        size.write(ranges.virtual_size.map_or(0, VirtualSize::bytes));
+        Ok(cbt_code::CBT_OK)
+    })
+}
+
+/// Frees a list. NULL is left alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cbt_ranges_free(ranges: *mut cbt_ranges) {
+    // SAFETY: the header asks for a handle that is not freed yet.
+    unsafe { free(ranges) }
+}
