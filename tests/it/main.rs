@@ -8,6 +8,7 @@ mod common;
 mod naive;
 
 mod bitmap;
+mod borders;
 mod chain;
 mod consequences;
 mod files;

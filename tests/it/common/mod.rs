@@ -5,6 +5,7 @@ pub(crate) mod bitmaps;
 mod cases;
 mod reader;
 mod rng;
+mod sha256;
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -20,6 +21,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 pub(crate) use cases::cases;
 pub(crate) use reader::{FailingReader, UnevenReader};
 pub(crate) use rng::Rng;
+pub(crate) use sha256::sha256;
 
 use crate::naive::{Expect, Found, Runs, Verdict};
 
