@@ -299,7 +299,7 @@ mod tests {
             (include_str!("image.rs"), &read),
             (include_str!("commands/blocks.rs"), &["blocks"]),
             (
-                include_str!("args/options.rs"),
+                include_str!("input_options.rs"),
                 &["extents", "bits", "convert", "blocks", "union", "compare", "stats", "map"],
             ),
             (include_str!("list_plan.rs"), &["extents"]),
@@ -307,7 +307,6 @@ mod tests {
             (include_str!("range_run.rs"), &["extents", list, "union"]),
             (include_str!("shape_plan.rs"), &["extents", list, "union"]),
             (include_str!("range_input.rs"), &["extents", "union", "compare", "stats", "map"]),
-            (include_str!("args/combine.rs"), &["union", "compare", "stats"]),
             (include_str!("commands/map.rs"), &["map"]),
             (include_str!("commands/list_changed_blocks.rs"), &[list]),
             (include_str!("pool.rs"), &[list]),

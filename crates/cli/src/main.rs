@@ -9,6 +9,7 @@ mod digest;
 mod failure;
 mod image;
 mod input;
+mod input_options;
 mod list_plan;
 mod map;
 mod memory;

@@ -6,9 +6,8 @@ use changed_blocks::VirtualSize;
 use clap::Args;
 
 use super::formats::{InputFormat, OutputFormat, input_format, output_format};
-use super::options::{BlockSizeArg, FileArgs, InputArgs, MeaningArgs, WindowArgs, block_size, virtual_size};
+use super::options::{BlockSizeArg, FileArgs, MeaningArgs, WindowArgs, block_size, virtual_size};
 use super::shape::ShapeArgs;
-use crate::failure::Failure;
 
 pub(crate) const UNION_EXAMPLES: &str = "\
 Examples:
@@ -120,49 +119,4 @@ pub(crate) enum CompareFormat {
     Human,
     /// One object
     Json,
-}
-
-impl InputsArgs {
-    /// The inputs, each with its own options.
-    pub(crate) fn each(&self) -> Result<Vec<InputArgs>, Failure> {
-        let count = self.inputs.len();
-        let is_stdin = |path: &&PathBuf| path.as_os_str() == "-";
-        if self.inputs.iter().filter(is_stdin).count() > 1 {
-            let message = "standard input can be only one of the inputs".to_owned();
-            return Err(Failure::Usage { message, hint: "give names of files for the others" });
-        }
-        let from = for_each("--from", &self.from, count)?;
-        let block_size = for_each_if_given("--block-size", &self.block_size, count)?;
-        let virtual_size = for_each_if_given("--virtual-size", &self.virtual_size, count)?;
-        self.meaning.refuse_misplaced(&from)?;
-        let one = |(index, path): (usize, &PathBuf)| InputArgs {
-            input: Some(path.clone()),
-            from: from[index],
-            block_size: block_size[index],
-            virtual_size: virtual_size[index],
-            meaning: self.meaning.clone(),
-            threads: self.threads,
-        };
-        Ok(self.inputs.iter().enumerate().map(one).collect())
-    }
-}
-
-/// As [`for_each`], of an option that may be left out.
-fn for_each_if_given<T: Copy>(option: &str, values: &[T], count: usize) -> Result<Vec<Option<T>>, Failure> {
-    if values.is_empty() {
-        return Ok(vec![None; count]);
-    }
-    Ok(for_each(option, values, count)?.into_iter().map(Some).collect())
-}
-
-/// The value for each input: the only one, or its own.
-fn for_each<T: Copy>(option: &str, values: &[T], count: usize) -> Result<Vec<T>, Failure> {
-    match values {
-        &[value] => Ok(vec![value; count]),
-        values if values.len() == count => Ok(values.to_vec()),
-        values => {
-            let message = format!("{option} is given {} times for {count} inputs", values.len());
-            Err(Failure::Usage { message, hint: "give it once for all, or once for each input, in order" })
-        }
-    }
 }

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use changed_blocks::cbtlog::Uuid;
-use changed_blocks::format::ReadOption;
 use changed_blocks::{BlockSize, VirtualSize};
 use clap::Args;
 
 use super::formats::{InputFormat, input_format};
 use super::size;
-use crate::failure::Failure;
 
 /// The input, and what is expected of it.
 #[derive(Debug, Args)]
@@ -86,40 +84,6 @@ pub(crate) struct FileArgs {
     /// Write to a file, which appears or is replaced once all is written; - is standard output [default: -]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output_file: Option<PathBuf>,
-}
-
-impl MeaningArgs {
-    /// Refuses options that are for inputs of formats which none of these is.
-    pub(crate) fn refuse_misplaced(&self, from: &[InputFormat]) -> Result<(), Failure> {
-        let usage = |message: &str, hint| Err(Failure::Usage { message: message.to_owned(), hint });
-        if self.allow_inconsistent && !from.iter().any(|format| format.is_cbtlog()) {
-            return usage(
-                "--allow-inconsistent is for a .cbtlog: nothing else has a mark of being consistent",
-                "say --from cbtlog, or leave it out",
-            );
-        }
-        if self.allow_empty && !from.iter().any(|format| format.is_list()) {
-            return usage(
-                "--allow-empty is for a list: a bitmap has at least one block",
-                "say --from text, or which list it is, or leave it out",
-            );
-        }
-        let given = [
-            ("--context", self.context.is_some(), ReadOption::Context),
-            ("--since", self.since.is_some(), ReadOption::Since),
-            ("--allocation", self.allocation, ReadOption::Allocation),
-        ];
-        for (option, is_given, read_option) in given {
-            if is_given && !from.iter().any(|format| format.has(read_option)) {
-                let formats = InputFormat::names_with(read_option);
-                return usage(
-                    &format!("{option} is for {formats} only"),
-                    "say what the input is with --from, or leave it out",
-                );
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A block size, or that it is to be found.
