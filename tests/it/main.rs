@@ -14,6 +14,7 @@ mod consequences;
 mod files;
 mod formats;
 mod fuzz_replay;
+mod guide_for_rust;
 mod iterators;
 mod malformed;
 mod properties;

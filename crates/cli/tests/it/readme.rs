@@ -179,6 +179,13 @@ fn example_of_the_client_is_that_of_its_documentation() {
     }
 }
 
+/// A newcomer reads it in five minutes.
+#[test]
+fn readme_has_at_most_1300_words() {
+    let words = README.split_whitespace().count();
+    assert!(words <= 1300, "{words} words");
+}
+
 /// Links of all documents lead to something.
 #[test]
 fn linked_files_exist() {
