@@ -110,7 +110,7 @@ fn add_help(roff: &mut Roff, help: &str) {
             roff.control("SH", ["EXIT STATUS"]);
             let separator = if codes.contains(" · ") { " · " } else { ", " };
             for (code, meaning) in codes.split(separator).filter_map(|entry| entry.split_once(' ')) {
-                roff.control("TP", []).text([bold(code)]).text([roman(meaning)]);
+                roff.control("TP", []).text([bold(code)]).text([roman(meaning.trim_end_matches('.'))]);
             }
         } else {
             notes.push(paragraph);
@@ -125,9 +125,14 @@ fn add_help(roff: &mut Roff, help: &str) {
 /// Commands as they are typed, and below each what it is for.
 fn add_examples(roff: &mut Roff, examples: &str) {
     let mut lines = examples.lines().peekable();
+    let mut is_first = true;
     while let Some(line) = lines.next() {
         if !line.starts_with("   ") {
-            roff.control("PP", []).control("nf", []).text([bold(line.trim_start())]);
+            if !is_first {
+                roff.control("PP", []);
+            }
+            is_first = false;
+            roff.control("nf", []).text([bold(line.trim_start())]);
             let mut goes_on = line.ends_with('\\');
             while let Some(line) = lines.next_if(|_| goes_on) {
                 goes_on = line.ends_with('\\');
