@@ -10,6 +10,10 @@ const LARGEST_FLOAT: u64 = 1 << 53;
 /// How many ranges are made at a time: they stay in the L1 cache until they are written down.
 const PIECE: usize = 1024;
 
+/// How many words of a list are worth keeping where they are. Shorter ones are copied: what is left of an allocation that was
+/// meant for a longer list lies scattered in memory afterwards.
+const WORTH_KEEPING: usize = 64 << 10;
+
 /// The outcome of a call, not yet in the form in which JavaScript has it.
 pub(crate) enum Outcome {
     /// Runs of blocks, which become bytes as they are written down.
@@ -73,10 +77,11 @@ impl Outcome {
         Ok(())
     }
 
-    /// Makes memory of its own of it: that of a list stays where it is. Lists are long, and in large pages as far as there
-    /// are any, so that it also takes no time to free them.
+    /// Makes memory of its own of it. A long list stays where it is: it is in large pages as far as there are any, so that it
+    /// also takes no time to free it.
     pub(crate) fn into_words(self) -> Result<Vec<u64>, Failure> {
         match self {
+            _ if self.words() < WORTH_KEEPING => self.copied(),
             Self::Extents { mut extents, geometry, form } => {
                 let mut ranges = Vec::with_capacity(PIECE);
                 for extents in extents.chunks_mut(PIECE) {
@@ -92,13 +97,15 @@ impl Outcome {
                 }
                 Ok(bytemuck::cast_vec(ranges))
             }
-            Self::Blocks(_) => {
-                let words = bytemuck::try_zeroed_vec(self.words());
-                let mut words = words.map_err(|()| Failure::out_of_memory(8 * self.words()))?;
-                self.write(&mut words)?;
-                Ok(words)
-            }
+            Self::Blocks(_) => self.copied(),
         }
+    }
+
+    fn copied(&self) -> Result<Vec<u64>, Failure> {
+        let words = bytemuck::try_zeroed_vec(self.words());
+        let mut words = words.map_err(|()| Failure::out_of_memory(8 * self.words()))?;
+        self.write(&mut words)?;
+        Ok(words)
     }
 }
 
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn long_lists_are_written_whole() {
-        let extents: Vec<_> = (0..3 * PIECE as u64 + 5).map(|i| Extent::new(10 * i, 10 * i + 3)).collect();
+        let extents: Vec<_> = (0..WORTH_KEEPING as u64 + 5).map(|i| Extent::new(10 * i, 10 * i + 3)).collect();
         let geometry = Geometry::default();
         let expected: Vec<u64> = extents.iter().flat_map(|e| [e.start_block << 16, 3 << 16]).collect();
         for form in [Form::Integers, Form::Floats] {
