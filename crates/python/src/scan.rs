@@ -11,8 +11,8 @@ use crate::fork;
 use crate::input::Input;
 use crate::signals::Signals;
 
-/// How many extents are turned into byte ranges at a time, or so: few enough for a cache, and enough for all threads.
-const BATCH_EXTENTS: usize = 0;
+/// How many extents are turned into byte ranges at a time, or so: enough to be worth the work of all threads.
+const BATCH_EXTENTS: usize = 1 << 20;
 
 /// The byte ranges that a backup has to read.
 ///
