@@ -2,7 +2,7 @@
 //
 //     cargo build --release --example make_bitmap && cargo build --profile dist -p changed-blocks-node --example rust_call
 //     target/release/examples/make_bitmap 1%-runs-of-4 16381 > largest.b64
-//     node --expose-gc crates/node/bench/versus.mjs target/dist/examples/rust_call largest.b64 17588936507392
+//     node --expose-gc crates/node/bench/versus.mjs target/dist/examples/rust_call largest.b64 17588964818944
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
