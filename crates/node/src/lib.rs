@@ -7,7 +7,7 @@
 //! wasm.rs   ─┘                └─▶ outcome: numbers, in memory of JavaScript's
 //! ```
 //!
-//! Invariant: a call has a whole outcome, or a [`Failure`](failure::Failure), never a part of an outcome; and nothing that
+//! Invariant: a call has a whole outcome, or a `Failure`, never a part of an outcome; and nothing that
 //! panics ends the process.
 
 #![cfg_attr(test, allow(dead_code, reason = "the macro hands nothing to JavaScript in tests"))]
