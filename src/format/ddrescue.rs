@@ -188,10 +188,13 @@ impl LineFormat for DdrescueLines {
     }
 }
 
-/// The size in the first line that is written here.
+/// The size in the first line, if it is as it is written here: without a zero before it.
 fn size_in_first_line(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(FIRST_LINE.0)?.strip_suffix(FIRST_LINE.1)?;
-    decimal(digits, &NOT_A_BLOCK).ok().filter(|&size| size > 0)
+    if digits.starts_with(b"0") {
+        return None;
+    }
+    decimal(digits, &NOT_A_BLOCK).ok()
 }
 
 /// Refuses more fields, unless they are a comment.
@@ -269,7 +272,9 @@ mod tests {
         assert_eq!(read(text, &size(10)), Ok(vec![ByteRange::between(0, 10)]));
         let fault = "is for a disk of 10 bytes, not of 11";
         assert_eq!(read(text, &size(11)), Err(format!("line 1 at offset 0 {fault}")));
-        assert!(read(&text.replace("of 10", "of 0"), &ReadOptions::default()).is_err());
+        for size in ["0", "010", "+10", ""] {
+            assert!(read(&text.replace("of 10", &format!("of {size}")), &ReadOptions::default()).is_err(), "{size:?}");
+        }
     }
 
     #[test]
