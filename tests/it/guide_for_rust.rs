@@ -22,6 +22,7 @@ fn data(name: &str) -> std::path::PathBuf {
 #[test]
 fn program_is_the_example() {
     assert_eq!(block_after("is a whole program:", "rust"), include_str!("../../examples/read_plan.rs"));
+    assert_eq!(PAGE.matches("fn main()").count(), 1);
 }
 
 #[test]
