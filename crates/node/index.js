@@ -87,7 +87,7 @@ function numbersOf(reply, bigint) {
 
 function blocksOf(reply) {
   const words = wordsOf(reply)
-  return new Blocks(new Uint32Array(words.buffer, words.byteOffset, 2 * words.length), reply.facts)
+  return new Blocks(new Uint32Array(words.buffer, words.byteOffset, 2 * words.length), reply.facts, engine.indexesOf)
 }
 
 function wordsOf(reply) {

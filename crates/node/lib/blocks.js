@@ -6,10 +6,12 @@ const { argumentError } = require('./errors.js')
 class Blocks {
   /** As many words of 32 bits as are needed, and more zeros: block 0 in the lowest bit of the first. */
   #words
+  #indexesOf
 
-  constructor(words, facts) {
+  constructor(words, facts, indexesOf) {
     const [length, count, blockSize, virtualSize] = facts.split(' ')
     this.#words = words
+    this.#indexesOf = indexesOf
     this.length = number(length)
     this.count = number(count)
     this.blockSize = number(blockSize)
@@ -43,17 +45,7 @@ class Blocks {
     if (this.length > 2 ** 32) {
       throw argumentError(`numbers of ${this.length} blocks do not fit into 32 bits`, 'iterate over them')
     }
-    const words = this.#words
-    const indexes = new Uint32Array(this.count)
-    let filled = 0
-    for (let place = 0; place < words.length; place++) {
-      let word = words[place]
-      while (word !== 0) {
-        indexes[filled++] = place * 32 + lowestBit(word)
-        word &= word - 1
-      }
-    }
-    return indexes
+    return this.#indexesOf(this.#words, this.count)
   }
 }
 

@@ -38,6 +38,12 @@ function bindingOf(module) {
       return written(allocate => module.scanPulled(operation, options, pull, allocate))
     },
 
+    indexesOf(words, count) {
+      let indexes
+      module.writeIndexes(words, count, length => (indexes = new Uint32Array(length)))
+      return indexes
+    },
+
     combine: (operation, options, a, b) =>
       written(allocate => module.combineLists(operation, options, a, b, allocate)),
 

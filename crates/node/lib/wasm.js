@@ -86,6 +86,8 @@ function bindingOf(path) {
 
     scanText: (operation, options, text) => module.call('scan_reserved', operation, options, [Buffer.from(text)]),
 
+    indexesOf,
+
     combine: (operation, options, a, b) => module.call('combine_reserved', operation, options, [a, b]),
 
     async scanLater(operation, options, bytes, signal) {
@@ -114,6 +116,18 @@ function bindingOf(path) {
       return later(signal, 'scan_reserved', operation, options, [await shared(chunks, bytes, signal)])
     },
   }
+}
+
+/** The numbers of the changed blocks of a bitmap. */
+function indexesOf(words, count) {
+  const indexes = new Uint32Array(count)
+  let filled = 0
+  words.forEach((word, place) => {
+    for (let rest = word; rest !== 0; rest &= rest - 1) {
+      indexes[filled++] = place * 32 + 31 - Math.clz32(rest & -rest)
+    }
+  })
+  return indexes
 }
 
 /** The chunks one after the other in shared memory. */

@@ -13,7 +13,7 @@ use napi::bindgen_prelude::{AsyncTask, BigUint64Array, Env, Function, Task, Uint
 use napi_derive::napi;
 
 use crate::failure::Failure;
-use crate::operation::{combine, contained, scan};
+use crate::operation::{self, combine, contained, scan};
 use crate::outcome::Outcome;
 use crate::pull::Pull;
 
@@ -89,6 +89,14 @@ pub fn scan_pulled(
     let mut reader = Pull::new(&mut next);
     let outcome = contained(|| scan(&operation, &options, Source::reader(&mut reader as &mut dyn Read)));
     Reply::written(outcome, &allocate)
+}
+
+/// Writes the numbers of so many changed blocks to memory that `allocate` gives.
+#[napi]
+pub fn write_indexes(bitmap: &[u32], count: f64, allocate: Function<'_, f64, &mut [u32]>) -> napi::Result<()> {
+    let indexes = allocate.call(count)?;
+    contained(|| operation::write_indexes(bitmap, indexes))
+        .map_err(|failure| napi::Error::from_reason(failure.to_lines()))
 }
 
 /// An operation on lists.

@@ -61,6 +61,27 @@ pub(crate) fn combine(operation: &str, options: &str, a: &[u64], b: &[u64]) -> R
     Outcome::of_ranges(ranges, request.form)
 }
 
+/// Writes the numbers of the changed blocks, of which block 0 is in the lowest bit of the first word, to memory of just as
+/// many.
+#[cfg_attr(target_family = "wasm", expect(dead_code, reason = "JavaScript does it there"))]
+pub(crate) fn write_indexes(bitmap: &[u32], indexes: &mut [u32]) -> Result<(), Failure> {
+    let changed = bitmap.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+    if changed != indexes.len() {
+        return Err(Failure::internal(format!("there is memory for {} blocks of {changed}", indexes.len())));
+    }
+    let mut places = indexes.iter_mut();
+    for (&word, first) in bitmap.iter().zip((0..).step_by(32)) {
+        let mut rest = word;
+        while rest != 0 {
+            if let Some(place) = places.next() {
+                *place = first + rest.trailing_zeros();
+            }
+            rest &= rest - 1;
+        }
+    }
+    Ok(())
+}
+
 /// The ranges of a list of offsets and lengths.
 fn ranges(form: Form, numbers: &[u64]) -> Result<Cow<'_, [ByteRange]>, Failure> {
     if numbers.len() % 2 == 1 {
@@ -133,6 +154,16 @@ mod tests {
             [&[0.5, 1.0][..], &[-1.0, 1.0], &[f64::NAN, 1.0], &[f64::INFINITY, 1.0], &[1.0], &[5.0, 1.0, 0.0, 1.0]]
         {
             assert!(combine("shape", "", &floats(list), &[]).is_err(), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn changed_blocks_are_numbered() {
+        let mut indexes = [0; 4];
+        write_indexes(&[1 << 31, 0, 0b1011], &mut indexes).expect("four blocks");
+        assert_eq!(indexes, [31, 64, 65, 67]);
+        for count in [0, 3, 5] {
+            assert!(write_indexes(&[1 << 31, 0, 0b1011], &mut vec![0; count]).is_err(), "{count}");
         }
     }
 
