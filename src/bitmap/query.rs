@@ -14,6 +14,9 @@ impl Bitmap {
     }
 
     /// Whether a block is there and is changed. Complexity: constant.
+    ///
+    /// `false` for a block that the disk does not have: of a disk that has grown, a bitmap from before knows nothing. See
+    /// [`get`](Self::get).
     #[must_use]
     pub fn contains(&self, block: u64) -> bool {
         self.get(block) == Some(true)
@@ -25,14 +28,15 @@ impl Bitmap {
         self.words.iter().any(|&word| word != 0)
     }
 
-    /// Whether any block of an extent is changed. Complexity: linear in the length of the extent, by words.
+    /// Whether any block of an extent is changed, as far as the disk has them. Complexity: linear in the length of the extent,
+    /// by words.
     #[must_use]
     pub fn any_in(&self, extent: Extent) -> bool {
         self.first(true, extent.start_block, extent.end_block).is_some()
     }
 
-    /// Whether any byte of a range of the disk is part of a changed block. Complexity: linear in the number of blocks of
-    /// the range, by words.
+    /// Whether any byte of a range is part of a changed block, as far as the range is on the disk. Complexity: linear in the
+    /// number of blocks of the range, by words.
     ///
     /// ```
     /// use changed_blocks::{Bitmap, ByteRange, Extent};

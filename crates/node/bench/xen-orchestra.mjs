@@ -61,10 +61,10 @@ if (subject !== undefined) {
   if (kinds.size !== 1) {
     throw new Error(`different blocks: ${[...kinds].join(', ')}`)
   }
-  const median = (name, what) => results[name].map(result => result[what]).sort((a, b) => a - b)[TURNS >> 1]
+  const median = (name, figure) => results[name].map(result => result[figure]).sort((a, b) => a - b)[TURNS >> 1]
   for (const name of Object.keys(results)) {
     console.log(`${name.padEnd(7)} ${median(name, 'ms').toFixed(1)} ms, ${median(name, 'mib').toFixed(1)} MiB`)
   }
-  const ratio = what => (median('theirs', what) / median('ours', what)).toFixed(1)
+  const ratio = figure => (median('theirs', figure) / median('ours', figure)).toFixed(1)
   console.log(`${results.ours[0].blocks} blocks; ${ratio('ms')} times as fast, in 1/${ratio('mib')} of the memory`)
 }
