@@ -47,17 +47,56 @@ impl Bitmap {
     }
 
     /// The bitmap as `VDI.list_changed_blocks` answers: standard base64, padded, of the `Msb0` bytes; no line break.
+    ///
+    /// # Panics
+    ///
+    /// If there is not as much memory; see [`try_to_base64`](Self::try_to_base64).
     #[must_use]
     pub fn to_base64(&self) -> String {
-        base64_simd::STANDARD.encode_to_string(self.to_raw(BitOrder::Msb0))
+        self.try_to_base64().expect(super::words::ENOUGH)
+    }
+
+    /// As [`to_base64`](Self::to_base64), where there may not be as much memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn try_to_base64(&self) -> Result<String> {
+        let raw = self.try_to_raw(BitOrder::Msb0)?;
+        let mut text = self.room(raw.len().div_ceil(3).saturating_mul(4))?;
+        base64_simd::STANDARD.encode_append(raw, &mut text);
+        Ok(text)
     }
 
     /// One character a block, `0` or `1`; no line break.
+    ///
+    /// # Panics
+    ///
+    /// If there is not as much memory; see [`try_to_bits`](Self::try_to_bits).
     #[must_use]
     pub fn to_bits(&self) -> String {
+        self.try_to_bits().expect(super::words::ENOUGH)
+    }
+
+    /// As [`to_bits`](Self::to_bits), where there may not be as much memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn try_to_bits(&self) -> Result<String> {
+        // More than there can be in memory is refused below.
+        let len = usize::try_from(self.blocks).unwrap_or(usize::MAX);
+        let mut text = self.room(len)?;
         let bits = self.words.iter().flat_map(|word| (0..64).map(move |i| if word >> i & 1 == 1 { '1' } else { '0' }));
-        // The text is in memory, so its length is a usize.
-        bits.take(usize::try_from(self.blocks).unwrap_or(usize::MAX)).collect()
+        text.extend(bits.take(len));
+        Ok(text)
+    }
+
+    /// An empty text with room for so many bytes.
+    fn room(&self, bytes: usize) -> Result<String> {
+        let mut text = String::new();
+        text.try_reserve_exact(bytes).map_err(|_| super::words::out_of_memory(self.blocks))?;
+        Ok(text)
     }
 
     /// How many bytes of the last word no block needs.

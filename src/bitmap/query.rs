@@ -66,10 +66,28 @@ impl Bitmap {
     /// assert_eq!(bitmap.iter().collect::<Vec<_>>(), [2, 3, 99]);
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = u64> {
-        let words = self.words.iter().zip((0..).step_by(64)).filter(|&(&word, _)| word != 0);
-        words.flat_map(|(&word, first)| {
+        self.iter_from(0)
+    }
+
+    /// The changed blocks from `block` on, in ascending order; none if the disk ends before it. Blocks before are not looked
+    /// at, so all may be had in parts, each from the block after the last one of the part before. Complexity: as of
+    /// [`iter`](Self::iter), for all parts together.
+    ///
+    /// ```
+    /// use changed_blocks::{Bitmap, Extent};
+    /// let bitmap = Bitmap::from_extents(100, &[Extent::new(2, 4), Extent::new(99, 100)]);
+    /// assert_eq!(bitmap.iter_from(3).collect::<Vec<_>>(), [3, 99]);
+    /// ```
+    pub fn iter_from(&self, block: u64) -> impl Iterator<Item = u64> {
+        let first = usize::try_from(block / 64).map_or(self.words.len(), |first| first.min(self.words.len()));
+        let words = self.words[first..].iter().zip((first as u64 * 64..).step_by(64));
+        let from_block = move |(&word, start): (&u64, u64)| {
+            let wanted = if start < block { u64::MAX << (block % 64) } else { u64::MAX };
+            (word & wanted, start)
+        };
+        words.map(from_block).filter(|&(word, _)| word != 0).flat_map(|(word, start)| {
             let ones = std::iter::successors(Some(word), |ones| Some(ones & (ones - 1)).filter(|&ones| ones != 0));
-            ones.map(move |ones| first + u64::from(ones.trailing_zeros()))
+            ones.map(move |ones| start + u64::from(ones.trailing_zeros()))
         })
     }
 

@@ -87,7 +87,9 @@ proptest! {
         prop_assert_eq!(pairs(&whole.extents()), naive::extents(&bits));
         prop_assert_eq!(whole.count(), bits.iter().filter(|&&bit| bit).count() as u64);
         prop_assert_eq!(whole.to_base64(), naive::encode_base64(&bits));
+        prop_assert_eq!(whole.try_to_base64().expect("memory"), naive::encode_base64(&bits));
         prop_assert_eq!(whole.to_bits(), naive::encode_bits(&bits));
+        prop_assert_eq!(whole.try_to_bits().expect("memory"), naive::encode_bits(&bits));
         prop_assert_eq!(whole.to_raw(BitOrder::Msb0), naive::encode_raw_msb0(&bits));
         prop_assert_eq!(whole.to_raw(BitOrder::Lsb0), naive::encode_raw_lsb0(&bits));
 

@@ -32,6 +32,22 @@ proptest! {
     }
 
     #[test]
+    fn changed_blocks_are_had_from_any_block_on_and_in_parts(bits in bitmap(), block in 0..1600u64, part in 1..200usize) {
+        let bitmap = made_of(&bits);
+        let expected: Vec<u64> = bitmap.iter().collect();
+        prop_assert!(bitmap.iter_from(block).eq(expected.iter().copied().filter(|&changed| changed >= block)));
+        let (mut found, mut from) = (Vec::new(), 0);
+        while bitmap.iter_from(from).next().is_some() {
+            found.extend(bitmap.iter_from(from).take(part));
+            from = found[found.len() - 1] + 1;
+        }
+        prop_assert_eq!(found, expected);
+        for beyond in [bitmap.blocks(), bitmap.blocks() + 64, u64::MAX] {
+            prop_assert_eq!(bitmap.iter_from(beyond).next(), None);
+        }
+    }
+
+    #[test]
     fn a_cursor_finds_the_next_changed_blocks_from_any_block(
         bits in small_bitmap(),
         blocks in vec(0..1600u64, 1..40),
