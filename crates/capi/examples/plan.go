@@ -3,7 +3,8 @@
 //	PKG_CONFIG_PATH=/usr/local/lib/pkgconfig go build plan.go
 //	./plan 107374182400 < answer
 //
-// The argument is the virtual size of the disk in bytes. A call from Go into C takes some 50 ns, so ranges are fetched in
+// The argument is the virtual size of the disk in bytes. The exit code is that of the command cbt: 0 done, 1 try again or tell
+// a person, 2 wrong usage, 3 take a full backup, 4 busy. A call from Go into C takes some 50 ns, so ranges are fetched in
 // batches: one call for each of them would take longer than the scan.
 package main
 
@@ -38,8 +39,8 @@ func (e *Error) Error() string { return e.Message }
 
 func newError(code C.cbt_code, e *C.cbt_error) error {
 	return &Error{
-		Kind:        C.GoString(C.cbt_code_name(C.int(code))),
-		Consequence: C.GoString(C.cbt_consequence_name(C.int(e.consequence))),
+		Kind:        C.GoString(C.cbt_code_name(C.uint32_t(code))),
+		Consequence: C.GoString(C.cbt_consequence_name(e.consequence)),
 		Message:     C.GoString(&e.message[0]),
 		Hint:        C.GoString(&e.hint[0]),
 	}
@@ -100,6 +101,18 @@ func take(push *C.cbt_push, ranges *[]Range, e *C.cbt_error) C.cbt_code {
 	}
 }
 
+func exitCode(consequence string) int {
+	switch consequence {
+	case "full-backup":
+		return 3
+	case "busy":
+		return 4
+	case "wrong-usage":
+		return 2
+	}
+	return 1
+}
+
 func main() {
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: plan VIRTUAL-SIZE < answer")
@@ -114,18 +127,22 @@ func main() {
 	var failure *Error
 	switch {
 	case errors.As(err, &failure):
-		fmt.Fprintf(os.Stderr, "plan: %s (%s)\nhint: %s\nnext step: %s\n", failure.Message, failure.Kind, failure.Hint, failure.Consequence)
-		if failure.Consequence == "full-backup" {
-			os.Exit(3)
+		fmt.Fprintf(os.Stderr, "plan: %s (%s)\nnext step: %s\n", failure.Message, failure.Kind, failure.Consequence)
+		if failure.Hint != "" {
+			fmt.Fprintln(os.Stderr, "hint:", failure.Hint)
 		}
-		os.Exit(1)
+		os.Exit(exitCode(failure.Consequence))
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "plan:", err)
 		os.Exit(1)
 	}
 	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
 	for _, r := range ranges {
 		fmt.Fprintln(out, r.Offset, r.Length)
+	}
+	// It repeats the first error. A list that was not written to its end would lack changes.
+	if err := out.Flush(); err != nil {
+		fmt.Fprintln(os.Stderr, "plan:", err)
+		os.Exit(1)
 	}
 }

@@ -80,7 +80,7 @@ static cbt_code scan(FILE *from, const cbt_options *options, plan *plan, cbt_err
     return code;
 }
 
-static int exit_code(cbt_consequence consequence) {
+static int exit_code(uint32_t consequence) {
     switch (consequence) {
     case CBT_FULL_BACKUP:
         return 3;
@@ -94,11 +94,14 @@ static int exit_code(cbt_consequence consequence) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
+    char *end = NULL;
+    uint64_t virtual_size = argc == 2 ? strtoull(argv[1], &end, 10) : 0;
+    /* "1T" is no number of bytes. */
+    if (end == NULL || *end != '\0') {
         fprintf(stderr, "usage: stream VIRTUAL-SIZE < answer\n");
         return 2;
     }
-    cbt_options options = {.size = sizeof options, .virtual_size = strtoull(argv[1], NULL, 10)};
+    cbt_options options = {.size = sizeof options, .virtual_size = virtual_size};
     plan plan = {NULL, 0, 0};
     cbt_error error;
     if (scan(stdin, &options, &plan, &error) != CBT_OK) {
@@ -113,5 +116,10 @@ int main(int argc, char **argv) {
         printf("%" PRIu64 " %" PRIu64 "\n", plan.reads[i].offset, plan.reads[i].length);
     }
     free(plan.reads);
+    /* A list that was not written to its end would lack changes. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("stream: standard output");
+        return 1;
+    }
     return 0;
 }

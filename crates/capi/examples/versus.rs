@@ -34,7 +34,7 @@ struct Options {
 }
 
 type New = unsafe extern "C" fn(*const c_void, usize, *const Options, *mut *mut c_void, *mut c_void) -> c_int;
-type Get = unsafe extern "C" fn(*const c_void, *mut *const ByteRange, *mut usize) -> c_int;
+type Get = unsafe extern "C" fn(*const c_void, *mut *const ByteRange, *mut usize, *mut c_void) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
 
 /// The functions of the library, as a program in C sees them.
@@ -76,7 +76,7 @@ impl Library {
         let code = unsafe { (self.new)(text, len, options, &raw mut ranges, std::ptr::null_mut()) };
         assert_eq!(code, 0, "the input is good");
         // SAFETY: the handle was just made.
-        let code = unsafe { (self.get)(ranges, &raw mut list, &raw mut count) };
+        let code = unsafe { (self.get)(ranges, &raw mut list, &raw mut count, std::ptr::null_mut()) };
         assert_eq!(code, 0, "the handle is good");
         // SAFETY: the list is there until the handle is freed.
         let seen = see(unsafe { std::slice::from_raw_parts(list, count) });

@@ -7,17 +7,23 @@
  *
  * Units: bytes everywhere, never sectors; blocks where it says so.
  *
- * Calls: each returns a cbt_code. One that fails writes its reason to a cbt_error, sets a handle to NULL and a count to 0,
- * and otherwise leaves its results alone. Pointers must not be NULL unless it says so. No panic crosses the border.
+ * Calls: each returns a cbt_code. One that returns anything but CBT_OK writes its reason to a cbt_error. One that fails sets
+ * the place of a handle, a list or a text to NULL and that of their length to 0, and leaves other results alone. Pointers must
+ * not be NULL unless it says so. No panic crosses the border: it becomes CBT_ERROR_PANIC, and is printed to standard error.
  *
  * Memory: the caller frees each handle that a call gives, once, with the cbt_TYPE_free of its type, when no thread uses it any
- * more. An error needs no freeing.
+ * more. A call writes its result over what is in the place of it: a handle that is there still is lost, so let each result
+ * have a place of its own. An error needs no freeing.
  *
  * Threads: any number of them may call at once, with handles of their own. Each type says whether a handle may be shared. The
- * library has a pool of threads, which starts with the first long bitmap. A child after fork() does not have it: it sets
- * single_thread, and asks for no chain of logs; or it calls exec() first.
+ * library has a pool of threads, which starts with the first long bitmap or chain; RAYON_NUM_THREADS in the environment says
+ * how many. It sets no signal handler and no mask: a thread has the mask of the one that started it.
+ * A child after fork() does not have those threads: it sets single_thread, and asks for no chain of logs; or it calls exec()
+ * first.
  *
- * docs/c.md in the repository has a program from the answer of the call to a plan of reads.
+ * CHANGED_BLOCKS_TIER in the environment chooses the kernels by name, such as portable; without it, the fastest are taken.
+ *
+ * docs/c.md in the repository has programs, the first from the answer of the call to a plan of reads.
  *
  * This file is made by cbindgen: edit the sources.
  */
@@ -54,7 +60,8 @@
 /**
  * The result of a call. Only CBT_OK is a success; CBT_STOPPED and CBT_UNFINISHED say that there is more.
  *
- * New codes may come with new releases: take one that is not known for an error, and look at its consequence.
+ * New codes may come with new releases: take one that is not known for an error, and look at its consequence. A code that
+ * no call gives yet is there since the other languages know that kind of error.
  */
 typedef enum {
     /**
@@ -130,11 +137,11 @@ typedef enum {
      */
     CBT_ERROR_TOO_LONG = 108,
     /**
-     * The length of the bitmap fits several block sizes, or none.
+     * The length of the bitmap fits several block sizes, or none. No call gives it yet.
      */
     CBT_ERROR_UNKNOWN_BLOCK_SIZE = 109,
     /**
-     * The virtual size is needed, and not known.
+     * The virtual size is needed, and not known. No call gives it yet.
      */
     CBT_ERROR_NO_VIRTUAL_SIZE = 110,
     /**
@@ -198,11 +205,11 @@ typedef enum {
      */
     CBT_ERROR_OUT_OF_MEMORY = 125,
     /**
-     * Two bitmaps of different lengths.
+     * Two bitmaps of different lengths, or lists of disks of different sizes.
      */
     CBT_ERROR_LENGTH_MISMATCH = 126,
     /**
-     * A range of a list that is not sorted: pieces of a list that was split are such ranges.
+     * A list that was split, which cannot be shaped or combined any more.
      */
     CBT_ERROR_BYTE_RANGE = 127,
     /**
@@ -210,19 +217,19 @@ typedef enum {
      */
     CBT_ERROR_UNEQUAL_BLOCK_SIZES = 128,
     /**
-     * A list of ranges without any.
+     * A list of ranges without any. No call gives it yet.
      */
     CBT_ERROR_EMPTY_LIST = 129,
     /**
-     * A list of ranges is wrong at a place.
+     * A list of ranges is wrong at a place. No call gives it yet.
      */
     CBT_ERROR_LIST = 130,
     /**
-     * A qcow2 image cannot hold a bitmap.
+     * A qcow2 image cannot hold a bitmap. No call gives it yet.
      */
     CBT_ERROR_IMAGE_LIMIT = 131,
     /**
-     * A name that is no encoding's.
+     * A name that is no encoding's. No call gives it yet.
      */
     CBT_ERROR_UNKNOWN_ENCODING = 132,
     /**
@@ -262,7 +269,7 @@ typedef enum {
      */
     CBT_ERROR_CHAIN_SHRUNK = 205,
     /**
-     * A disk was to be made smaller.
+     * A disk was to be made smaller. No call gives it yet.
      */
     CBT_ERROR_WOULD_SHRINK = 206,
     /**
@@ -278,19 +285,19 @@ typedef enum {
      */
     CBT_ERROR_LOCKED = 209,
     /**
-     * A log was to be made for a disk that is larger than any.
+     * A new log would be that of a disk larger than any. No call gives it yet.
      */
     CBT_ERROR_TOO_LARGE = 210,
     /**
-     * A range that does not lie on the disk.
+     * A block, a range or a window that does not lie on the disk.
      */
     CBT_ERROR_NOT_ON_DISK = 211,
     /**
-     * A log was to be made that is there.
+     * A new log would take the place of one that exists already. No call gives it yet.
      */
     CBT_ERROR_EXISTS = 212,
     /**
-     * A snapshot was to have a name that is another log's parent's.
+     * A new snapshot would have the UUID that another log names as its parent. No call gives it yet.
      */
     CBT_ERROR_NAME_TAKEN = 213,
     /**
@@ -441,7 +448,8 @@ typedef struct {
      */
     uint64_t virtual_size;
     /**
-     * The bytes of the disk that one bit stands for; 0 for 65536.
+     * The bytes of the disk that one bit of the text stands for; 0 for 65536. It is a fact about the bitmap, not a wish: for
+     * larger blocks, see `at` of cbt_bitmap_new.
      */
     uint64_t block_size;
     /**
@@ -449,7 +457,8 @@ typedef struct {
      */
     uint32_t encoding;
     /**
-     * 1 if the virtual size is not known; virtual_size is then 0. A .cbtlog says it itself, and needs neither.
+     * 1 if the virtual size is not known; virtual_size is then 0, and the last range may pass the end of the disk, up to the
+     * end of its block. A .cbtlog says its size itself, and needs neither.
      */
     uint32_t unknown_size;
     /**
@@ -457,24 +466,25 @@ typedef struct {
      */
     uint32_t allow_inconsistent;
     /**
-     * 1 to work on the caller's thread alone; else all threads of the process's pool help with a long bitmap.
+     * 1 to scan on one thread: the caller's, or for a push that of its own. Else all threads of the library's pool help with
+     * a long bitmap.
      */
     uint32_t single_thread;
 } cbt_options;
 
 /**
- * An error. The caller owns it, needs not initialise it, and has nothing to free: a call that fails writes all of it, any
- * other call leaves it alone. Where the caller does not want it, it may be NULL.
+ * An error. The caller owns it, needs not initialise it, and has nothing to free: a call that returns anything but CBT_OK
+ * writes all of it, and one that returns CBT_OK leaves it alone. Where the caller does not want it, it may be NULL.
  */
 typedef struct {
     /**
-     * The code that the call has returned.
+     * The cbt_code that the call has returned.
      */
-    cbt_code code;
+    uint32_t code;
     /**
-     * The caller's next step.
+     * The caller's next step: a cbt_consequence.
      */
-    cbt_consequence consequence;
+    uint32_t consequence;
     /**
      * The place in the input, in bytes from its start, or CBT_NO_OFFSET.
      */
@@ -505,7 +515,8 @@ typedef struct {
 
 /**
  * A function that takes the next ranges, which are there until it returns; `context` is what cbt_visit was given. It
- * returns 0 to go on, and anything else to stop. It must return: no longjmp, no exception of C++ may leave it.
+ * returns 0 to go on, and anything else to stop. It may call the library. It must return: no longjmp, no exception of C++
+ * may leave it.
  */
 typedef int (*cbt_visitor)(void *context, const cbt_range *ranges, size_t count);
 
@@ -519,11 +530,12 @@ typedef struct {
      */
     size_t size;
     /**
-     * Only what lies in a part of the disk: where that begins, in bytes.
+     * Only what lies in a part of the disk: where that begins, in bytes. It has to be on the disk, whose size must be known
+     * if this is not 0.
      */
     uint64_t window_offset;
     /**
-     * The length of that part in bytes; 0 for the whole disk.
+     * The length of that part in bytes, which may pass the end of the disk; 0 for the whole disk.
      */
     uint64_t window_length;
     /**
@@ -531,7 +543,7 @@ typedef struct {
      */
     uint64_t merge_gap;
     /**
-     * Starts and ends move outward to multiples of that many bytes, but never beyond the end of the disk.
+     * Starts and ends move outward to multiples of that many bytes, but not beyond the end of the disk, if its size is known.
      */
     uint64_t align;
     /**
@@ -539,7 +551,8 @@ typedef struct {
      */
     uint64_t at_most;
     /**
-     * Pieces of at most that many bytes. They may be adjacent, so they come last: a list of them cannot be shaped again.
+     * Pieces of at most that many bytes, with borders on its multiples, counted from the start of the disk. They may be
+     * adjacent, so they come last: a list of them cannot be shaped or combined any more. Keep the list from before for that.
      */
     uint64_t split;
 } cbt_shape;
@@ -552,12 +565,12 @@ extern "C" {
  * The name of a code, for logs and programs: lower case, words joined by hyphens, such as "too-short". It lives as long
  * as the library, and is never NULL.
  */
-CBT_MUST_USE const char *cbt_code_name(int code);
+CBT_MUST_USE const char *cbt_code_name(uint32_t code);
 
 /**
  * The name of a consequence, as for codes: such as "full-backup".
  */
-CBT_MUST_USE const char *cbt_consequence_name(int consequence);
+CBT_MUST_USE const char *cbt_consequence_name(uint32_t consequence);
 
 /**
  * The version of the library that runs, such as "0.1.0".
@@ -577,7 +590,8 @@ cbt_code cbt_ranges_new(const void *text,
 
 /**
  * A list of the caller's own ranges, for set operations. They may come in any order, overlap and touch each other; empty
- * ones are left out. `virtual_size` is the size of the disk, or 0 if it is not known.
+ * ones are left out. `virtual_size` is the size of the disk, or 0 if it is not known. A range that ends beyond it, or beyond
+ * 2^64 bytes, is CBT_ERROR_NOT_ON_DISK.
  */
 CBT_MUST_USE
 cbt_code cbt_ranges_from_list(const cbt_range *list,
@@ -593,12 +607,13 @@ cbt_code cbt_ranges_from_list(const cbt_range *list,
 CBT_MUST_USE
 cbt_code cbt_ranges_get(const cbt_ranges *ranges,
                         const cbt_range **list,
-                        size_t *count);
+                        size_t *count,
+                        cbt_error *error);
 
 /**
  * The size of the disk in bytes as it was given or found in a .cbtlog, or 0 if it is not known.
  */
-CBT_MUST_USE cbt_code cbt_ranges_virtual_size(const cbt_ranges *ranges, uint64_t *virtual_size);
+CBT_MUST_USE cbt_code cbt_ranges_virtual_size(const cbt_ranges *ranges, uint64_t *virtual_size, cbt_error *error);
 
 /**
  * Frees a list. NULL is left alone.
@@ -695,17 +710,22 @@ cbt_code cbt_ranges_shape(const cbt_ranges *ranges,
 /**
  * A new list of the bytes that a set operation takes of two, which may be of different block sizes. `operation` is a
  * cbt_operation.
+ *
+ * With `extend` 0, both are lists of one disk: two that know different sizes of it are refused, and if only one knows it, it
+ * is that of both. With 1, the disk may have grown: the size of the result is the larger one, and not known unless both are.
  */
 CBT_MUST_USE
 cbt_code cbt_ranges_combine(const cbt_ranges *a,
                             const cbt_ranges *b,
                             uint32_t operation,
+                            uint32_t extend,
                             cbt_ranges **combined,
                             cbt_error *error);
 
 /**
  * A bitmap, read from a text as for cbt_ranges_new. `at` is the size in bytes of the blocks that it is to have, or 0 for
- * those that the text has: a larger block is changed if any part of it is. It is freed with cbt_bitmap_free.
+ * those that the text has (options->block_size): a larger block is changed if any part of it is. It is freed with
+ * cbt_bitmap_free.
  */
 CBT_MUST_USE
 cbt_code cbt_bitmap_new(const void *text,
@@ -760,22 +780,23 @@ CBT_MUST_USE
 cbt_code cbt_bitmap_size(const cbt_bitmap *bitmap,
                          uint64_t *blocks,
                          uint64_t *block_size,
-                         uint64_t *virtual_size);
+                         uint64_t *virtual_size,
+                         cbt_error *error);
 
 /**
  * Whether any block is changed.
  */
-CBT_MUST_USE cbt_code cbt_bitmap_any(const cbt_bitmap *bitmap, bool *any);
+CBT_MUST_USE cbt_code cbt_bitmap_any(const cbt_bitmap *bitmap, bool *any, cbt_error *error);
 
 /**
  * The number of changed blocks.
  */
-CBT_MUST_USE cbt_code cbt_bitmap_count(const cbt_bitmap *bitmap, uint64_t *count);
+CBT_MUST_USE cbt_code cbt_bitmap_count(const cbt_bitmap *bitmap, uint64_t *changed, cbt_error *error);
 
 /**
- * Whether a block is changed. A block that the disk does not have is CBT_ERROR_ARGUMENT, never unchanged.
+ * Whether a block is changed. A block that the disk does not have is CBT_ERROR_NOT_ON_DISK, never unchanged.
  */
-CBT_MUST_USE cbt_code cbt_bitmap_contains(const cbt_bitmap *bitmap, uint64_t block, bool *contains);
+CBT_MUST_USE cbt_code cbt_bitmap_contains(const cbt_bitmap *bitmap, uint64_t block, bool *contains, cbt_error *error);
 
 /**
  * Writes the indexes of changed blocks, in ascending order from the block `from` on, to a buffer that has room for
@@ -786,7 +807,8 @@ cbt_code cbt_bitmap_indexes(const cbt_bitmap *bitmap,
                             uint64_t from,
                             uint64_t *indexes,
                             size_t capacity,
-                            size_t *count);
+                            size_t *count,
+                            cbt_error *error);
 
 /**
  * Frees a bitmap. NULL is left alone.
@@ -800,8 +822,8 @@ void cbt_bitmap_free(cbt_bitmap *bitmap);
  * A folder that another program has locked is waited for, half a minute at the most.
  *
  * With `allow_inconsistent` 1, logs are read that are not marked as consistent, and changes may be missing. `warnings` gets
- * a line for each oddity of a log, or nothing: to hide them is to hide that changes may be missing. Both handles are freed
- * by the caller.
+ * a line for each oddity of a log, in a buffer that is empty, but not NULL, if there is none: to hide them is to hide that
+ * changes may be missing. Both handles are freed by the caller. After an error, both are NULL.
  */
 CBT_MUST_USE
 cbt_code cbt_list_changed_blocks(const char *folder,
@@ -818,7 +840,8 @@ cbt_code cbt_list_changed_blocks(const char *folder,
 CBT_MUST_USE
 cbt_code cbt_buffer_get(const cbt_buffer *buffer,
                         const char **data,
-                        size_t *len);
+                        size_t *len,
+                        cbt_error *error);
 
 /**
  * Frees a buffer. NULL is left alone.

@@ -8,10 +8,10 @@ use changed_blocks::{Bitmap, BlockSize, Encoding, Lengths, VirtualSize};
 use crate::buffer::cbt_buffer;
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
-use crate::guard::{Outcome, buffer, bytes, flag, free, guarded, hand_out, handle_place, place, value};
-use crate::options::{cbt_options, encoding, filled};
+use crate::guard::{Outcome, buffer, bytes, count_place, flag, free, guarded, hand_out, handle_place, place, value};
+use crate::options::{cbt_encoding, cbt_options, filled};
 use crate::ranges::cbt_ranges;
-use crate::shape::no_operation;
+use crate::shape::cbt_operation::{self, *};
 
 /// A bitmap: one bit a block, of 65536 bytes or of another size.
 ///
@@ -19,7 +19,8 @@ use crate::shape::no_operation;
 pub struct cbt_bitmap(pub(crate) Bitmap);
 
 /// A bitmap, read from a text as for cbt_ranges_new. `at` is the size in bytes of the blocks that it is to have, or 0 for
-/// those that the text has: a larger block is changed if any part of it is. It is freed with cbt_bitmap_free.
+/// those that the text has (options->block_size): a larger block is changed if any part of it is. It is freed with
+/// cbt_bitmap_free.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn cbt_bitmap_new(
@@ -73,14 +74,13 @@ pub unsafe extern "C" fn cbt_bitmap_combine(
         // SAFETY: the header asks for good pointers; these look at them first.
         let (to, a, b) = unsafe { (handle_place(combined, "combined")?, value(a, "a")?, value(b, "b")?) };
         let lengths = if flag(extend, "extend")? { Lengths::Extend } else { Lengths::Equal };
-        let combined = match operation {
-            1 => a.0.union(&b.0, lengths)?,
-            2 => a.0.intersection(&b.0, lengths)?,
-            3 => a.0.difference(&b.0, lengths)?,
-            4 => a.0.symmetric_difference(&b.0, lengths)?,
-            _ => return no_operation(operation),
+        let combined = match cbt_operation::of_number(operation)? {
+            CBT_UNION => a.0.union(&b.0, lengths),
+            CBT_INTERSECTION => a.0.intersection(&b.0, lengths),
+            CBT_DIFFERENCE => a.0.difference(&b.0, lengths),
+            CBT_SYMMETRIC_DIFFERENCE => a.0.symmetric_difference(&b.0, lengths),
         };
-        hand_out(cbt_bitmap(combined), to)
+        hand_out(cbt_bitmap(combined?), to)
     })
 }
 
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn cbt_bitmap_encode(
 }
 
 fn encode(bitmap: &Bitmap, number: u32) -> Outcome<Vec<u8>> {
-    match encoding(number)? {
+    match cbt_encoding::of_number(number)? {
         Encoding::Base64 => Ok(bitmap.to_base64().into_bytes()),
         Encoding::Bits => Ok(bitmap.to_bits().into_bytes()),
         Encoding::Raw(order) => Ok(bitmap.try_to_raw(order)?),
@@ -137,8 +137,9 @@ pub unsafe extern "C" fn cbt_bitmap_size(
     blocks: *mut u64,
     block_size: *mut u64,
     virtual_size: *mut u64,
+    error: *mut cbt_error,
 ) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; this looks at it first.
         let bitmap = &unsafe { value(bitmap, "bitmap") }?.0;
         let geometry = bitmap.geometry();
@@ -158,8 +159,8 @@ pub unsafe extern "C" fn cbt_bitmap_size(
 /// Whether any block is changed.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn cbt_bitmap_any(bitmap: *const cbt_bitmap, any: *mut bool) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+pub unsafe extern "C" fn cbt_bitmap_any(bitmap: *const cbt_bitmap, any: *mut bool, error: *mut cbt_error) -> cbt_code {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (bitmap, any) = unsafe { (value(bitmap, "bitmap")?, place(any, "any")?) };
         any.write(bitmap.0.any());
@@ -170,23 +171,36 @@ pub unsafe extern "C" fn cbt_bitmap_any(bitmap: *const cbt_bitmap, any: *mut boo
 /// The number of changed blocks.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn cbt_bitmap_count(bitmap: *const cbt_bitmap, count: *mut u64) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+pub unsafe extern "C" fn cbt_bitmap_count(
+    bitmap: *const cbt_bitmap,
+    changed: *mut u64,
+    error: *mut cbt_error,
+) -> cbt_code {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
-        let (bitmap, count) = unsafe { (value(bitmap, "bitmap")?, place(count, "count")?) };
-        count.write(bitmap.0.count());
+        let (bitmap, changed) = unsafe { (value(bitmap, "bitmap")?, place(changed, "changed")?) };
+        changed.write(bitmap.0.count());
         Ok(cbt_code::CBT_OK)
     })
 }
 
-/// Whether a block is changed. A block that the disk does not have is CBT_ERROR_ARGUMENT, never unchanged.
+/// Whether a block is changed. A block that the disk does not have is CBT_ERROR_NOT_ON_DISK, never unchanged.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn cbt_bitmap_contains(bitmap: *const cbt_bitmap, block: u64, contains: *mut bool) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+pub unsafe extern "C" fn cbt_bitmap_contains(
+    bitmap: *const cbt_bitmap,
+    block: u64,
+    contains: *mut bool,
+    error: *mut cbt_error,
+) -> cbt_code {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (bitmap, to) = unsafe { (value(bitmap, "bitmap")?, place(contains, "contains")?) };
-        to.write(bitmap.0.get(block).ok_or_else(|| Failure::argument("there is no such block"))?);
+        let off_disk = || {
+            let message = format!("there is no block {block}: the disk has {} blocks", bitmap.0.blocks());
+            Failure::of_usage(cbt_code::CBT_ERROR_NOT_ON_DISK, message)
+        };
+        to.write(bitmap.0.get(block).ok_or_else(off_disk)?);
         Ok(cbt_code::CBT_OK)
     })
 }
@@ -201,27 +215,20 @@ pub unsafe extern "C" fn cbt_bitmap_indexes(
     indexes: *mut u64,
     capacity: usize,
     count: *mut usize,
+    error: *mut cbt_error,
 ) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
-        let (count, bitmap, indexes) = unsafe {
-            (place(count, "count")?.write(0), value(bitmap, "bitmap")?, buffer(indexes, capacity, "indexes")?)
-        };
+        let (count, bitmap, indexes) =
+            unsafe { (count_place(count, "count")?, value(bitmap, "bitmap")?, buffer(indexes, capacity, "indexes")?) };
         *count = fill_indexes(&bitmap.0, from, indexes);
         Ok(cbt_code::CBT_OK)
     })
 }
 
 fn fill_indexes(bitmap: &Bitmap, from: u64, to: &mut [MaybeUninit<u64>]) -> usize {
-    let (mut cursor, mut at, mut count) = (bitmap.cursor(), from, 0);
-    while let Some(run) = cursor.next_changed_from(at).filter(|_| count < to.len()) {
-        for (to, block) in to[count..].iter_mut().zip(run.start_block..run.end_block) {
-            to.write(block);
-            count += 1;
-        }
-        at = run.end_block;
-    }
-    count
+    let filled = to.iter_mut().zip(bitmap.iter_from(from));
+    filled.map(|(to, block)| to.write(block)).count()
 }
 
 /// Frees a bitmap. NULL is left alone.

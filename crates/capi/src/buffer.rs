@@ -3,7 +3,8 @@
 use std::ffi::c_char;
 
 use crate::code::cbt_code;
-use crate::guard::{free, guarded, place, value};
+use crate::error::cbt_error;
+use crate::guard::{count_place, free, guarded, list_place, value};
 
 /// Bytes that the library has made: a bitmap that is written down, or warnings.
 ///
@@ -27,12 +28,15 @@ pub unsafe extern "C" fn cbt_buffer_get(
     buffer: *const cbt_buffer,
     data: *mut *const c_char,
     len: *mut usize,
+    error: *mut cbt_error,
 ) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
-        let (buffer, data, len) = unsafe { (value(buffer, "buffer")?, place(data, "data")?, place(len, "len")?) };
-        data.write(buffer.bytes.as_ptr().cast());
-        len.write(buffer.bytes.len() - 1);
+        let (data, len, buffer) =
+            unsafe { (list_place(data, "data"), count_place(len, "len"), value(buffer, "buffer")?) };
+        let (data, len) = (data?, len?);
+        *data = buffer.bytes.as_ptr().cast();
+        *len = buffer.bytes.len() - 1;
         Ok(cbt_code::CBT_OK)
     })
 }

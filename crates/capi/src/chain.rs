@@ -17,8 +17,8 @@ use crate::guard::{Outcome, c_text, flag, guarded, hand_out, handle_place};
 /// A folder that another program has locked is waited for, half a minute at the most.
 ///
 /// With `allow_inconsistent` 1, logs are read that are not marked as consistent, and changes may be missing. `warnings` gets
-/// a line for each oddity of a log, or nothing: to hide them is to hide that changes may be missing. Both handles are freed
-/// by the caller.
+/// a line for each oddity of a log, in a buffer that is empty, but not NULL, if there is none: to hide them is to hide that
+/// changes may be missing. Both handles are freed by the caller. After an error, both are NULL.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn cbt_list_changed_blocks(
@@ -32,7 +32,8 @@ pub unsafe extern "C" fn cbt_list_changed_blocks(
 ) -> cbt_code {
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
-        let (bitmap, warnings) = unsafe { (handle_place(bitmap, "bitmap")?, handle_place(warnings, "warnings")?) };
+        let (bitmap, warnings) = unsafe { (handle_place(bitmap, "bitmap"), handle_place(warnings, "warnings")) };
+        let (bitmap, warnings) = (bitmap?, warnings?);
         // SAFETY: likewise.
         let (folder, from, to) = unsafe { (c_text(folder, "folder")?, c_text(from, "from")?, c_text(to, "to")?) };
         let store = Store::open(path(folder)?)?;

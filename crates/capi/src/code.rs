@@ -2,13 +2,14 @@
 //!
 //! Invariant: a number never gets another meaning. The tests hold the table against the library's own.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char};
 
 use changed_blocks::Consequence;
 
 /// The result of a call. Only CBT_OK is a success; CBT_STOPPED and CBT_UNFINISHED say that there is more.
 ///
-/// New codes may come with new releases: take one that is not known for an error, and look at its consequence.
+/// New codes may come with new releases: take one that is not known for an error, and look at its consequence. A code that
+/// no call gives yet is there since the other languages know that kind of error.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum cbt_code {
@@ -50,9 +51,9 @@ pub enum cbt_code {
     CBT_ERROR_TOO_SHORT = 107,
     /// The bitmap is longer than the disk.
     CBT_ERROR_TOO_LONG = 108,
-    /// The length of the bitmap fits several block sizes, or none.
+    /// The length of the bitmap fits several block sizes, or none. No call gives it yet.
     CBT_ERROR_UNKNOWN_BLOCK_SIZE = 109,
-    /// The virtual size is needed, and not known.
+    /// The virtual size is needed, and not known. No call gives it yet.
     CBT_ERROR_NO_VIRTUAL_SIZE = 110,
     /// A word that programs print where there is no answer, such as null.
     CBT_ERROR_NOT_A_BITMAP = 111,
@@ -84,19 +85,19 @@ pub enum cbt_code {
     CBT_ERROR_CHANGED = 124,
     /// There is not as much memory.
     CBT_ERROR_OUT_OF_MEMORY = 125,
-    /// Two bitmaps of different lengths.
+    /// Two bitmaps of different lengths, or lists of disks of different sizes.
     CBT_ERROR_LENGTH_MISMATCH = 126,
-    /// A range of a list that is not sorted: pieces of a list that was split are such ranges.
+    /// A list that was split, which cannot be shaped or combined any more.
     CBT_ERROR_BYTE_RANGE = 127,
     /// Two bitmaps with blocks of different sizes.
     CBT_ERROR_UNEQUAL_BLOCK_SIZES = 128,
-    /// A list of ranges without any.
+    /// A list of ranges without any. No call gives it yet.
     CBT_ERROR_EMPTY_LIST = 129,
-    /// A list of ranges is wrong at a place.
+    /// A list of ranges is wrong at a place. No call gives it yet.
     CBT_ERROR_LIST = 130,
-    /// A qcow2 image cannot hold a bitmap.
+    /// A qcow2 image cannot hold a bitmap. No call gives it yet.
     CBT_ERROR_IMAGE_LIMIT = 131,
-    /// A name that is no encoding's.
+    /// A name that is no encoding's. No call gives it yet.
     CBT_ERROR_UNKNOWN_ENCODING = 132,
     /// The variable CHANGED_BLOCKS_TIER names no tier.
     CBT_ERROR_UNKNOWN_TIER = 133,
@@ -117,7 +118,7 @@ pub enum cbt_code {
     CBT_ERROR_UNRELATED = 204,
     /// A disk is smaller than the one that it was made from.
     CBT_ERROR_CHAIN_SHRUNK = 205,
-    /// A disk was to be made smaller.
+    /// A disk was to be made smaller. No call gives it yet.
     CBT_ERROR_WOULD_SHRINK = 206,
     /// Children lead back to a disk that the chain has passed.
     CBT_ERROR_CIRCLE = 207,
@@ -125,13 +126,13 @@ pub enum cbt_code {
     CBT_ERROR_CHANGING = 208,
     /// Another program has the folder locked.
     CBT_ERROR_LOCKED = 209,
-    /// A log was to be made for a disk that is larger than any.
+    /// A new log would be that of a disk larger than any. No call gives it yet.
     CBT_ERROR_TOO_LARGE = 210,
-    /// A range that does not lie on the disk.
+    /// A block, a range or a window that does not lie on the disk.
     CBT_ERROR_NOT_ON_DISK = 211,
-    /// A log was to be made that is there.
+    /// A new log would take the place of one that exists already. No call gives it yet.
     CBT_ERROR_EXISTS = 212,
-    /// A snapshot was to have a name that is another log's parent's.
+    /// A new snapshot would have the UUID that another log names as its parent. No call gives it yet.
     CBT_ERROR_NAME_TAKEN = 213,
     /// A folder of logs cannot be listed.
     CBT_ERROR_OPEN = 214,
@@ -236,6 +237,15 @@ pub enum cbt_consequence {
     CBT_WRONG_USAGE = 5,
 }
 
+/// Every consequence with its name, which is that of the library.
+const CONSEQUENCES: &[(cbt_consequence, &CStr)] = &[
+    (cbt_consequence::CBT_FULL_BACKUP, c"full-backup"),
+    (cbt_consequence::CBT_RETRY, c"retry"),
+    (cbt_consequence::CBT_BUSY, c"busy"),
+    (cbt_consequence::CBT_OPERATOR, c"operator"),
+    (cbt_consequence::CBT_WRONG_USAGE, c"wrong-usage"),
+];
+
 impl From<Consequence> for cbt_consequence {
     fn from(consequence: Consequence) -> Self {
         match consequence {
@@ -252,24 +262,17 @@ impl From<Consequence> for cbt_consequence {
 /// as the library, and is never NULL.
 #[unsafe(no_mangle)]
 #[must_use]
-pub extern "C" fn cbt_code_name(code: c_int) -> *const c_char {
-    let found = NAMES.iter().find(|&&(known, _)| known as c_int == code);
+pub extern "C" fn cbt_code_name(code: u32) -> *const c_char {
+    let found = NAMES.iter().find(|&&(known, _)| known as u32 == code);
     found.map_or(c"unknown", |&(_, name)| name).as_ptr()
 }
 
 /// The name of a consequence, as for codes: such as "full-backup".
 #[unsafe(no_mangle)]
 #[must_use]
-pub extern "C" fn cbt_consequence_name(consequence: c_int) -> *const c_char {
-    let name = match consequence {
-        1 => c"full-backup",
-        2 => c"retry",
-        3 => c"busy",
-        4 => c"operator",
-        5 => c"wrong-usage",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+pub extern "C" fn cbt_consequence_name(consequence: u32) -> *const c_char {
+    let found = CONSEQUENCES.iter().find(|&&(known, _)| known as u32 == consequence);
+    found.map_or(c"unknown", |&(_, name)| name).as_ptr()
 }
 
 /// The version of the library that runs, such as "0.1.0".
@@ -310,7 +313,7 @@ mod tests {
     #[test]
     fn consequences_have_the_names_of_the_library() {
         for consequence in Consequence::ALL {
-            let number = cbt_consequence::from(consequence) as c_int;
+            let number = cbt_consequence::from(consequence) as u32;
             // SAFETY: a name ends with a NUL and lives as long as the program.
             let name = unsafe { CStr::from_ptr(cbt_consequence_name(number)) };
             assert_eq!(name.to_str(), Ok(consequence.name()));

@@ -18,14 +18,14 @@ pub const CBT_HINT_BYTES: usize = 512;
 /// The offset of an error that has no place in the input.
 pub const CBT_NO_OFFSET: u64 = 0xffff_ffff_ffff_ffff;
 
-/// An error. The caller owns it, needs not initialise it, and has nothing to free: a call that fails writes all of it, any
-/// other call leaves it alone. Where the caller does not want it, it may be NULL.
+/// An error. The caller owns it, needs not initialise it, and has nothing to free: a call that returns anything but CBT_OK
+/// writes all of it, and one that returns CBT_OK leaves it alone. Where the caller does not want it, it may be NULL.
 #[repr(C)]
 pub struct cbt_error {
-    /// The code that the call has returned.
-    pub code: cbt_code,
-    /// The caller's next step.
-    pub consequence: cbt_consequence,
+    /// The cbt_code that the call has returned.
+    pub code: u32,
+    /// The caller's next step: a cbt_consequence.
+    pub consequence: u32,
     /// The place in the input, in bytes from its start, or CBT_NO_OFFSET.
     pub offset: u64,
     /// A sentence in UTF-8 that says what is wrong, and where or with which figures.
@@ -45,7 +45,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn of_usage(code: cbt_code, message: String) -> Self {
+    pub(crate) fn of_usage(code: cbt_code, message: String) -> Self {
         let consequence = cbt_consequence::CBT_WRONG_USAGE;
         Self { code, consequence, offset: None, message, hint: None }
     }
@@ -63,6 +63,17 @@ impl Failure {
     pub(crate) fn handle_in_use() -> Self {
         let message = "another thread is using this handle".to_owned();
         Self::of_usage(cbt_code::CBT_ERROR_HANDLE_IN_USE, message)
+    }
+
+    /// A call that has done its work, which is not the whole.
+    pub(crate) fn not_whole(code: cbt_code) -> Self {
+        let (message, hint) = if code == cbt_code::CBT_STOPPED {
+            ("the visitor stopped the scan: the rest was neither read nor judged", "for all ranges, scan again")
+        } else {
+            ("the input is not finished: what was read is not all", "push what is left, and call cbt_push_finish")
+        };
+        let (message, hint) = (message.to_owned(), Some(hint.to_owned()));
+        Self { code, consequence: cbt_consequence::CBT_RETRY, offset: None, message, hint }
     }
 
     /// A fault of the library itself. Nothing is known of the bitmap then.
@@ -92,8 +103,8 @@ impl Failure {
     pub(crate) fn hand_out(&self, to: *mut cbt_error) -> cbt_code {
         if !to.is_null() && to.is_aligned() {
             let error = cbt_error {
-                code: self.code,
-                consequence: self.consequence,
+                code: self.code as u32,
+                consequence: self.consequence as u32,
                 offset: self.offset.unwrap_or(CBT_NO_OFFSET),
                 message: text(&self.message),
                 hint: text(self.hint.as_deref().unwrap_or_default()),

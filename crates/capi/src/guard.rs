@@ -16,7 +16,12 @@ pub(crate) type Outcome<T = cbt_code> = Result<T, Failure>;
 pub(crate) fn guarded(error: *mut cbt_error, work: impl FnOnce() -> Outcome) -> cbt_code {
     // Anything that a panic has left half done is behind a lock that it has poisoned, or was not handed out.
     let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::panic(&*panic)));
-    outcome.unwrap_or_else(|failure| failure.hand_out(error))
+    match outcome {
+        Ok(cbt_code::CBT_OK) => cbt_code::CBT_OK,
+        // Nobody prints an error that was never written.
+        Ok(code) => Failure::not_whole(code).hand_out(error),
+        Err(failure) => failure.hand_out(error),
+    }
 }
 
 /// The value that a pointer of the caller leads to.
@@ -49,6 +54,26 @@ pub(crate) unsafe fn place<'a, T>(pointer: *mut T, name: &str) -> Outcome<&'a mu
 pub(crate) unsafe fn handle_place<'a, T>(pointer: *mut *mut T, name: &str) -> Outcome<&'a mut *mut T> {
     // SAFETY: promised by who calls.
     Ok(unsafe { place(pointer, name) }?.write(std::ptr::null_mut()))
+}
+
+/// The place for a list or a text that a handle has. It is NULL until the call succeeds.
+///
+/// # Safety
+///
+/// As for [`place`].
+pub(crate) unsafe fn list_place<'a, T>(pointer: *mut *const T, name: &str) -> Outcome<&'a mut *const T> {
+    // SAFETY: promised by who calls.
+    Ok(unsafe { place(pointer, name) }?.write(std::ptr::null()))
+}
+
+/// The place for the length of a list or a text. It is 0 until the call succeeds.
+///
+/// # Safety
+///
+/// As for [`place`].
+pub(crate) unsafe fn count_place<'a>(pointer: *mut usize, name: &str) -> Outcome<&'a mut usize> {
+    // SAFETY: promised by who calls.
+    Ok(unsafe { place(pointer, name) }?.write(0))
 }
 
 /// Gives a value to the caller, who frees it.
@@ -141,7 +166,8 @@ pub(crate) fn only_one<T>(handle: &Mutex<T>) -> Outcome<MutexGuard<'_, T>> {
     })
 }
 
-fn require<T>(pointer: *const T, name: &str) -> Outcome<()> {
+/// Looks at a pointer, without using it.
+pub(crate) fn require<T>(pointer: *const T, name: &str) -> Outcome<()> {
     if pointer.is_null() {
         return Err(Failure::null(name));
     }
@@ -172,6 +198,18 @@ mod tests {
         // SAFETY: a message ends with a NUL.
         let message = unsafe { CStr::from_ptr(error.message.as_ptr()) };
         assert_eq!(message, c"the library has a fault: a test of panics");
+    }
+
+    #[test]
+    fn an_error_is_written_for_every_code_but_the_one_of_success() {
+        for code in [cbt_code::CBT_STOPPED, cbt_code::CBT_UNFINISHED] {
+            let mut error = MaybeUninit::<cbt_error>::uninit();
+            assert_eq!(guarded(error.as_mut_ptr(), || Ok(code)), code);
+            // SAFETY: every code but CBT_OK writes the error.
+            let error = unsafe { error.assume_init() };
+            assert_eq!(error.code, code as u32);
+            assert!(error.message[0] != 0 && error.hint[0] != 0);
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | [`code`] | the result codes and their names |
 //! | [`error`] | the error as callers see it, made of the library's errors |
-//! | [`guard`] | the border itself: panics, null pointers, structs of other releases |
-//! | [`options`] | the structs that callers fill |
+//! | [`guard`] | the border itself: panics, null pointers, handles |
+//! | [`options`] | the structs that callers fill, also those of other releases |
 //! | [`ranges`], [`reader`], [`visit`], [`push`] | the four ways to byte ranges |
 //! | [`shape`] | from what changed to what is read, set operations |
 //! | [`bitmap`] | questions, larger blocks, set operations, back to text |

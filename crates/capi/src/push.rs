@@ -20,7 +20,7 @@ use changed_blocks::{ByteRange, Geometry, Scanner, Source};
 
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
-use crate::guard::{Outcome, buffer, bytes, free, guarded, hand_out, handle_place, only_one, place, value};
+use crate::guard::{Outcome, buffer, bytes, count_place, free, guarded, hand_out, handle_place, only_one, value};
 use crate::options::{cbt_options, filled};
 use crate::ranges::cbt_range;
 use crate::visit::InBytes;
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn cbt_push_read(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (count, push, ranges) =
-            unsafe { (place(count, "count")?.write(0), value(push, "push")?, buffer(ranges, capacity, "ranges")?) };
+            unsafe { (count_place(count, "count")?, value(push, "push")?, buffer(ranges, capacity, "ranges")?) };
         let (code, read) = only_one(&push.0)?.read(ranges)?;
         *count = read;
         Ok(code)

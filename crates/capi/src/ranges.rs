@@ -8,7 +8,9 @@ use changed_blocks::{ByteRange, VirtualSize, shape};
 
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
-use crate::guard::{Outcome, bytes, free, guarded, hand_out, handle_place, list, place, value};
+use crate::guard::{
+    Outcome, bytes, count_place, free, guarded, hand_out, handle_place, list, list_place, place, value,
+};
 use crate::options::{cbt_options, filled};
 
 /// A range of bytes of the disk.
@@ -66,7 +68,8 @@ pub unsafe extern "C" fn cbt_ranges_new(
 }
 
 /// A list of the caller's own ranges, for set operations. They may come in any order, overlap and touch each other; empty
-/// ones are left out. `virtual_size` is the size of the disk, or 0 if it is not known.
+/// ones are left out. `virtual_size` is the size of the disk, or 0 if it is not known. A range that ends beyond it, or beyond
+/// 2^64 bytes, is CBT_ERROR_NOT_ON_DISK.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn cbt_ranges_from_list(
@@ -80,17 +83,28 @@ pub unsafe extern "C" fn cbt_ranges_from_list(
         // SAFETY: the header asks for good pointers; these look at them first.
         let (to, given) = unsafe { (handle_place(ranges, "ranges")?, own_list(list, count)?) };
         let virtual_size = VirtualSize::new(virtual_size).ok();
-        let end = virtual_size.map_or(u64::MAX, VirtualSize::bytes);
-        // A range that is cut at the end of 2^64 bytes, or of the disk, is not the one that was meant.
-        let wrong = |range: &&cbt_range| range.offset.checked_add(range.length).is_none_or(|last| last > end);
-        if let Some(cbt_range { offset, length }) = given.iter().find(wrong) {
-            let message = format!("a range of {length} bytes at {offset} ends after the disk, at {end}");
-            return Err(Failure::argument(message));
-        }
+        require_on_disk(given, virtual_size)?;
         let given = given.iter().map(|range| ByteRange { offset_bytes: range.offset, len_bytes: range.length });
         let list = shape::from_unsorted(given.collect()).collect();
         hand_out(cbt_ranges { list, virtual_size }, to)
     })
+}
+
+/// Refuses a range that would be cut at the end of 2^64 bytes, or of the disk: it is not the one that was meant.
+fn require_on_disk(given: &[cbt_range], virtual_size: Option<VirtualSize>) -> Outcome<()> {
+    let end = virtual_size.map_or(u64::MAX, VirtualSize::bytes);
+    let is_wrong = |range: &cbt_range| range.offset.checked_add(range.length).is_none_or(|last| last > end);
+    let Some(index) = given.iter().position(is_wrong) else { return Ok(()) };
+    let cbt_range { offset, length } = given[index];
+    let (end, hint) = match virtual_size {
+        Some(size) => (
+            format!("the end of the disk, which has {} bytes", size.bytes()),
+            "is it the right disk? if it has grown, give the size that it has",
+        ),
+        None => ("2^64 bytes".to_owned(), "a length is a number of bytes, not the place of the end"),
+    };
+    let message = format!("list[{index}], {length} bytes at {offset}, ends beyond {end}");
+    Err(Failure::of_usage(cbt_code::CBT_ERROR_NOT_ON_DISK, message).with_hint(hint))
 }
 
 /// # Safety
@@ -112,13 +126,16 @@ pub unsafe extern "C" fn cbt_ranges_get(
     ranges: *const cbt_ranges,
     list: *mut *const cbt_range,
     count: *mut usize,
+    error: *mut cbt_error,
 ) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
-        let (ranges, list, count) = unsafe { (value(ranges, "ranges")?, place(list, "list")?, place(count, "count")?) };
+        let (list, count, ranges) =
+            unsafe { (list_place(list, "list"), count_place(count, "count"), value(ranges, "ranges")?) };
+        let (list, count) = (list?, count?);
         // The layout of both is the same, as is asserted above.
-        list.write(ranges.list.as_ptr().cast());
-        count.write(ranges.list.len());
+        *list = ranges.list.as_ptr().cast();
+        *count = ranges.list.len();
         Ok(cbt_code::CBT_OK)
     })
 }
@@ -126,8 +143,12 @@ pub unsafe extern "C" fn cbt_ranges_get(
 /// The size of the disk in bytes as it was given or found in a .cbtlog, or 0 if it is not known.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn cbt_ranges_virtual_size(ranges: *const cbt_ranges, virtual_size: *mut u64) -> cbt_code {
-    guarded(std::ptr::null_mut(), || {
+pub unsafe extern "C" fn cbt_ranges_virtual_size(
+    ranges: *const cbt_ranges,
+    virtual_size: *mut u64,
+    error: *mut cbt_error,
+) -> cbt_code {
+    guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (ranges, size) = unsafe { (value(ranges, "ranges")?, place(virtual_size, "virtual_size")?) };
         size.write(ranges.virtual_size.map_or(0, VirtualSize::bytes));

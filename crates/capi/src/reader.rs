@@ -10,7 +10,7 @@ use changed_blocks::ByteRanges;
 
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
-use crate::guard::{Outcome, buffer, bytes, free, guarded, hand_out, handle_place, only_one, place, value};
+use crate::guard::{Outcome, buffer, bytes, count_place, free, guarded, hand_out, handle_place, only_one, value};
 use crate::options::{cbt_options, filled};
 use crate::ranges::cbt_range;
 
@@ -60,9 +60,8 @@ pub unsafe extern "C" fn cbt_reader_read(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (count, reader, ranges) =
-            unsafe { (place(count, "count")?.write(0), value(reader, "reader")?, buffer(ranges, capacity, "ranges")?) };
-        let state = &mut *only_one(&reader.0)?;
-        *count = state.read(ranges)?;
+            unsafe { (count_place(count, "count")?, value(reader, "reader")?, buffer(ranges, capacity, "ranges")?) };
+        *count = only_one(&reader.0)?.read(ranges)?;
         Ok(cbt_code::CBT_OK)
     })
 }

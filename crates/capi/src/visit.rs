@@ -12,7 +12,8 @@ use crate::options::{cbt_options, filled};
 use crate::ranges::cbt_range;
 
 /// A function that takes the next ranges, which are there until it returns; `context` is what cbt_visit was given. It
-/// returns 0 to go on, and anything else to stop. It must return: no longjmp, no exception of C++ may leave it.
+/// returns 0 to go on, and anything else to stop. It may call the library. It must return: no longjmp, no exception of C++
+/// may leave it.
 pub type cbt_visitor =
     Option<unsafe extern "C" fn(context: *mut c_void, ranges: *const cbt_range, count: usize) -> c_int>;
 

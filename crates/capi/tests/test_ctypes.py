@@ -15,7 +15,7 @@ import io
 import os
 import struct
 import sys
-from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char, c_char_p, c_size_t, c_uint32, c_uint64, c_void_p
 
 NO_OFFSET = 0xFFFFFFFFFFFFFFFF
 OK, UNFINISHED = 0, 2
@@ -32,7 +32,7 @@ class Options(ctypes.Structure):
 
 
 class Error(ctypes.Structure):
-    _fields_ = [("code", c_int), ("consequence", c_int), ("offset", c_uint64), ("message", c_char * 1024),
+    _fields_ = [("code", c_uint32), ("consequence", c_uint32), ("offset", c_uint64), ("message", c_char * 1024),
                 ("hint", c_char * 512)]
 
 
@@ -49,7 +49,7 @@ def load(path):
     for name in ("cbt_version", "cbt_code_name", "cbt_consequence_name"):
         getattr(library, name).restype = c_char_p
     library.cbt_ranges_new.argtypes = [c_char_p, c_size_t, POINTER(Options), POINTER(c_void_p), POINTER(Error)]
-    library.cbt_ranges_get.argtypes = [c_void_p, POINTER(POINTER(Range)), POINTER(c_size_t)]
+    library.cbt_ranges_get.argtypes = [c_void_p, POINTER(POINTER(Range)), POINTER(c_size_t), POINTER(Error)]
     library.cbt_ranges_free.argtypes = [c_void_p]
     library.cbt_push_new.argtypes = [POINTER(Options), POINTER(c_void_p), POINTER(Error)]
     library.cbt_push_write.argtypes = [c_void_p, c_char_p, c_size_t, POINTER(Error)]
@@ -72,8 +72,8 @@ def whole_list(library, data, options):
         raise Failed(library, error)
     try:
         found, count = POINTER(Range)(), c_size_t()
-        if library.cbt_ranges_get(ranges, byref(found), byref(count)) != OK:
-            raise AssertionError("a list that is there can be had")
+        if library.cbt_ranges_get(ranges, byref(found), byref(count), byref(error)) != OK:
+            raise Failed(library, error)
         return ctypes.string_at(found, count.value * ctypes.sizeof(Range))
     finally:
         library.cbt_ranges_free(ranges)

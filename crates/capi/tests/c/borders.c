@@ -55,7 +55,7 @@ static bool whole_list(table_row *row, bool single_thread) {
     cbt_code code = cbt_ranges_new(row->input, row->len, &options, &ranges, &error);
     const cbt_range *list;
     size_t count;
-    if (code == CBT_OK && cbt_ranges_get(ranges, &list, &count) == CBT_OK) {
+    if (code == CBT_OK && cbt_ranges_get(ranges, &list, &count, NULL) == CBT_OK) {
         add(&found, list, count);
     } else if (ranges != NULL) {
         fprintf(stderr, "%s: a list in spite of an error\n", row->name);
@@ -112,7 +112,7 @@ static bool push(table_row *row, size_t piece) {
             code = cbt_push_read(push, buffer, 300, &count, &error);
             add(&found, buffer, count);
             /* Before the end was told, nothing says that this is all. */
-            code = code == CBT_UNFINISHED ? CBT_OK : code == CBT_OK ? CBT_ERROR_OTHER : code;
+            code = code == CBT_UNFINISHED && error.code == code ? CBT_OK : code == CBT_OK ? CBT_ERROR_OTHER : code;
         }
     }
     if (code == CBT_OK) {
@@ -138,7 +138,7 @@ static bool bitmap(table_row *row) {
     }
     const cbt_range *list;
     size_t count;
-    if (code == CBT_OK && cbt_ranges_get(ranges, &list, &count) == CBT_OK) {
+    if (code == CBT_OK && cbt_ranges_get(ranges, &list, &count, NULL) == CBT_OK) {
         add(&found, list, count);
     }
     cbt_bitmap_free(bitmap);

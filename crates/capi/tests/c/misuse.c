@@ -46,7 +46,10 @@ static void null_pointers(void) {
     CHECK(cbt_bitmap_new(NULL, LEN, &options, 0, &bitmap, NULL) == CBT_ERROR_NULL && bitmap == NULL);
     CHECK(cbt_visit(TEXT, LEN, &options, NULL, NULL, NULL) == CBT_ERROR_NULL);
     CHECK(cbt_list_changed_blocks(NULL, "", "", 0, &bitmap, &buffer, NULL) == CBT_ERROR_NULL);
-    CHECK(cbt_list_changed_blocks(".", "", "", 0, &bitmap, NULL, NULL) == CBT_ERROR_NULL);
+    bitmap = (cbt_bitmap *)&options;
+    CHECK(cbt_list_changed_blocks(".", "", "", 0, &bitmap, NULL, NULL) == CBT_ERROR_NULL && bitmap == NULL);
+    buffer = (cbt_buffer *)&options;
+    CHECK(cbt_list_changed_blocks(".", "", "", 0, NULL, &buffer, NULL) == CBT_ERROR_NULL && buffer == NULL);
     CHECK(cbt_ranges_from_list(NULL, 1, 0, &ranges, NULL) == CBT_ERROR_NULL && ranges == NULL);
 }
 
@@ -61,24 +64,30 @@ static void null_handles(void) {
     size_t count = 7;
     uint64_t number = 7, index;
     bool yes;
-    CHECK(cbt_ranges_get(NULL, &list, &count) == CBT_ERROR_NULL && count == 7);
-    CHECK(cbt_ranges_virtual_size(NULL, &number) == CBT_ERROR_NULL && number == 7);
+    cbt_error error;
+    CHECK(cbt_ranges_get(NULL, &list, &count, &error) == CBT_ERROR_NULL && list == NULL && count == 0);
+    CHECK(error.code == CBT_ERROR_NULL && strcmp(error.message, "ranges is NULL") == 0);
+    CHECK(cbt_ranges_virtual_size(NULL, &number, &error) == CBT_ERROR_NULL && number == 7);
     CHECK(cbt_ranges_shape(NULL, &shape, &ranges, NULL) == CBT_ERROR_NULL && ranges == NULL);
-    CHECK(cbt_ranges_combine(NULL, NULL, CBT_UNION, &ranges, NULL) == CBT_ERROR_NULL && ranges == NULL);
+    CHECK(cbt_ranges_combine(NULL, NULL, CBT_UNION, 0, &ranges, NULL) == CBT_ERROR_NULL && ranges == NULL);
     CHECK(cbt_reader_read(NULL, &range, 1, &count, NULL) == CBT_ERROR_NULL && count == 0);
     CHECK(cbt_push_write(NULL, TEXT, LEN, NULL) == CBT_ERROR_NULL);
     CHECK(cbt_push_finish(NULL, NULL) == CBT_ERROR_NULL);
     CHECK(cbt_push_read(NULL, &range, 1, &count, NULL) == CBT_ERROR_NULL);
-    CHECK(cbt_bitmap_any(NULL, &yes) == CBT_ERROR_NULL);
-    CHECK(cbt_bitmap_count(NULL, &number) == CBT_ERROR_NULL && number == 7);
-    CHECK(cbt_bitmap_contains(NULL, 0, &yes) == CBT_ERROR_NULL);
-    CHECK(cbt_bitmap_indexes(NULL, 0, &index, 1, &count) == CBT_ERROR_NULL);
-    CHECK(cbt_bitmap_size(NULL, NULL, NULL, NULL) == CBT_ERROR_NULL);
+    CHECK(cbt_bitmap_any(NULL, &yes, &error) == CBT_ERROR_NULL);
+    CHECK(cbt_bitmap_count(NULL, &number, &error) == CBT_ERROR_NULL && number == 7);
+    CHECK(cbt_bitmap_contains(NULL, 0, &yes, &error) == CBT_ERROR_NULL);
+    count = 7;
+    CHECK(cbt_bitmap_indexes(NULL, 0, &index, 1, &count, &error) == CBT_ERROR_NULL && count == 0);
+    CHECK(cbt_bitmap_size(NULL, NULL, NULL, NULL, &error) == CBT_ERROR_NULL);
     CHECK(cbt_bitmap_ranges(NULL, &ranges, NULL) == CBT_ERROR_NULL && ranges == NULL);
     CHECK(cbt_bitmap_reblock(NULL, 1 << 20, &bitmap, NULL) == CBT_ERROR_NULL && bitmap == NULL);
     CHECK(cbt_bitmap_combine(NULL, NULL, CBT_UNION, 0, &bitmap, NULL) == CBT_ERROR_NULL && bitmap == NULL);
     CHECK(cbt_bitmap_encode(NULL, CBT_BASE64, &buffer, NULL) == CBT_ERROR_NULL && buffer == NULL);
-    CHECK(cbt_buffer_get(NULL, &data, &count) == CBT_ERROR_NULL);
+    data = TEXT;
+    count = 7;
+    CHECK(cbt_buffer_get(NULL, &data, &count, &error) == CBT_ERROR_NULL && data == NULL && count == 0);
+    CHECK(strcmp(error.message, "buffer is NULL") == 0);
     cbt_ranges_free(NULL);
     cbt_reader_free(NULL);
     cbt_push_free(NULL);
@@ -130,18 +139,78 @@ static void structs_and_numbers(void) {
     CHECK(cbt_ranges_shape(ranges, &shape, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
     shape.size = 8;
     CHECK(cbt_ranges_shape(ranges, &shape, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
-    CHECK(cbt_ranges_combine(ranges, ranges, 0, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
-    CHECK(cbt_ranges_combine(ranges, ranges, 5, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
+    CHECK(cbt_ranges_combine(ranges, ranges, 0, 0, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
+    CHECK(cbt_ranges_combine(ranges, ranges, 5, 0, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
     const void *inside = (const char *)ranges + 1;
     const cbt_range *list;
     size_t count;
-    CHECK(cbt_ranges_get(inside, &list, &count) == CBT_ERROR_ARGUMENT);
+    CHECK(cbt_ranges_get(inside, &list, &count, NULL) == CBT_ERROR_ARGUMENT);
+    CHECK(cbt_ranges_combine(ranges, ranges, CBT_UNION, 2, &result, NULL) == CBT_ERROR_ARGUMENT && result == NULL);
     cbt_ranges_free(ranges);
+}
 
-    cbt_range beyond = {(uint64_t)-10, 20};
-    CHECK(cbt_ranges_from_list(&beyond, 1, 0, &ranges, NULL) == CBT_ERROR_ARGUMENT && ranges == NULL);
+/* Structs as a program that was built with a later header has them. */
+static void structs_of_a_later_release(void) {
+    struct {
+        cbt_options known;
+        uint64_t more;
+    } options = {.known = {.size = sizeof options, .virtual_size = 32 * 65536}};
+    struct {
+        cbt_shape known;
+        uint64_t more;
+    } shape = {.known = {.size = sizeof shape, .at_most = 1}};
+    cbt_error error;
+    cbt_ranges *ranges, *shaped, *none;
+    const cbt_range *list;
+    size_t count;
+    CHECK(cbt_ranges_new(TEXT, LEN, &options.known, &ranges, NULL) == CBT_OK);
+    CHECK(cbt_ranges_shape(ranges, &shape.known, &shaped, NULL) == CBT_OK);
+    CHECK(cbt_ranges_get(shaped, &list, &count, NULL) == CBT_OK && count == 1);
+    cbt_ranges_free(shaped);
+    /* What this release does not know is not left out in silence. */
+    options.more = shape.more = 1;
+    CHECK(cbt_ranges_new(TEXT, LEN, &options.known, &none, &error) == CBT_ERROR_ARGUMENT && none == NULL);
+    CHECK(strstr(error.hint, "newer release") != NULL);
+    CHECK(cbt_ranges_shape(ranges, &shape.known, &shaped, &error) == CBT_ERROR_ARGUMENT && shaped == NULL);
+    CHECK(strstr(error.hint, "newer release") != NULL);
+    cbt_ranges_free(ranges);
+}
+
+static cbt_code window(const cbt_ranges *ranges, uint64_t offset, uint64_t length) {
+    cbt_shape shape = {.size = sizeof shape, .window_offset = offset, .window_length = length};
+    cbt_ranges *shaped;
+    cbt_error error;
+    cbt_code code = cbt_ranges_shape(ranges, &shape, &shaped, &error);
+    CHECK((code == CBT_OK) == (shaped != NULL) && (code == CBT_OK || error.consequence == CBT_WRONG_USAGE));
+    cbt_ranges_free(shaped);
+    return code;
+}
+
+/* An empty list of what is off the disk would look as if nothing had changed. */
+static void off_the_disk(void) {
+    cbt_options options = disk(), unknown = {.size = sizeof unknown, .unknown_size = 1};
+    cbt_ranges *ranges, *of_unknown;
+    cbt_error error;
+    CHECK(cbt_ranges_new(TEXT, LEN, &options, &ranges, NULL) == CBT_OK);
+    CHECK(window(ranges, 31 * 65536, 1) == CBT_OK);
+    CHECK(window(ranges, 32 * 65536 - 1, 100) == CBT_OK);
+    CHECK(window(ranges, 32 * 65536, 1) == CBT_ERROR_NOT_ON_DISK);
+    CHECK(window(ranges, 320 * 65536, 65536) == CBT_ERROR_NOT_ON_DISK);
+    CHECK(window(ranges, (uint64_t)-10, 100) == CBT_ERROR_NOT_ON_DISK);
+    CHECK(window(ranges, 65536, (uint64_t)-10) == CBT_ERROR_NOT_ON_DISK);
+    cbt_ranges_free(ranges);
+    CHECK(cbt_ranges_new(TEXT, LEN, &unknown, &of_unknown, NULL) == CBT_OK);
+    CHECK(window(of_unknown, 0, 65536) == CBT_OK);
+    CHECK(window(of_unknown, 65536, 65536) == CBT_ERROR_ARGUMENT);
+    CHECK(window(of_unknown, (uint64_t)-10, 100) == CBT_ERROR_NOT_ON_DISK);
+    cbt_ranges_free(of_unknown);
+
+    cbt_range beyond[] = {{0, 10}, {(uint64_t)-10, 20}};
+    CHECK(cbt_ranges_from_list(beyond, 2, 0, &ranges, &error) == CBT_ERROR_NOT_ON_DISK && ranges == NULL);
+    CHECK(strstr(error.message, "list[1]") != NULL && error.hint[0] != '\0');
     cbt_range on_another_disk = {0, 101};
-    CHECK(cbt_ranges_from_list(&on_another_disk, 1, 100, &ranges, NULL) == CBT_ERROR_ARGUMENT && ranges == NULL);
+    CHECK(cbt_ranges_from_list(&on_another_disk, 1, 100, &ranges, &error) == CBT_ERROR_NOT_ON_DISK && ranges == NULL);
+    CHECK(strstr(error.message, "100 bytes") != NULL && strstr(error.hint, "grown") != NULL);
     CHECK(cbt_ranges_from_list(&on_another_disk, (size_t)-1, 0, &ranges, NULL) == CBT_ERROR_ARGUMENT);
 }
 
@@ -165,9 +234,11 @@ static void no_room(void) {
     cbt_push_free(push);
 
     CHECK(cbt_bitmap_new(TEXT, LEN, &options, 0, &bitmap, NULL) == CBT_OK);
-    CHECK(cbt_bitmap_indexes(bitmap, 0, &index, 0, &count) == CBT_ERROR_ARGUMENT && count == 0);
+    CHECK(cbt_bitmap_indexes(bitmap, 0, &index, 0, &count, NULL) == CBT_ERROR_ARGUMENT && count == 0);
     bool yes = true;
-    CHECK(cbt_bitmap_contains(bitmap, 32, &yes) == CBT_ERROR_ARGUMENT && yes);
+    cbt_error error;
+    CHECK(cbt_bitmap_contains(bitmap, 32, &yes, &error) == CBT_ERROR_NOT_ON_DISK && yes);
+    CHECK(strstr(error.message, "block 32") != NULL);
     cbt_buffer *buffer;
     CHECK(cbt_bitmap_encode(bitmap, CBT_CBTLOG, &buffer, NULL) == CBT_ERROR_ARGUMENT && buffer == NULL);
     cbt_bitmap_free(bitmap);
@@ -183,6 +254,8 @@ static void never_whole_unless_finished(void) {
     CHECK(cbt_push_new(&options, &push, &error) == CBT_OK);
     CHECK(cbt_push_write(push, TEXT, LEN, &error) == CBT_OK);
     CHECK(cbt_push_read(push, ranges, 8, &count, &error) == CBT_UNFINISHED);
+    /* Who prints the error of whatever is no success prints one. */
+    CHECK(error.code == CBT_UNFINISHED && strstr(error.message, "not finished") != NULL);
     cbt_push_free(push);
 
     /* Finished too early: cut short. */
@@ -209,6 +282,26 @@ static void never_whole_unless_finished(void) {
     /* A scan that was stopped is not whole either. */
     count = 0;
     CHECK(cbt_visit(TEXT, LEN, &options, stop, &count, &error) == CBT_STOPPED && count > 0);
+    CHECK(error.code == CBT_STOPPED && strstr(error.message, "stopped") != NULL);
+}
+
+static int scan_again(void *context, const cbt_range *ranges, size_t count) {
+    cbt_options options = disk();
+    cbt_ranges *again;
+    const cbt_range *list;
+    size_t found;
+    CHECK(cbt_ranges_new(TEXT, LEN, &options, &again, NULL) == CBT_OK);
+    CHECK(cbt_ranges_get(again, &list, &found, NULL) == CBT_OK && found == 3);
+    CHECK(ranges[0].offset == list[0].offset);
+    cbt_ranges_free(again);
+    *(size_t *)context += count;
+    return 0;
+}
+
+static void a_visitor_may_call_the_library(void) {
+    cbt_options options = disk();
+    size_t count = 0;
+    CHECK(cbt_visit(TEXT, LEN, &options, scan_again, &count, NULL) == CBT_OK && count == 3);
 }
 
 static void names(void) {
@@ -224,8 +317,11 @@ int main(void) {
     null_pointers();
     null_handles();
     structs_and_numbers();
+    structs_of_a_later_release();
+    off_the_disk();
     no_room();
     never_whole_unless_finished();
+    a_visitor_may_call_the_library();
     names();
     return check_end();
 }

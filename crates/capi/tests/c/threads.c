@@ -1,5 +1,6 @@
 /*
- * The rules for threads and for fork: lists and bitmaps are shared, a reader is used by one thread at a time.
+ * The rules for threads and for fork: lists, bitmaps and buffers are shared, a reader and a push are used by one thread at a
+ * time.
  *
  *     threads [fork]
  *
@@ -32,42 +33,76 @@ static cbt_options disk(void) {
     return options;
 }
 
-static void *ask(void *bitmap) {
+/* Handles that never change. */
+typedef struct shared {
+    cbt_bitmap *bitmap;
+    cbt_ranges *ranges;
+    cbt_buffer *buffer;
+} shared;
+
+static bool indexes_are_right(const cbt_bitmap *bitmap) {
     uint64_t count = 0, indexes[512], from = 0, seen = 0;
     size_t got = 0;
-    bool right = cbt_bitmap_count(bitmap, &count) == CBT_OK && count == RANGES;
-    while (right && cbt_bitmap_indexes(bitmap, from, indexes, 512, &got) == CBT_OK && got > 0) {
+    bool right = cbt_bitmap_count(bitmap, &count, NULL) == CBT_OK && count == RANGES;
+    while (right && (right = cbt_bitmap_indexes(bitmap, from, indexes, 512, &got, NULL) == CBT_OK) && got > 0) {
         seen += got;
         from = indexes[got - 1] + 1;
     }
-    return right && seen == count ? bitmap : NULL;
+    return right && seen == count;
 }
 
-static void a_bitmap_is_shared(void) {
+static void *ask(void *context) {
+    const shared *shared = context;
+    const cbt_range *list;
+    const char *data;
+    size_t count, len;
+    cbt_ranges *halved = NULL;
+    cbt_shape shape = {.size = sizeof shape, .at_most = RANGES / 2};
+    bool right = indexes_are_right(shared->bitmap) && cbt_ranges_get(shared->ranges, &list, &count, NULL) == CBT_OK &&
+                 count == RANGES && cbt_ranges_shape(shared->ranges, &shape, &halved, NULL) == CBT_OK &&
+                 cbt_ranges_get(halved, &list, &count, NULL) == CBT_OK && count == RANGES / 2 &&
+                 cbt_buffer_get(shared->buffer, &data, &len, NULL) == CBT_OK && len == LEN && memcmp(data, text, LEN) == 0;
+    cbt_ranges_free(halved);
+    return right ? context : NULL;
+}
+
+static void what_never_changes_is_shared(void) {
     cbt_options options = disk();
-    cbt_bitmap *bitmap;
-    CHECK(cbt_bitmap_new(text, LEN, &options, 0, &bitmap, NULL) == CBT_OK);
+    shared shared;
+    CHECK(cbt_bitmap_new(text, LEN, &options, 0, &shared.bitmap, NULL) == CBT_OK);
+    CHECK(cbt_bitmap_ranges(shared.bitmap, &shared.ranges, NULL) == CBT_OK);
+    CHECK(cbt_bitmap_encode(shared.bitmap, CBT_BASE64, &shared.buffer, NULL) == CBT_OK);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        CHECK(pthread_create(&threads[i], NULL, ask, bitmap) == 0);
+        CHECK(pthread_create(&threads[i], NULL, ask, &shared) == 0);
     }
     for (int i = 0; i < THREADS; i++) {
         void *right;
-        CHECK(pthread_join(threads[i], &right) == 0 && right == bitmap);
+        CHECK(pthread_join(threads[i], &right) == 0 && right == &shared);
     }
-    cbt_bitmap_free(bitmap);
+    cbt_buffer_free(shared.buffer);
+    cbt_ranges_free(shared.ranges);
+    cbt_bitmap_free(shared.bitmap);
 }
 
-static void *read_all(void *reader) {
+/* How many ranges a thread has got, up to which end. */
+typedef struct part {
+    cbt_reader *reader;
+    size_t got;
+    cbt_code end;
+} part;
+
+static void *read_all(void *context) {
+    part *part = context;
     cbt_range ranges[256];
-    size_t got = 1, *all = calloc(1, sizeof *all);
+    size_t got = 1;
     while (got > 0) {
-        cbt_code code = cbt_reader_read(reader, ranges, 256, &got, NULL);
-        *all += got;
+        part->end = cbt_reader_read(part->reader, ranges, 256, &got, NULL);
+        part->got += got;
         /* Nothing was read: another one is at it. */
-        got = code == CBT_ERROR_HANDLE_IN_USE ? 1 : got;
+        got = part->end == CBT_ERROR_HANDLE_IN_USE ? 1 : got;
     }
-    return all;
+    return NULL;
 }
 
 static void a_reader_is_used_by_one_at_a_time(void) {
@@ -75,18 +110,110 @@ static void a_reader_is_used_by_one_at_a_time(void) {
     cbt_reader *reader;
     CHECK(cbt_reader_new(text, LEN, &options, &reader, NULL) == CBT_OK);
     pthread_t threads[THREADS];
+    part parts[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        CHECK(pthread_create(&threads[i], NULL, read_all, reader) == 0);
+        parts[i] = (part){reader, 0, CBT_ERROR_OTHER};
+        CHECK(pthread_create(&threads[i], NULL, read_all, &parts[i]) == 0);
     }
     size_t all = 0;
     for (int i = 0; i < THREADS; i++) {
-        void *got;
-        CHECK(pthread_join(threads[i], &got) == 0);
-        all += *(size_t *)got;
-        free(got);
+        CHECK(pthread_join(threads[i], NULL) == 0 && parts[i].end == CBT_OK);
+        all += parts[i].got;
     }
     CHECK(all == RANGES);
     cbt_reader_free(reader);
+}
+
+/* A handle that a thread keeps busy in calls that take a while. */
+typedef struct busy {
+    cbt_reader *reader;
+    cbt_push *push;
+    cbt_range *ranges;
+    size_t got;
+    bool right;
+    pthread_mutex_t lock;
+    bool done;
+} busy;
+
+static void *read_at_once(void *context) {
+    busy *busy = context;
+    size_t got;
+    cbt_code code;
+    do {
+        code = cbt_reader_read(busy->reader, busy->ranges, RANGES, &got, NULL);
+        busy->got += got;
+    } while (code == CBT_ERROR_HANDLE_IN_USE || got > 0);
+    busy->right = code == CBT_OK;
+    pthread_mutex_lock(&busy->lock);
+    busy->done = true;
+    pthread_mutex_unlock(&busy->lock);
+    return NULL;
+}
+
+static void *push_at_once(void *context) {
+    busy *busy = context;
+    cbt_code code;
+    do {
+        code = cbt_push_write(busy->push, text, LEN, NULL);
+    } while (code == CBT_ERROR_HANDLE_IN_USE);
+    while (code == CBT_OK && (code = cbt_push_finish(busy->push, NULL)) == CBT_ERROR_HANDLE_IN_USE) {
+        code = CBT_OK;
+    }
+    busy->right = code == CBT_OK;
+    pthread_mutex_lock(&busy->lock);
+    busy->done = true;
+    pthread_mutex_unlock(&busy->lock);
+    return NULL;
+}
+
+static bool is_done(busy *busy) {
+    pthread_mutex_lock(&busy->lock);
+    bool done = busy->done;
+    pthread_mutex_unlock(&busy->lock);
+    return done;
+}
+
+/* Whether a second thread was told that the handle is in use. No range is lost by that. */
+static bool is_told(bool of_push) {
+    cbt_options options = disk();
+    busy busy = {.ranges = malloc(RANGES * sizeof(cbt_range)), .lock = PTHREAD_MUTEX_INITIALIZER};
+    CHECK(busy.ranges != NULL);
+    if (of_push) {
+        CHECK(cbt_push_new(&options, &busy.push, NULL) == CBT_OK);
+    } else {
+        CHECK(cbt_reader_new(text, LEN, &options, &busy.reader, NULL) == CBT_OK);
+    }
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, of_push ? push_at_once : read_at_once, &busy) == 0);
+    bool told = false;
+    size_t all = 0, got;
+    cbt_range range;
+    cbt_error error;
+    do {
+        cbt_code code = of_push ? cbt_push_read(busy.push, &range, 1, &got, &error)
+                                : cbt_reader_read(busy.reader, &range, 1, &got, &error);
+        all += got;
+        told = told || (code == CBT_ERROR_HANDLE_IN_USE && got == 0 && error.consequence == CBT_WRONG_USAGE);
+    } while (!told && !is_done(&busy));
+    CHECK(pthread_join(thread, NULL) == 0 && busy.right);
+    while (of_push && cbt_push_read(busy.push, busy.ranges, RANGES, &got, NULL) == CBT_OK && got > 0) {
+        busy.got += got;
+    }
+    CHECK(all + busy.got == RANGES);
+    cbt_push_free(busy.push);
+    cbt_reader_free(busy.reader);
+    free(busy.ranges);
+    return told;
+}
+
+static void a_second_thread_is_told(void) {
+    for (int of_push = 0; of_push < 2; of_push++) {
+        int rounds = 0;
+        while (rounds < 100 && !is_told(of_push == 1)) {
+            rounds++;
+        }
+        CHECK(rounds < 100);
+    }
 }
 
 static void a_child_works_on_its_only_thread(void) {
@@ -103,7 +230,7 @@ static void a_child_works_on_its_only_thread(void) {
         const cbt_range *list;
         size_t count;
         bool right = cbt_ranges_new(text, LEN, &options, &ranges, NULL) == CBT_OK &&
-                     cbt_ranges_get(ranges, &list, &count) == CBT_OK && count == RANGES;
+                     cbt_ranges_get(ranges, &list, &count, NULL) == CBT_OK && count == RANGES;
         cbt_ranges_free(ranges);
         _exit(right ? 0 : 1);
     }
@@ -119,8 +246,9 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < GROUPS; i++) {
         memcpy(text + 4 * i, "qqqq", 4);
     }
-    a_bitmap_is_shared();
+    what_never_changes_is_shared();
     a_reader_is_used_by_one_at_a_time();
+    a_second_thread_is_told();
     if (argc == 2 && strcmp(argv[1], "fork") == 0) {
         a_child_works_on_its_only_thread();
     }
