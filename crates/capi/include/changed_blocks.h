@@ -13,7 +13,9 @@
  *
  * Memory: the caller frees each handle that a call gives, once, with the cbt_TYPE_free of its type, when no thread uses it any
  * more. A call writes its result over what is in the place of it: a handle that is there still is lost, so let each result
- * have a place of its own. An error needs no freeing.
+ * have a place of its own. An error needs no freeing. Where there is no memory for a list, a bitmap or a text, the code is
+ * CBT_ERROR_OUT_OF_MEMORY; for the blocks of a list while it is scanned, the gaps of at_most, and small things, the process
+ * ends.
  *
  * Threads: any number of them may call at once, with handles of their own. Each type says whether a handle may be shared. The
  * library has a pool of threads, which starts with the first long bitmap or chain; RAYON_NUM_THREADS in the environment says

@@ -95,8 +95,7 @@ pub unsafe extern "C" fn cbt_bitmap_ranges(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (to, bitmap) = unsafe { (handle_place(ranges, "ranges")?, value(bitmap, "bitmap")?) };
-        let (list, virtual_size) = (bitmap.0.byte_ranges()?, bitmap.0.geometry().virtual_size);
-        hand_out(cbt_ranges { list, virtual_size }, to)
+        hand_out(cbt_ranges::of_extents(bitmap.0.geometry(), &bitmap.0.extents())?, to)
     })
 }
 
@@ -113,14 +112,14 @@ pub unsafe extern "C" fn cbt_bitmap_encode(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (to, bitmap) = unsafe { (handle_place(buffer, "buffer")?, value(bitmap, "bitmap")?) };
-        hand_out(cbt_buffer::new(encode(&bitmap.0, encoding)?), to)
+        hand_out(cbt_buffer::new(encode(&bitmap.0, encoding)?)?, to)
     })
 }
 
 fn encode(bitmap: &Bitmap, number: u32) -> Outcome<Vec<u8>> {
     match cbt_encoding::of_number(number)? {
-        Encoding::Base64 => Ok(bitmap.to_base64().into_bytes()),
-        Encoding::Bits => Ok(bitmap.to_bits().into_bytes()),
+        Encoding::Base64 => Ok(bitmap.try_to_base64()?.into_bytes()),
+        Encoding::Bits => Ok(bitmap.try_to_bits()?.into_bytes()),
         Encoding::Raw(order) => Ok(bitmap.try_to_raw(order)?),
         _ => Err(Failure::argument("a .cbtlog has a header, which is not known here").with_hint(RAW)),
     }

@@ -2,9 +2,11 @@
 
 use std::ffi::c_char;
 
+use changed_blocks::Error;
+
 use crate::code::cbt_code;
 use crate::error::cbt_error;
-use crate::guard::{count_place, free, guarded, list_place, value};
+use crate::guard::{Outcome, count_place, free, guarded, list_place, value};
 
 /// Bytes that the library has made: a bitmap that is written down, or warnings.
 ///
@@ -15,9 +17,11 @@ pub struct cbt_buffer {
 }
 
 impl cbt_buffer {
-    pub(crate) fn new(mut bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(mut bytes: Vec<u8>) -> Outcome<Self> {
+        // Long bytes have just the room that they need. To double it for the NUL could be too much.
+        bytes.try_reserve_exact(1).map_err(|_| Error::OutOfMemory { bytes: bytes.len() as u64 })?;
         bytes.push(0);
-        Self { bytes }
+        Ok(Self { bytes })
     }
 }
 

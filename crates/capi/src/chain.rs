@@ -44,7 +44,8 @@ pub unsafe extern "C" fn cbt_list_changed_blocks(
             store.list_changed_blocks(from, to)?
         };
         let lines: String = answer.warnings.iter().map(|warning| format!("{warning}\n")).collect();
-        hand_out(cbt_buffer::new(lines.into_bytes()), warnings)?;
+        let lines = cbt_buffer::new(lines.into_bytes())?;
+        hand_out(lines, warnings)?;
         hand_out(cbt_bitmap(answer.bitmap), bitmap)
     })
 }

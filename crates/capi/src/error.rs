@@ -76,6 +76,17 @@ impl Failure {
         Self { code, consequence: cbt_consequence::CBT_RETRY, offset: None, message, hint }
     }
 
+    /// A list for which there is no memory.
+    pub(crate) fn no_memory(ranges: usize, hint: &str) -> Self {
+        Self {
+            code: cbt_code::CBT_ERROR_OUT_OF_MEMORY,
+            consequence: cbt_consequence::CBT_OPERATOR,
+            offset: None,
+            message: format!("there is no memory for a list of more than {ranges} ranges"),
+            hint: Some(hint.to_owned()),
+        }
+    }
+
     /// A fault of the library itself. Nothing is known of the bitmap then.
     pub(crate) fn panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();

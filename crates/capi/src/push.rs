@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -62,7 +63,7 @@ impl Push {
         let scan = move || scan(&scanner, Pieces { pieces, piece: Vec::new(), taken: 0, ended: false }, &for_scanner);
         let scanner = thread.spawn(scan).map_err(|error| Failure::no_thread(&error))?;
         let (to_scanner, scanner) = (Some(to_scanner), Some(scanner));
-        Ok(Self { piece: Vec::with_capacity(PIECE_BYTES), to_scanner, scanner, found, outcome: None })
+        Ok(Self { piece: new_piece()?, to_scanner, scanner, found, outcome: None })
     }
 
     fn write(&mut self, mut bytes: &[u8]) -> Outcome<()> {
@@ -83,7 +84,7 @@ impl Push {
 
     /// Hands the piece over, which may wait for the scanner.
     fn send_piece(&mut self) -> Outcome<()> {
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
+        let piece = std::mem::replace(&mut self.piece, new_piece()?);
         let sent = self.to_scanner.as_ref().is_none_or(|to_scanner| to_scanner.send(Piece::Bytes(piece)).is_ok());
         if sent { Ok(()) } else { self.wait() }
     }
@@ -128,6 +129,15 @@ impl Push {
     }
 }
 
+fn new_piece() -> Outcome<Vec<u8>> {
+    let mut piece = Vec::new();
+    piece.try_reserve_exact(PIECE_BYTES).map_err(|_| Failure::no_memory(0, READ_THEM))?;
+    Ok(piece)
+}
+
+/// The advice where there is no memory for ranges that wait to be read.
+const READ_THEM: &str = "call cbt_push_read after each cbt_push_write, until it gives none";
+
 impl Drop for Push {
     fn drop(&mut self) {
         // Without the way to it, the scanner ends.
@@ -139,15 +149,22 @@ impl Drop for Push {
 /// Scans the pieces to their end.
 fn scan(scanner: &Scanner, mut pieces: Pieces, found: &Mutex<VecDeque<ByteRange>>) -> Outcome<()> {
     let take = |ranges: &[ByteRange]| {
-        found.lock().unwrap_or_else(PoisonError::into_inner).extend(ranges);
-        true
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = found.try_reserve(ranges.len()).is_ok();
+        if has_room {
+            found.extend(ranges);
+        }
+        has_room
     };
     let visitor = InBytes { geometry: Geometry::default(), ranges: Vec::new(), take };
-    let outcome = match scanner.visit(Source::reader(&mut pieces), visitor) {
-        Ok(flow) => flow.break_value().unwrap_or(Ok(())),
-        Err(error) => Err(error),
-    };
-    outcome.map_err(Failure::from)
+    match scanner.visit(Source::reader(&mut pieces), visitor)? {
+        ControlFlow::Continue(_) => Ok(()),
+        ControlFlow::Break(Ok(())) => {
+            let waiting = found.lock().unwrap_or_else(PoisonError::into_inner).len();
+            Err(Failure::no_memory(waiting, READ_THEM))
+        }
+        ControlFlow::Break(Err(error)) => Err(error.into()),
+    }
 }
 
 /// The pieces as one input.

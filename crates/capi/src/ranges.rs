@@ -3,8 +3,9 @@
 //! Invariant: a list is whole, and never changes.
 
 use std::ffi::c_void;
+use std::ops::ControlFlow;
 
-use changed_blocks::{ByteRange, VirtualSize, shape};
+use changed_blocks::{ByteRange, Extent, Geometry, VirtualSize, shape};
 
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
@@ -61,10 +62,65 @@ pub unsafe extern "C" fn cbt_ranges_new(
             unsafe { (handle_place(ranges, "ranges")?, bytes(text, len, "text")?, filled(options, "options")?) };
         let mut extents = Vec::new();
         let geometry = options.scanner()?.extents_into(text, &mut extents)?.geometry;
-        let mut list = Vec::new();
-        geometry.byte_ranges(&extents, &mut list)?;
-        hand_out(cbt_ranges { list, virtual_size: geometry.virtual_size }, to)
+        hand_out(cbt_ranges::of_extents(&geometry, &extents)?, to)
     })
+}
+
+impl cbt_ranges {
+    /// The byte ranges of extents.
+    pub(crate) fn of_extents(geometry: &Geometry, extents: &[Extent]) -> Outcome<Self> {
+        let mut list = room_for(extents.len())?;
+        geometry.byte_ranges(extents, &mut list)?;
+        Ok(Self { list, virtual_size: geometry.virtual_size })
+    }
+}
+
+/// The advice where there is no memory for a list.
+pub(crate) const IN_PARTS: &str = "cbt_reader_read and cbt_visit need no list of all ranges";
+
+fn room_for(ranges: usize) -> Outcome<Vec<ByteRange>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(ranges).map_err(|_| Failure::no_memory(ranges.saturating_sub(1), IN_PARTS))?;
+    Ok(list)
+}
+
+/// A list that grows as long as there is memory, and that is not handed out if that was too short.
+#[derive(Default)]
+pub(crate) struct Growing {
+    list: Vec<ByteRange>,
+    lacks_memory: bool,
+}
+
+impl Growing {
+    /// The least room to ask for, in ranges.
+    const PIECE: usize = 4096;
+
+    /// Adds a range, or says that it is no use to go on.
+    pub(crate) fn push(&mut self, range: ByteRange) -> ControlFlow<()> {
+        if self.list.len() == self.list.capacity() && !self.lacks_memory {
+            let more = self.list.len().max(Self::PIECE);
+            let reserved = self.list.try_reserve_exact(more).or_else(|_| self.list.try_reserve_exact(Self::PIECE));
+            self.lacks_memory = reserved.is_err();
+        }
+        if self.lacks_memory {
+            return ControlFlow::Break(());
+        }
+        self.list.push(range);
+        ControlFlow::Continue(())
+    }
+
+    /// All that was added.
+    pub(crate) fn all_of(mut self, ranges: impl Iterator<Item = ByteRange>) -> Outcome<Vec<ByteRange>> {
+        // An iterator is fastest if nobody can stop it.
+        ranges.for_each(|range| {
+            let _ = self.push(range);
+        });
+        self.finish()
+    }
+
+    pub(crate) fn finish(self) -> Outcome<Vec<ByteRange>> {
+        if self.lacks_memory { Err(Failure::no_memory(self.list.len(), IN_PARTS)) } else { Ok(self.list) }
+    }
 }
 
 /// A list of the caller's own ranges, for set operations. They may come in any order, overlap and touch each other; empty
@@ -84,8 +140,9 @@ pub unsafe extern "C" fn cbt_ranges_from_list(
         let (to, given) = unsafe { (handle_place(ranges, "ranges")?, own_list(list, count)?) };
         let virtual_size = VirtualSize::new(virtual_size).ok();
         require_on_disk(given, virtual_size)?;
-        let given = given.iter().map(|range| ByteRange { offset_bytes: range.offset, len_bytes: range.length });
-        let list = shape::from_unsorted(given.collect()).collect();
+        let mut unsorted = room_for(given.len())?;
+        unsorted.extend(given.iter().map(|range| ByteRange { offset_bytes: range.offset, len_bytes: range.length }));
+        let list = Growing::default().all_of(shape::from_unsorted(unsorted))?;
         hand_out(cbt_ranges { list, virtual_size }, to)
     })
 }

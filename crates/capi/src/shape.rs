@@ -7,7 +7,7 @@ use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
 use crate::guard::{Outcome, flag, guarded, hand_out, handle_place, value};
 use crate::options::{cbt_shape, filled};
-use crate::ranges::cbt_ranges;
+use crate::ranges::{Growing, cbt_ranges};
 
 /// A set operation on two lists or two bitmaps.
 #[repr(C)]
@@ -50,7 +50,15 @@ pub unsafe extern "C" fn cbt_ranges_shape(
             unsafe { (handle_place(shaped, "shaped")?, value(ranges, "ranges")?, filled(shape, "shape")?) };
         let virtual_size = ranges.virtual_size;
         let shape = shape.shape(virtual_size)?;
-        let list = shape.apply(unsplit(&ranges.list)?, virtual_size).collect();
+        let mut shaped = shape.apply(unsplit(&ranges.list)?, virtual_size);
+        let mut list = Growing::default();
+        let list = if shape.max_extent.is_none() {
+            list.all_of(shaped)?
+        } else {
+            // There may be many more pieces than any memory holds.
+            let _ = shaped.try_for_each(|piece| list.push(piece));
+            list.finish()?
+        };
         hand_out(cbt_ranges { list, virtual_size }, to)
     })
 }
@@ -117,11 +125,11 @@ fn mismatch(message: String, hint: &str) -> Failure {
 }
 
 fn combine(a: &[ByteRange], b: &[ByteRange], operation: cbt_operation) -> Outcome<Vec<ByteRange>> {
-    let (a, b) = (unsplit(a)?, unsplit(b)?);
+    let (a, b, to) = (unsplit(a)?, unsplit(b)?, Growing::default());
     match operation {
-        CBT_UNION => Ok(a.union(b).collect()),
-        CBT_INTERSECTION => Ok(a.intersection(b).collect()),
-        CBT_DIFFERENCE => Ok(a.difference(b).collect()),
-        CBT_SYMMETRIC_DIFFERENCE => Ok(a.symmetric_difference(b).collect()),
+        CBT_UNION => to.all_of(a.union(b)),
+        CBT_INTERSECTION => to.all_of(a.intersection(b)),
+        CBT_DIFFERENCE => to.all_of(a.difference(b)),
+        CBT_SYMMETRIC_DIFFERENCE => to.all_of(a.symmetric_difference(b)),
     }
 }
