@@ -20,8 +20,10 @@
  * Threads: any number of them may call at once, with handles of their own. Each type says whether a handle may be shared. The
  * library has a pool of threads, which starts with the first long bitmap or chain; RAYON_NUM_THREADS in the environment says
  * how many. It sets no signal handler and no mask: a thread has the mask of the one that started it.
- * A child after fork() does not have those threads: it sets single_thread, and asks for no chain of logs; or it calls exec()
- * first.
+ *
+ * A child after fork() does not have those threads. There, scans work on one thread, as if single_thread was set; readers and
+ * pushes of the parent and a chain are CBT_ERROR_FORKED. When the parent forks, no other thread of it may be in a call, and no
+ * push may have something left to scan.
  *
  * CHANGED_BLOCKS_TIER in the environment chooses the kernels by name, such as portable; without it, the fastest are taken.
  *
@@ -102,6 +104,10 @@ typedef enum {
      * An error that has no code in this release.
      */
     CBT_ERROR_OTHER = 15,
+    /**
+     * This process is a child after fork(), and what the call needs stayed with the parent.
+     */
+    CBT_ERROR_FORKED = 16,
     /**
      * A byte that is neither a base64 symbol nor a line break, or a space between symbols.
      */
@@ -412,7 +418,8 @@ typedef struct cbt_buffer cbt_buffer;
  * A bitmap that comes in pieces, as from a network. A thread of the library's own scans it meanwhile. Memory is bounded, but
  * for the ranges that were found and not read yet.
  *
- * Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE.
+ * Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE, and a child after
+ * fork() gets CBT_ERROR_FORKED.
  */
 typedef struct cbt_push cbt_push;
 
@@ -426,7 +433,8 @@ typedef struct cbt_ranges cbt_ranges;
 /**
  * A reader of the byte ranges of a bitmap that is in memory.
  *
- * Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE.
+ * Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE, and a child after
+ * fork() gets CBT_ERROR_FORKED, unless single_thread was set.
  */
 typedef struct cbt_reader cbt_reader;
 
@@ -696,7 +704,7 @@ cbt_code cbt_push_read(cbt_push *push,
                        cbt_error *error);
 
 /**
- * Frees an input, finished or not. NULL is left alone.
+ * Frees an input, finished or not. NULL is left alone. In a child after fork(), an input of the parent's keeps its memory.
  */
 void cbt_push_free(cbt_push *push);
 
@@ -826,6 +834,9 @@ void cbt_bitmap_free(cbt_bitmap *bitmap);
  * With `allow_inconsistent` 1, logs are read that are not marked as consistent, and changes may be missing. `warnings` gets
  * a line for each oddity of a log, in a buffer that is empty, but not NULL, if there is none: to hide them is to hide that
  * changes may be missing. Both handles are freed by the caller. After an error, both are NULL.
+ *
+ * This works on all threads of the library's pool, which a child after fork() does not have: there it is CBT_ERROR_FORKED,
+ * unless the parent has never used the library.
  */
 CBT_MUST_USE
 cbt_code cbt_list_changed_blocks(const char *folder,

@@ -10,6 +10,7 @@ use crate::buffer::cbt_buffer;
 use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
 use crate::guard::{Outcome, c_text, flag, guarded, hand_out, handle_place};
+use crate::process::has_pool;
 
 /// The blocks of 65536 bytes that changed between two disks, as VDI.list_changed_blocks answers it, from a folder of .cbtlog
 /// files. `from` is the UUID of the older disk and `to` that of the newer.
@@ -19,6 +20,9 @@ use crate::guard::{Outcome, c_text, flag, guarded, hand_out, handle_place};
 /// With `allow_inconsistent` 1, logs are read that are not marked as consistent, and changes may be missing. `warnings` gets
 /// a line for each oddity of a log, in a buffer that is empty, but not NULL, if there is none: to hide them is to hide that
 /// changes may be missing. Both handles are freed by the caller. After an error, both are NULL.
+///
+/// This works on all threads of the library's pool, which a child after fork() does not have: there it is CBT_ERROR_FORKED,
+/// unless the parent has never used the library.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn cbt_list_changed_blocks(
@@ -36,6 +40,9 @@ pub unsafe extern "C" fn cbt_list_changed_blocks(
         let (bitmap, warnings) = (bitmap?, warnings?);
         // SAFETY: likewise.
         let (folder, from, to) = unsafe { (c_text(folder, "folder")?, c_text(from, "from")?, c_text(to, "to")?) };
+        if !has_pool() {
+            return Err(Failure::forked("a chain of logs"));
+        }
         let store = Store::open(path(folder)?)?;
         let (from, to) = (uuid(from, "from")?, uuid(to, "to")?);
         let answer = if flag(allow_inconsistent, "allow_inconsistent")? {

@@ -32,6 +32,8 @@ pub enum cbt_code {
     CBT_ERROR_THREAD = 14,
     /// An error that has no code in this release.
     CBT_ERROR_OTHER = 15,
+    /// This process is a child after fork(), and what the call needs stayed with the parent.
+    CBT_ERROR_FORKED = 16,
 
     /// A byte that is neither a base64 symbol nor a line break, or a space between symbols.
     CBT_ERROR_INVALID_SYMBOL = 100,
@@ -157,6 +159,7 @@ const NAMES: &[(cbt_code, &CStr)] = &[
     (CBT_ERROR_PANIC, c"panic"),
     (CBT_ERROR_THREAD, c"thread"),
     (CBT_ERROR_OTHER, c"other"),
+    (CBT_ERROR_FORKED, c"forked"),
     (CBT_ERROR_INVALID_SYMBOL, c"invalid-symbol"),
     (CBT_ERROR_MISPLACED_PADDING, c"misplaced-padding"),
     (CBT_ERROR_MISSING_PADDING, c"missing-padding"),

@@ -65,6 +65,13 @@ impl Failure {
         Self::of_usage(cbt_code::CBT_ERROR_HANDLE_IN_USE, message)
     }
 
+    /// A handle or a call that needs threads of the process that this one is a fork of.
+    pub(crate) fn forked(what: &str) -> Self {
+        let message = format!("{what} needs threads that stayed with the parent of this process");
+        let failure = Self::of_usage(cbt_code::CBT_ERROR_FORKED, message);
+        failure.with_hint("do it before fork(), or call exec() first; a new reader or push works in a child, too")
+    }
+
     /// A call that has done its work, which is not the whole.
     pub(crate) fn not_whole(code: cbt_code) -> Self {
         let (message, hint) = if code == cbt_code::CBT_STOPPED {

@@ -8,6 +8,7 @@
 //! | [`code`] | the result codes and their names |
 //! | [`error`] | the error as callers see it, made of the library's errors |
 //! | [`guard`] | the border itself: panics, null pointers, handles |
+//! | [`process`] | children after fork() |
 //! | [`options`] | the structs that callers fill, also those of other releases |
 //! | [`ranges`], [`reader`], [`visit`], [`push`] | the four ways to byte ranges |
 //! | [`shape`] | from what changed to what is read, set operations |
@@ -40,3 +41,4 @@ pub mod chain;
 
 pub mod buffer;
 pub mod guard;
+pub mod process;

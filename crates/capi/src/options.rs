@@ -12,6 +12,7 @@ use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Scanner, VirtualS
 use crate::code::cbt_code;
 use crate::error::Failure;
 use crate::guard::{Outcome, flag, require, value};
+use crate::process::has_pool;
 
 /// How a bitmap is written down.
 #[repr(C)]
@@ -162,14 +163,19 @@ pub(crate) unsafe fn filled<T: Filled>(from: *const T, name: &str) -> Outcome<T>
 }
 
 impl cbt_options {
-    /// The scanner that is asked for.
+    /// Whether one thread is to do all.
+    pub(crate) fn is_single_thread(&self) -> Outcome<bool> {
+        flag(self.single_thread, "options->single_thread")
+    }
+
+    /// The scanner that is asked for. In a fork, where the pool is not, it works on one thread.
     pub(crate) fn scanner(&self) -> Outcome<Scanner> {
         let encoding = cbt_encoding::of_number(self.encoding)?;
         let block_size = if self.block_size == 0 { BlockSize::DEFAULT } else { BlockSize::new(self.block_size)? };
         let scanner = Scanner::new(encoding)
             .block_size(block_size)
             .allow_inconsistent(flag(self.allow_inconsistent, "options->allow_inconsistent")?)
-            .parallel(!flag(self.single_thread, "options->single_thread")?);
+            .parallel(!self.is_single_thread()? && has_pool());
         match (self.virtual_size, flag(self.unknown_size, "options->unknown_size")?) {
             (0, true) => Ok(scanner),
             (0, false) if encoding == Encoding::CbtLog => Ok(scanner),

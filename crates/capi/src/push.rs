@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use changed_blocks::{ByteRange, Geometry, Scanner, Source};
@@ -23,6 +23,7 @@ use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
 use crate::guard::{Outcome, buffer, bytes, count_place, free, guarded, hand_out, handle_place, only_one, value};
 use crate::options::{cbt_options, filled};
+use crate::process::Home;
 use crate::ranges::cbt_range;
 use crate::visit::InBytes;
 
@@ -34,8 +35,20 @@ const WAITING_PIECES: usize = 4;
 /// A bitmap that comes in pieces, as from a network. A thread of the library's own scans it meanwhile. Memory is bounded, but
 /// for the ranges that were found and not read yet.
 ///
-/// Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE.
-pub struct cbt_push(Mutex<Push>);
+/// Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE, and a child after
+/// fork() gets CBT_ERROR_FORKED.
+pub struct cbt_push {
+    home: Home,
+    push: Mutex<Push>,
+}
+
+impl cbt_push {
+    /// The push for the one thread that uses it.
+    fn only_one(&self) -> Outcome<MutexGuard<'_, Push>> {
+        self.home.require("the push")?;
+        only_one(&self.push)
+    }
+}
 
 struct Push {
     /// Bytes that are too few to be handed over.
@@ -202,7 +215,8 @@ pub unsafe extern "C" fn cbt_push_new(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (to, options) = unsafe { (handle_place(push, "push")?, filled(options, "options")?) };
-        hand_out(cbt_push(Mutex::new(Push::start(options.scanner()?)?)), to)
+        let push = Mutex::new(Push::start(options.scanner()?)?);
+        hand_out(cbt_push { home: Home::here(), push }, to)
     })
 }
 
@@ -219,7 +233,7 @@ pub unsafe extern "C" fn cbt_push_write(
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let (push, piece) = unsafe { (value(push, "push")?, bytes(piece, len, "piece")?) };
-        only_one(&push.0)?.write(piece).map(|()| cbt_code::CBT_OK)
+        push.only_one()?.write(piece).map(|()| cbt_code::CBT_OK)
     })
 }
 
@@ -231,7 +245,7 @@ pub unsafe extern "C" fn cbt_push_finish(push: *mut cbt_push, error: *mut cbt_er
     guarded(error, || {
         // SAFETY: the header asks for good pointers; these look at them first.
         let push = unsafe { value(push, "push") }?;
-        only_one(&push.0)?.finish().map(|()| cbt_code::CBT_OK)
+        push.only_one()?.finish().map(|()| cbt_code::CBT_OK)
     })
 }
 
@@ -251,15 +265,20 @@ pub unsafe extern "C" fn cbt_push_read(
         // SAFETY: the header asks for good pointers; these look at them first.
         let (count, push, ranges) =
             unsafe { (count_place(count, "count")?, value(push, "push")?, buffer(ranges, capacity, "ranges")?) };
-        let (code, read) = only_one(&push.0)?.read(ranges)?;
+        let (code, read) = push.only_one()?.read(ranges)?;
         *count = read;
         Ok(code)
     })
 }
 
-/// Frees an input, finished or not. NULL is left alone.
+/// Frees an input, finished or not. NULL is left alone. In a child after fork(), an input of the parent's keeps its memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cbt_push_free(push: *mut cbt_push) {
-    // SAFETY: the header asks for a handle that is not freed yet.
+    // SAFETY: the header asks for NULL or a handle that is not freed yet.
+    if unsafe { push.as_ref() }.is_some_and(|push| push.home.is_elsewhere()) {
+        // Its end would be waited for, and its thread is not here.
+        return;
+    }
+    // SAFETY: likewise.
     unsafe { free(push) }
 }

@@ -12,14 +12,20 @@ use crate::code::cbt_code;
 use crate::error::{Failure, cbt_error};
 use crate::guard::{Outcome, buffer, bytes, count_place, free, guarded, hand_out, handle_place, only_one, value};
 use crate::options::{cbt_options, filled};
+use crate::process::Home;
 use crate::ranges::cbt_range;
 
 /// A reader of the byte ranges of a bitmap that is in memory.
 ///
-/// Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE.
+/// Threads: one at a time, which may be another one each time. A second one gets CBT_ERROR_HANDLE_IN_USE, and a child after
+/// fork() gets CBT_ERROR_FORKED, unless single_thread was set.
 // `ByteRanges` is not `Send` since its source might be the reader of a program. Here it is always memory, and nothing else of
 // it belongs to a thread.
-pub struct cbt_reader(Mutex<State>);
+pub struct cbt_reader {
+    /// Where the threads are that it may use.
+    home: Option<Home>,
+    state: Mutex<State>,
+}
 
 struct State {
     ranges: ByteRanges<'static>,
@@ -41,7 +47,8 @@ pub unsafe extern "C" fn cbt_reader_new(
         let (to, text, options) =
             unsafe { (handle_place(reader, "reader")?, bytes(text, len, "text")?, filled(options, "options")?) };
         let ranges = options.scanner()?.iter_byte_ranges(text)?;
-        hand_out(cbt_reader(Mutex::new(State { ranges, failure: None })), to)
+        let home = if options.is_single_thread()? { None } else { Some(Home::here()) };
+        hand_out(cbt_reader { home, state: Mutex::new(State { ranges, failure: None }) }, to)
     })
 }
 
@@ -61,7 +68,8 @@ pub unsafe extern "C" fn cbt_reader_read(
         // SAFETY: the header asks for good pointers; these look at them first.
         let (count, reader, ranges) =
             unsafe { (count_place(count, "count")?, value(reader, "reader")?, buffer(ranges, capacity, "ranges")?) };
-        *count = only_one(&reader.0)?.read(ranges)?;
+        reader.home.as_ref().map_or(Ok(()), |home| home.require("the reader"))?;
+        *count = only_one(&reader.state)?.read(ranges)?;
         Ok(cbt_code::CBT_OK)
     })
 }

@@ -1,6 +1,6 @@
 /*
  * The rules for threads and for fork: lists, bitmaps and buffers are shared, a reader and a push are used by one thread at a
- * time.
+ * time, and a child works without the threads of its parent.
  *
  *     threads [fork]
  *
@@ -216,26 +216,99 @@ static void a_second_thread_is_told(void) {
     }
 }
 
-static void a_child_works_on_its_only_thread(void) {
-    cbt_options options = disk();
+static bool all_are_found(cbt_options options) {
     cbt_ranges *ranges;
-    /* The pool of threads is there from now on. */
-    CHECK(cbt_ranges_new(text, LEN, &options, &ranges, NULL) == CBT_OK);
+    const cbt_range *list;
+    size_t count;
+    bool right = cbt_ranges_new(text, LEN, &options, &ranges, NULL) == CBT_OK &&
+                 cbt_ranges_get(ranges, &list, &count, NULL) == CBT_OK && count == RANGES;
     cbt_ranges_free(ranges);
+    return right;
+}
+
+/* Handles that were made before fork(). */
+typedef struct older {
+    cbt_reader *reader, *on_one_thread;
+    cbt_push *push;
+    cbt_bitmap *bitmap;
+} older;
+
+/* The work of a child that knows nothing of threads: it ends, and in whole lists or errors. */
+static void in_child(const older *older, cbt_options options) {
+    cbt_range ranges[16];
+    size_t got = 7;
+    cbt_error error;
+    cbt_bitmap *bitmap;
+    cbt_buffer *warnings;
+    cbt_push *push;
+    cbt_reader *reader;
+    part part = {older->on_one_thread, 0, CBT_ERROR_OTHER};
+    CHECK(all_are_found(options));
+    CHECK(cbt_bitmap_new(text, LEN, &options, 1 << 20, &bitmap, NULL) == CBT_OK);
+    cbt_bitmap_free(bitmap);
+    CHECK(cbt_bitmap_reblock(older->bitmap, 1 << 20, &bitmap, NULL) == CBT_OK);
+    cbt_bitmap_free(bitmap);
+    CHECK(indexes_are_right(older->bitmap));
+
+    CHECK(cbt_reader_read(older->reader, ranges, 16, &got, &error) == CBT_ERROR_FORKED && got == 0);
+    CHECK(strstr(error.message, "parent") != NULL && error.hint[0] != '\0');
+    CHECK(cbt_push_write(older->push, text, LEN, &error) == CBT_ERROR_FORKED);
+    CHECK(cbt_push_read(older->push, ranges, 16, &got, &error) == CBT_ERROR_FORKED && got == 0);
+    CHECK(cbt_push_finish(older->push, &error) == CBT_ERROR_FORKED);
+    CHECK(cbt_list_changed_blocks(".", "", "", 0, &bitmap, &warnings, &error) == CBT_ERROR_FORKED && bitmap == NULL);
+    read_all(&part);
+    CHECK(part.end == CBT_OK && part.got == RANGES);
+    cbt_push_free(older->push);
+    cbt_reader_free(older->reader);
+    cbt_reader_free(older->on_one_thread);
+    cbt_bitmap_free(older->bitmap);
+
+    CHECK(cbt_reader_new(text, LEN, &options, &reader, NULL) == CBT_OK);
+    part.reader = reader;
+    part.got = 0;
+    read_all(&part);
+    CHECK(part.end == CBT_OK && part.got == RANGES);
+    cbt_reader_free(reader);
+    CHECK(cbt_push_new(&options, &push, NULL) == CBT_OK);
+    CHECK(cbt_push_write(push, text, LEN, NULL) == CBT_OK && cbt_push_finish(push, NULL) == CBT_OK);
+    CHECK(cbt_push_read(push, ranges, 16, &got, NULL) == CBT_OK && got == 16);
+    cbt_push_free(push);
+}
+
+static void a_child_waits_for_no_thread_of_its_parent(void) {
+    cbt_options options = disk(), single = disk();
+    single.single_thread = 1;
+    older older;
+    /* The pool of threads is there from now on. */
+    CHECK(all_are_found(options));
+    CHECK(cbt_reader_new(text, LEN, &options, &older.reader, NULL) == CBT_OK);
+    CHECK(cbt_reader_new(text, LEN, &single, &older.on_one_thread, NULL) == CBT_OK);
+    CHECK(cbt_bitmap_new(text, LEN, &options, 0, &older.bitmap, NULL) == CBT_OK);
+    CHECK(cbt_push_new(&options, &older.push, NULL) == CBT_OK);
+    CHECK(cbt_push_write(older.push, text, LEN, NULL) == CBT_OK);
+    cbt_range range;
+    size_t got = 0;
+    while (got == 0 && cbt_push_read(older.push, &range, 1, &got, NULL) == CBT_UNFINISHED) {
+    }
+    CHECK(got == 1);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        alarm(300);
-        options.single_thread = 1;
-        const cbt_range *list;
-        size_t count;
-        bool right = cbt_ranges_new(text, LEN, &options, &ranges, NULL) == CBT_OK &&
-                     cbt_ranges_get(ranges, &list, &count, NULL) == CBT_OK && count == RANGES;
-        cbt_ranges_free(ranges);
-        _exit(right ? 0 : 1);
+        alarm(120);
+        in_child(&older, options);
+        _exit(check_failed > 0);
     }
     int status;
     CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    /* The parent has lost nothing. */
+    part part = {older.reader, 0, CBT_ERROR_OTHER};
+    read_all(&part);
+    CHECK(part.end == CBT_OK && part.got == RANGES);
+    CHECK(cbt_push_finish(older.push, NULL) == CBT_OK);
+    cbt_push_free(older.push);
+    cbt_reader_free(older.reader);
+    cbt_reader_free(older.on_one_thread);
+    cbt_bitmap_free(older.bitmap);
 }
 
 int main(int argc, char **argv) {
@@ -250,7 +323,7 @@ int main(int argc, char **argv) {
     a_reader_is_used_by_one_at_a_time();
     a_second_thread_is_told();
     if (argc == 2 && strcmp(argv[1], "fork") == 0) {
-        a_child_works_on_its_only_thread();
+        a_child_waits_for_no_thread_of_its_parent();
     }
     free(text);
     return check_end();
