@@ -37,16 +37,16 @@ pub struct ListReader<'a> {
     layout: Layout,
     allow_empty: bool,
     batch: Vec<Entry>,
-    /// How many entries of the batch were taken.
-    taken: usize,
-    /// The fault after the last entry of the batch. Those before it come first, so that the first fault of a list is the
-    /// one that is told, however its bytes arrive.
-    fault_after_batch: Option<Error>,
-    /// The last entry that was taken, cut off where the disk ends.
+    /// Ranges that are good and whole, and how many of them were given.
+    ready: Vec<ByteRange>,
+    given: usize,
+    /// The last entry that was checked, cut off where the disk ends.
     previous: Option<(Place, ByteRange)>,
     /// The last range, to which the next may be added.
     last: Option<ByteRange>,
     is_at_end: bool,
+    /// The fault after the ranges that are ready.
+    fault: Option<Error>,
 }
 
 impl<'a> ListReader<'a> {
@@ -58,11 +58,12 @@ impl<'a> ListReader<'a> {
             layout: Layout::Listed,
             allow_empty: options.allow_empty,
             batch: Vec::new(),
-            taken: 0,
-            fault_after_batch: None,
+            ready: Vec::new(),
+            given: 0,
             previous: None,
             last: None,
             is_at_end: false,
+            fault: None,
         }
     }
 
@@ -95,38 +96,43 @@ impl<'a> ListReader<'a> {
         self.entries.bytes_read()
     }
 
-    /// The range of the next entry that is a change; `None` at the end of the list.
-    fn next_change(&mut self) -> Result<Option<ByteRange>> {
-        loop {
-            if self.taken == self.batch.len() {
-                self.batch.clear();
-                self.taken = 0;
-                self.fill_batch()?;
-                self.learn_disk()?;
-                if self.batch.is_empty() {
-                    self.check_end()?;
-                    return Ok(None);
-                }
-            }
-            let entry = self.batch[self.taken];
-            self.taken += 1;
-            let range = self.check(&entry)?;
-            if entry.is_changed {
-                return Ok(Some(range));
-            }
+    /// Reads the next entries, and makes ranges of them.
+    fn read_batch(&mut self) -> Result<()> {
+        (self.given, self.is_at_end) = (0, true);
+        self.ready.clear();
+        self.batch.clear();
+        let outcome = self.entries.read(&mut self.batch);
+        // The entries before a fault come first, so that the first fault of a list is the one that is told, however its bytes
+        // arrive.
+        if !self.batch.is_empty() {
+            self.learn_disk()?;
+            self.check_batch()?;
         }
+        outcome?;
+        if self.batch.is_empty() {
+            self.learn_disk()?;
+            self.check_end()?;
+            self.ready.extend(self.last.take());
+        } else {
+            self.is_at_end = false;
+        }
+        Ok(())
     }
 
-    /// Reads the next entries, up to a fault.
-    fn fill_batch(&mut self) -> Result<()> {
-        self.fault_after_batch.take().map_or(Ok(()), Err)?;
-        match self.entries.read(&mut self.batch) {
-            Err(error) if !self.batch.is_empty() => {
-                self.fault_after_batch = Some(error);
-                Ok(())
+    /// Checks the entries of the batch, and puts together those that are changes and touch each other.
+    fn check_batch(&mut self) -> Result<()> {
+        let mut end = self.previous.map_or(0, |(_, range)| range.end_bytes());
+        for entry in &self.batch {
+            let range = self.check(entry, end)?;
+            end = range.end_bytes();
+            match &mut self.last {
+                _ if !entry.is_changed => {}
+                Some(last) if last.end_bytes() == range.offset_bytes => last.len_bytes += range.len_bytes,
+                last => self.ready.extend(last.replace(range)),
             }
-            outcome => outcome,
         }
+        self.previous = self.batch.last().map(|entry| (entry.place, ByteRange::between(entry.offset_bytes, end)));
+        Ok(())
     }
 
     /// Takes over the layout, and the sizes that the file says.
@@ -150,14 +156,9 @@ impl<'a> ListReader<'a> {
         Ok(())
     }
 
-    /// Where the last entry ends.
-    fn previous_end(&self) -> u64 {
-        self.previous.map_or(0, |(_, range)| range.end_bytes())
-    }
-
-    /// Checks an entry against the one before it and the disk, and cuts it off where the disk ends if it may reach beyond.
-    fn check(&mut self, entry: &Entry) -> Result<ByteRange> {
-        let (layout, previous_end) = (self.layout, self.previous_end());
+    /// Checks an entry against the end of the one before it and the disk, and cuts it off where the disk ends if it may reach
+    /// beyond.
+    fn check(&self, entry: &Entry, previous_end: u64) -> Result<ByteRange> {
         let fail = |found| Err(fault(entry.place, found));
         let Some(end) = entry.offset_bytes.checked_add(entry.len_bytes) else { return fail(ListFault::TooLarge) };
         if entry.len_bytes == 0 {
@@ -166,12 +167,10 @@ impl<'a> ListReader<'a> {
         if entry.offset_bytes < previous_end {
             return fail(ListFault::Overlap(previous_end));
         }
-        if layout.is_covering() && entry.offset_bytes > previous_end {
+        if self.layout.is_covering() && entry.offset_bytes > previous_end {
             return fail(ListFault::Gap(previous_end));
         }
-        let range = self.cut_off(entry.place, ByteRange::between(entry.offset_bytes, end))?;
-        self.previous = Some((entry.place, range));
-        Ok(range)
+        self.cut_off(entry.place, ByteRange::between(entry.offset_bytes, end))
     }
 
     /// The part of an entry that is on the disk. Only one of whole blocks may reach beyond, by less than a block: if by more, it
@@ -212,24 +211,16 @@ impl Iterator for ListReader<'_> {
     type Item = Result<ByteRange>;
 
     fn next(&mut self) -> Option<Result<ByteRange>> {
-        while !self.is_at_end {
-            match self.next_change() {
-                Ok(Some(range)) => match &mut self.last {
-                    Some(last) if last.end_bytes() == range.offset_bytes => last.len_bytes += range.len_bytes,
-                    last => {
-                        if let Some(whole) = last.replace(range) {
-                            return Some(Ok(whole));
-                        }
-                    }
-                },
-                Ok(None) => self.is_at_end = true,
-                Err(error) => {
-                    (self.is_at_end, self.last) = (true, None);
-                    return Some(Err(error));
-                }
+        loop {
+            if let Some(&range) = self.ready.get(self.given) {
+                self.given += 1;
+                return Some(Ok(range));
             }
+            if self.is_at_end {
+                return self.fault.take().map(Err);
+            }
+            self.fault = self.read_batch().err();
         }
-        self.last.take().map(Ok)
     }
 }
 
