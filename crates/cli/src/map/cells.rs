@@ -33,6 +33,14 @@ impl Cells {
     /// Adds a range that is not empty.
     pub(crate) fn add(&mut self, range: ByteRange) {
         let last_byte = range.end_bytes() - 1;
+        let cell = range.offset_bytes >> self.log2;
+        // As most ranges do, it lies in a cell that is there.
+        if cell == last_byte >> self.log2
+            && let Some(changed_bytes) = usize::try_from(cell).ok().and_then(|cell| self.changed_bytes.get_mut(cell))
+        {
+            *changed_bytes += range.len_bytes;
+            return;
+        }
         while last_byte >> self.log2 >= MAX_CELLS {
             self.join_pairs();
         }
