@@ -128,7 +128,8 @@ impl<'a> ListReader<'a> {
             match &mut self.last {
                 _ if !entry.is_changed => {}
                 Some(last) if last.end_bytes() == range.offset_bytes => last.len_bytes += range.len_bytes,
-                last => self.ready.extend(last.replace(range)),
+                Some(last) => self.ready.push(std::mem::replace(last, range)),
+                last => *last = Some(range),
             }
         }
         self.previous = self.batch.last().map(|entry| (entry.place, ByteRange::between(entry.offset_bytes, end)));
