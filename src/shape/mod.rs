@@ -47,4 +47,4 @@ pub use cost::CostModel;
 pub use cut::Limit;
 pub use options::Shape;
 pub use ranges::{SortedRanges, union_all};
-pub use sources::{check, from_unsorted, sorted};
+pub use sources::{check, from_unsorted, pieces, sorted};

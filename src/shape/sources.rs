@@ -36,6 +36,32 @@ pub fn sorted(ranges: &[ByteRange]) -> Result<impl SortedRanges + Clone> {
     Ok(Trusted(ranges.iter().copied()))
 }
 
+/// As [`sorted`], of a list whose ranges may touch each other, as the pieces of a [`split`](super::SortedRanges::split) do:
+/// those become one again.
+///
+/// # Errors
+///
+/// [`Error::ByteRange`] names the first range that is empty, reaches beyond 2^64 - 1, or begins before the end of the one
+/// before it.
+///
+/// ```
+/// use changed_blocks::ByteRange;
+/// use changed_blocks::shape::{self, SortedRanges};
+///
+/// let list = [ByteRange::between(0, 25)];
+/// let pieces: Vec<_> = shape::sorted(&list)?.split(std::num::NonZeroU64::new(10).expect("not 0")).collect();
+/// assert_eq!(pieces.len(), 3);
+/// assert!(shape::pieces(&pieces)?.eq(list));
+/// # Ok::<(), changed_blocks::Error>(())
+/// ```
+pub fn pieces(ranges: &[ByteRange]) -> Result<impl SortedRanges> {
+    let mut judge = Judge { may_touch: true, ..Judge::default() };
+    for &range in ranges {
+        judge.judge(range)?;
+    }
+    Ok(Coalesce::new(ranges.iter().copied(), 0))
+}
+
 /// An iterator that is said to be sorted already. Each range is judged as it passes.
 ///
 /// # Panics
@@ -79,12 +105,14 @@ struct Judge {
     judged: u64,
     /// Where the last one ends.
     end: Option<u64>,
+    /// Whether the next one may begin there.
+    may_touch: bool,
 }
 
 impl Judge {
     fn judge(&mut self, range: ByteRange) -> Result<()> {
         let ByteRange { offset_bytes, len_bytes } = range;
-        let after = self.end.is_none_or(|end| offset_bytes > end);
+        let after = self.end.is_none_or(|end| offset_bytes > end || (self.may_touch && offset_bytes == end));
         match offset_bytes.checked_add(len_bytes) {
             Some(end) if after && len_bytes > 0 => {
                 self.judged += 1;

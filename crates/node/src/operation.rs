@@ -49,7 +49,7 @@ pub(crate) fn combine(operation: &str, options: &str, a: &[u64], b: &[u64]) -> R
     let request = Request::parse(options)?;
     let [a, b] = [a, b].map(|numbers| ranges(request.form, numbers));
     let (a, b) = (a?, b?);
-    let (a, b) = (shape::sorted(&a)?, shape::sorted(&b)?);
+    let (a, b) = (shape::pieces(&a)?, shape::pieces(&b)?);
     let ranges: Vec<ByteRange> = match operation {
         "shape" => request.shape.apply(a, request.virtual_size).collect(),
         "union" => a.union(b).collect(),
@@ -146,6 +146,13 @@ mod tests {
             let outcome = combine(operation, "", &a, &b).expect("good lists");
             assert_eq!(numbers(&outcome), floats(expected), "{operation}");
         }
+    }
+
+    #[test]
+    fn the_pieces_of_a_split_are_a_list() {
+        let pieces = floats(&[0.0, 5.0, 5.0, 5.0, 20.0, 1.0]);
+        let outcome = combine("shape", "merge_gap=0", &pieces, &[]).expect("pieces");
+        assert_eq!(numbers(&outcome), floats(&[0.0, 10.0, 20.0, 1.0]));
     }
 
     #[test]

@@ -53,6 +53,24 @@ proptest! {
     }
 
     #[test]
+    fn pieces_may_touch_and_become_one(mut list in vec(any_range(), 0..6), sort in any::<bool>()) {
+        if sort {
+            list.sort_unstable();
+        }
+        let end = |range: ByteRange| u128::from(range.offset_bytes) + u128::from(range.len_bytes);
+        let good = |index: usize| {
+            let after = index == 0 || end(list[index - 1]) <= u128::from(list[index].offset_bytes);
+            list[index].len_bytes > 0 && end(list[index]) <= u128::from(u64::MAX) && after
+        };
+        let good = (0..list.len()).take_while(|&index| good(index)).count();
+        match shape::pieces(&list) {
+            Ok(ranges) => prop_assert!(good == list.len() && ranges.eq(shape::from_unsorted(list.clone()))),
+            Err(Error::ByteRange { index, .. }) => prop_assert_eq!(index, good as u64),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
     fn anything_is_put_in_order(list in vec(any_range(), 0..12)) {
         let found = all_sorted(|| shape::from_unsorted(list.clone()));
         let within = |spans: &[(u64, u64)], byte| spans.iter().any(|&(start, end)| start <= byte && byte < end);
