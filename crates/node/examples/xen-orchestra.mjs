@@ -17,7 +17,8 @@ export class ChangedBlocksDisk extends RandomAccessDisk {
   /**
    * @param {object} disk
    * @param {number} disk.virtualSize of the disk, in bytes
-   * @param {() => Promise<string>} disk.listChangedBlocks asks for the answer of VDI.list_changed_blocks
+   * @param {() => Promise<string>} disk.listChangedBlocks asks for the answer of VDI.list_changed_blocks, as it is sent:
+   *   xapi.callAsync('VDI.list_changed_blocks', baseRef, ref). That of xapi.VDI_listChangedBlock was decoded leniently.
    * @param {(offset: number, length: number) => Promise<Buffer>} disk.read reads from the disk, over NBD for example
    */
   constructor({ virtualSize, listChangedBlocks, read }) {
@@ -29,6 +30,9 @@ export class ChangedBlocksDisk extends RandomAccessDisk {
 
   async init() {
     const answer = await this.#listChangedBlocks()
+    if (typeof answer !== 'string') {
+      throw new TypeError('the answer of VDI.list_changed_blocks is to be given as the string that was sent')
+    }
     this.#blocks = await blocksAsync(answer, { virtualSize: this.#virtualSize, at: BLOCK_SIZE })
   }
 

@@ -1,7 +1,7 @@
 // The block lists of @xen-orchestra/xapi against this package's, and the example that adapts this one to the interface of
 // disks that those packages share. Where they are known to differ, that is stated.
 //
-//     node --test xen-orchestra.mjs
+//     node --test xen-orchestra.test.mjs
 //
 // In a folder where @xen-orchestra/xapi, @xen-orchestra/disk-transform and changed-blocks are installed.
 
@@ -61,6 +61,11 @@ test('the blocks of a disk are read, the last one as far as there is any', async
     blocks.push([index, data.length])
   }
   assert.deepEqual(blocks, [[1, 2 ** 21], [3, 100_000]])
+})
+
+test('an answer that was decoded already is refused, since faults in it are gone', async () => {
+  const disk = new ChangedBlocksDisk({ virtualSize: 2 ** 21, listChangedBlocks: async () => Buffer.from('ygAAAA==', 'base64') })
+  await assert.rejects(disk.init(), { name: 'TypeError' })
 })
 
 test('an answer that was cut short: there a shorter list, here an error', async () => {
