@@ -1,32 +1,46 @@
 /// <reference types="node" />
 
-/** A number of bytes: a whole number up to 2^53, a bigint, or a string of digits, as some clients of XAPI give sizes. */
+/** A number of bytes: a whole number below 2^53, a bigint, or a string of digits, as some clients of XAPI give sizes. */
 export type Bytes = number | bigint | string
+
+/** How many: as {@link Bytes}, but not of bytes. */
+export type Count = number | bigint | string
 
 /** How a bitmap is written down: the call's answer is `base64`; `bits` is one `0` or `1` a block. */
 export type Encoding = 'base64' | 'raw-msb0' | 'raw-lsb0' | 'bits' | 'cbtlog'
 
-/** A bitmap in memory: text, or bytes. While a promise is pending, keep the bytes as they are, and do not transfer them. */
-export type Answer = string | NodeJS.ArrayBufferView | ArrayBufferLike
-
-/** A bitmap in memory, or its chunks: a `Readable`, a web stream, or any other async iterable. */
-export type AsyncAnswer = Answer | AsyncIterable<string | NodeJS.ArrayBufferView | ArrayBufferLike>
+/**
+ * A bitmap in memory: text, or bytes. A string is for `base64` and `bits` only.
+ *
+ * An asynchronous call copies its bytes, or its lists, before it returns, if they have at most 4 MiB in all. Longer ones are
+ * copied in turns of the event loop: do not change them until the promise settles. If they are transferred, or made smaller,
+ * before that, the promise is rejected.
+ */
+export type Answer = string | Uint8Array | Uint8ClampedArray | Int8Array | DataView | ArrayBufferLike
 
 /**
- * Byte ranges: offset, length, offset, length, … They are sorted, disjoint and never adjacent (but for the pieces of a split),
- * and none is empty.
+ * A bitmap in memory, or its chunks: a `Readable`, a web stream, or any other async iterable. One that is not read to its end
+ * is destroyed, cancelled, or returned from, also if the call is refused.
+ */
+export type AsyncAnswer = Answer | AsyncIterable<Answer>
+
+/**
+ * Byte ranges: offset, length, offset, length, … They are sorted and disjoint, none is empty, and none are adjacent, but for
+ * the pieces of a split. Calls that take a list take such pieces, too: adjacent ones are one range.
  */
 export type List = Float64Array | BigUint64Array
 
-/** What is known of a bitmap. */
+/**
+ * What is known of a bitmap. Options are a plain object: others are refused, as is a name that is not known.
+ */
 export interface AnswerOptions {
   /** `base64` if nothing is said. */
   encoding?: Encoding
-  /** How many bytes one bit stands for: a fact about the bitmap, 65,536 if nothing is said. */
+  /** How many bytes one bit stands for: a fact about the bitmap, 65,536 if nothing is said. A power of two from 512 to 2^30. */
   blockSize?: Bytes
   /**
    * The size of the disk. Give it wherever it is known: without it, a text that was cut short at a multiple of four
-   * characters cannot be told from a whole one.
+   * characters cannot be told from a whole one. `undefined` is refused: where it is not known, leave it out.
    */
   virtualSize?: Bytes
   /** Whether a `.cbtlog` may be read that is not marked as consistent. Changes may be missing from it. */
@@ -40,7 +54,7 @@ export interface ExtentOptions extends AnswerOptions {
   /** Starts and ends move outward to multiples of so many bytes, never beyond the end of the disk. */
   align?: Bytes
   /** At most so many ranges, for the fewest bytes. */
-  atMost?: Bytes
+  atMost?: Count
   /** Pieces of at most so many bytes, with borders on multiples of that. */
   split?: Bytes
   /** Whether the list is a `BigUint64Array`: for disks beyond 2^53 bytes (8 PiB). */
@@ -49,7 +63,7 @@ export interface ExtentOptions extends AnswerOptions {
 
 /** What is known of a bitmap, and what is asked of it. */
 export interface BlockOptions extends AnswerOptions {
-  /** The size of the blocks that are asked for, such as 2 MiB; a power of two, that of the bitmap if nothing is said. */
+  /** The size of the blocks that are asked for, such as 2 MiB; a power of two from 512 to 2^30, that of the bitmap if nothing is said. */
   at?: Bytes
 }
 
@@ -105,18 +119,21 @@ export function blocks(answer: Answer, options?: BlockOptions): Blocks
 /** As {@link blocks}, away from the event loop; of a stream, too. */
 export function blocksAsync(answer: AsyncAnswer, options?: BlockOptions & Abortable): Promise<Blocks>
 
-/** The changed blocks of a disk: a bitmap, one bit a block. */
+/**
+ * The changed blocks of a disk: a bitmap, one bit a block. It cannot be cloned, so that a worker is sent its numbers, or the
+ * answer.
+ */
 export class Blocks implements Iterable<number> {
   private constructor()
   /** How many blocks changed. */
   readonly count: number
   /** Whether any block changed. */
   readonly any: boolean
-  /** How many blocks the disk has. */
+  /** How many blocks the disk has; without `virtualSize` how many bits the bitmap has, which may be some more. */
   readonly length: number
   /** The size of a block in bytes. */
   readonly blockSize: number
-  /** The size of the disk in bytes, where it is known. */
+  /** The size of the disk in bytes, where it is known; a bigint from 2^53 on. */
   readonly virtualSize: number | bigint | undefined
   /**
    * Whether a block changed.
@@ -135,7 +152,7 @@ export function merge<L extends List>(list: L, longestGap: Bytes): L
 /** Moves starts and ends outward to multiples of `size` bytes, never beyond the end of the disk, if that is known. */
 export function align<L extends List>(list: L, size: Bytes, options?: { virtualSize?: Bytes }): L
 /** At most `count` ranges that cover all of the list, for the fewest bytes. */
-export function budget<L extends List>(list: L, count: Bytes): L
+export function budget<L extends List>(list: L, count: Count): L
 /** Pieces of at most `longest` bytes, with borders on multiples of that. They may be adjacent. */
 export function split<L extends List>(list: L, longest: Bytes): L
 /** The bytes that are in either list. */
@@ -153,26 +170,71 @@ export function alignAsync<L extends List>(
   size: Bytes,
   options?: Abortable & { virtualSize?: Bytes }
 ): Promise<L>
-export function budgetAsync<L extends List>(list: L, count: Bytes, options?: Abortable): Promise<L>
+export function budgetAsync<L extends List>(list: L, count: Count, options?: Abortable): Promise<L>
 export function splitAsync<L extends List>(list: L, longest: Bytes, options?: Abortable): Promise<L>
 export function unionAsync<L extends List>(a: L, b: L, options?: Abortable): Promise<L>
 export function intersectionAsync<L extends List>(a: L, b: L, options?: Abortable): Promise<L>
 export function differenceAsync<L extends List>(a: L, b: L, options?: Abortable): Promise<L>
 export function symmetricDifferenceAsync<L extends List>(a: L, b: L, options?: Abortable): Promise<L>
 
-/** The caller's next step after an error. */
-export type Consequence = 'full-backup' | 'retry' | 'busy' | 'operator' | 'wrong-usage'
+/**
+ * The caller's next step after an error:
+ *
+ * - `full-backup`: what changed is not known. Read the whole disk.
+ * - `retry`: try the same again.
+ * - `operator`: a person has to look at it, or the system needs more memory.
+ * - `wrong-usage`: the call makes no sense. Mend the program.
+ */
+export type Consequence = 'full-backup' | 'retry' | 'operator' | 'wrong-usage'
 
-/** An error of a bitmap, or of a call that makes no sense. */
+/** The kind of an error: one of the library's, or one of the last four, which are this package's own. */
+export type Code =
+  | 'block-beyond-end'
+  | 'block-size'
+  | 'block-size-mismatch'
+  | 'byte-range'
+  | 'changed'
+  | 'consistent-flag'
+  | 'empty'
+  | 'empty-list'
+  | 'grown'
+  | 'header-too-short'
+  | 'header-virtual-size'
+  | 'image-limit'
+  | 'incomplete-group'
+  | 'inconsistent'
+  | 'invalid-bit'
+  | 'invalid-symbol'
+  | 'length-mismatch'
+  | 'list'
+  | 'misplaced-padding'
+  | 'missing-padding'
+  | 'no-virtual-size'
+  | 'not-a-bitmap'
+  | 'offset-overflow'
+  | 'out-of-memory'
+  | 'read'
+  | 'shrunk'
+  | 'too-long'
+  | 'too-short'
+  | 'trailing-bits'
+  | 'unavailable-tier'
+  | 'unequal-block-sizes'
+  | 'unknown-block-size'
+  | 'unknown-encoding'
+  | 'unknown-tier'
+  | 'virtual-size'
+  | 'virtual-size-mismatch'
+  | 'invalid-argument'
+  | 'unsafe-integer'
+  | 'system'
+  | 'internal'
+
+/** An error of a bitmap, or of a call that makes no sense. A stream's own errors are passed on as they are. */
 export class ChangedBlocksError extends Error {
   private constructor()
   readonly name: 'ChangedBlocksError'
-  /**
-   * The kind of error: one of the library's, such as `too-short` or `invalid-symbol`; or `invalid-argument`,
-   * `unsafe-integer`, `system` or `internal`.
-   */
-  readonly code: string
-  /** What the caller does next. */
+  readonly code: Code
   readonly consequence: Consequence
   /** Where in the input, in bytes from its start, where it is at a place. */
   readonly offset?: number

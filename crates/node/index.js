@@ -2,164 +2,149 @@
 
 // The calls of the package: what `index.d.ts` says of each is not said again here.
 
+const { untilAborted } = require('./lib/abort.js')
 const { binding: engine } = require('./lib/binding.js')
 const { Blocks } = require('./lib/blocks.js')
 const { ChangedBlocksError, argumentError, errorOf } = require('./lib/errors.js')
-const { PIECE, bytesOf, inputError, listOf, piecesOf, requireText } = require('./lib/input.js')
-const { BLOCKS, EXTENTS, optionLines, signalOf } = require('./lib/options.js')
-const { isStream } = require('./lib/stream.js')
-const { setImmediate } = require('node:timers/promises')
+const { KINDS, copiesOf, copyAtOnce, inputError, listOf, settled, wholeOf, wordsOf } = require('./lib/input.js')
+const { BLOCKS, EXTENTS, readOptions } = require('./lib/options.js')
+const { isStream, leave } = require('./lib/stream.js')
 
 const binding = engine.name
 
 function extents(answer, options = {}) {
-  const lines = optionLines(options, EXTENTS)
-  return numbersOf(scan('extents', lines, answer, options), options.bigint === true)
+  const request = readOptions(options, EXTENTS)
+  return numbersOf(scan('extents', answer, request), request.bigint)
 }
 
 function blocks(answer, options = {}) {
-  const lines = optionLines(options, BLOCKS)
-  return blocksOf(scan('blocks', lines, answer, options))
+  return blocksOf(scan('blocks', answer, readOptions(options, BLOCKS)))
 }
 
 async function extentsAsync(answer, options = {}) {
-  const lines = optionLines(options, [...EXTENTS, 'signal'])
-  return numbersOf(await scanLater('extents', lines, answer, options), options.bigint === true)
+  const { reply, bigint } = await scanLater('extents', answer, options, EXTENTS)
+  return numbersOf(reply, bigint)
 }
 
 async function blocksAsync(answer, options = {}) {
-  const lines = optionLines(options, [...BLOCKS, 'signal'])
-  return blocksOf(await scanLater('blocks', lines, answer, options))
+  const { reply } = await scanLater('blocks', answer, options, BLOCKS)
+  return blocksOf(reply)
 }
 
-function scan(operation, lines, answer, { encoding }) {
-  if (typeof answer === 'string') {
-    requireText(encoding)
-    return engine.scanText(operation, lines, answer)
+function scan(operation, answer, { lines, encoding }) {
+  const whole = wholeOf(answer, encoding)
+  if (typeof whole === 'string') {
+    return engine.scanText(operation, lines, whole)
   }
-  const bytes = bytesOf(answer)
-  if (bytes === undefined) {
+  if (whole === undefined) {
     const asynchronous = `${operation}Async`
     throw isStream(answer)
       ? argumentError('the answer is a stream', `streams are for ${asynchronous}`)
-      : inputError(answer, 'a string, a Buffer or another array of bytes')
+      : inputError(answer, KINDS)
   }
-  return engine.scan(operation, lines, bytes)
+  return engine.scan(operation, lines, settled(whole))
 }
 
-async function scanLater(operation, lines, answer, options) {
-  const signal = signalOf(options)
+async function scanLater(operation, answer, options, allowed) {
+  try {
+    const request = readOptions(options, [...allowed, 'signal'])
+    const reply = await untilAborted(request.signal, waits => startScan(operation, answer, request, waits))
+    return { reply, bigint: request.bigint }
+  } catch (error) {
+    if (isStream(answer)) {
+      leave(answer)
+    }
+    throw error
+  }
+}
+
+function startScan(operation, answer, { lines, encoding }, waits) {
   // Calls that go on beside each other share the processors as they are: one thread for each.
   lines = lines === '' ? 'parallel=false' : `${lines}\nparallel=false`
-  if (typeof answer === 'string') {
-    requireText(options.encoding)
-    return answer.length <= PIECE
-      ? engine.scanLater(operation, lines, Buffer.from(answer), signal)
-      : engine.scanStream(operation, lines, inTurns(piecesOf(answer)), signal)
+  const whole = wholeOf(answer, encoding)
+  if (whole === undefined && !isStream(answer)) {
+    throw inputError(answer, `${KINDS}, or a stream`)
   }
-  const bytes = bytesOf(answer)
-  if (bytes === undefined) {
-    if (!isStream(answer)) {
-      throw inputError(answer, 'a string, a Buffer or another array of bytes, or a stream')
-    }
-    return engine.scanStream(operation, lines, answer, signal)
-  }
-  const { byteLength } = bytes
-  const reply = await engine.scanLater(operation, lines, bytes, signal)
-  if (bytes.byteLength !== byteLength) {
-    throw argumentError('the answer was transferred to another thread while it was read', 'keep it until the promise settles')
-  }
-  return reply
+  const bytes = whole === undefined ? undefined : copyAtOnce(whole)
+  return bytes === undefined
+    ? engine.scanStream(operation, lines, whole === undefined ? answer : streamOf(whole), encoding, waits)
+    : engine.scanLater(operation, lines, bytes, waits)
 }
 
-/** Lets others have their turn on the event loop before each piece. */
-async function* inTurns(pieces) {
-  for (const piece of pieces) {
-    yield piece
-    await setImmediate()
-  }
+async function* streamOf(whole) {
+  yield whole
 }
 
 function numbersOf(reply, bigint) {
-  const words = wordsOf(reply)
+  const words = resultOf(reply)
   return bigint ? words : new Float64Array(words.buffer, words.byteOffset, words.length)
 }
 
 function blocksOf(reply) {
-  const words = wordsOf(reply)
+  const words = resultOf(reply)
   return new Blocks(new Uint32Array(words.buffer, words.byteOffset, 2 * words.length), reply.facts, engine.indexesOf)
 }
 
-function wordsOf(reply) {
+function resultOf(reply) {
   if (reply.failure != null) {
     throw errorOf(reply.failure)
   }
   return reply.words
 }
 
-/** A call on a list, and the same call by the thread pool. */
-function onList(optionsOf) {
-  const prepare = (list, args) => {
-    const { words, bigint } = listOf(list)
-    const options = optionsOf(...args)
-    return { words, bigint, lines: optionLines({ ...options, bigint }, ['bigint', 'virtualSize', ...SHAPES]) }
-  }
-  const none = new BigUint64Array(0)
+/** A call on lists, and its asynchronous form. `prepare` has the operation, the lists and the request of its arguments. */
+function onLists(prepare) {
   return [
-    (list, ...args) => {
-      const { words, bigint, lines } = prepare(list, args)
-      return numbersOf(engine.combine('shape', lines, words, none), bigint)
+    (...args) => {
+      const { operation, lists, request } = prepare(args, [])
+      const [a, b = new Uint8Array(0)] = lists.map(settled)
+      return numbersOf(engine.combine(operation, request.lines, wordsOf(a), wordsOf(b)), request.bigint)
     },
-    async (list, ...args) => {
-      const { words, bigint, lines } = prepare(list, args)
-      return numbersOf(await engine.combineLater('shape', lines, words, none, signalOf(args[1] ?? {})), bigint)
+    async (...args) => {
+      const { operation, lists, request } = prepare(args, ['signal'])
+      const reply = await untilAborted(request.signal, async waits => {
+        const [a, b = new Uint8Array(0)] = await copiesOf(lists, waits)
+        return engine.combineLater(operation, request.lines, wordsOf(a), wordsOf(b), waits)
+      })
+      return numbersOf(reply, request.bigint)
     },
   ]
 }
 
-const SHAPES = ['mergeGap', 'align', 'atMost', 'split']
-
-function required(name, value) {
-  if (value === undefined) {
-    throw argumentError(`${name} is missing`)
-  }
-  return value
+/** A shape of a list, by a number that is an option of `extents`. */
+function shape(name, meaning, options = []) {
+  return onLists((args, more) => {
+    const [list, value, given = {}, ...surplus] = args
+    if (value === undefined || surplus.length > 0) {
+      throw argumentError(value === undefined ? `${meaning} is missing` : 'there are more arguments than are known')
+    }
+    const { bytes, bigint } = listOf(list)
+    return { operation: 'shape', lists: [bytes], request: readOptions(given, [...options, ...more], { [name]: value, bigint }) }
+  })
 }
 
-const [merge, mergeAsync] = onList(mergeGap => ({ mergeGap: required('the longest gap', mergeGap) }))
-const [budget, budgetAsync] = onList(atMost => ({ atMost: required('the number of ranges', atMost) }))
-const [split, splitAsync] = onList(length => ({ split: required('the longest length', length) }))
-const [align, alignAsync] = onList((size, { signal, ...options } = {}) => ({
-  ...options,
-  align: required('the size to align to', size),
-}))
+const [merge, mergeAsync] = shape('mergeGap', 'the longest gap')
+const [align, alignAsync] = shape('align', 'the size to align to', ['virtualSize'])
+const [budget, budgetAsync] = shape('atMost', 'the number of ranges')
+const [split, splitAsync] = shape('split', 'the longest length')
 
-/** A set operation on two lists, and the same by the thread pool. */
-function onLists(operation) {
-  const prepare = (a, b) => {
-    const lists = [listOf(a), listOf(b)]
-    const [{ bigint }] = lists
-    if (bigint !== lists[1].bigint) {
+/** A set operation on two lists. */
+function set(operation) {
+  return onLists(([first, second, given = {}], more) => {
+    const [a, b] = [listOf(first), listOf(second)]
+    if (a.bigint !== b.bigint) {
       throw argumentError('one list is a Float64Array and the other a BigUint64Array')
     }
-    return { words: lists.map(list => list.words), bigint, lines: `bigint=${bigint}` }
-  }
-  return [
-    (a, b) => {
-      const { words, bigint, lines } = prepare(a, b)
-      return numbersOf(engine.combine(operation, lines, ...words), bigint)
-    },
-    async (a, b, options = {}) => {
-      const { words, bigint, lines } = prepare(a, b)
-      return numbersOf(await engine.combineLater(operation, lines, ...words, signalOf(options)), bigint)
-    },
-  ]
+    // Where it takes no options, a third argument may be an index: that is what `reduce` gives.
+    const options = more.length === 0 ? {} : given
+    return { operation, lists: [a.bytes, b.bytes], request: readOptions(options, more, { bigint: a.bigint }) }
+  })
 }
 
-const [union, unionAsync] = onLists('union')
-const [intersection, intersectionAsync] = onLists('intersection')
-const [difference, differenceAsync] = onLists('difference')
-const [symmetricDifference, symmetricDifferenceAsync] = onLists('symmetric-difference')
+const [union, unionAsync] = set('union')
+const [intersection, intersectionAsync] = set('intersection')
+const [difference, differenceAsync] = set('difference')
+const [symmetricDifference, symmetricDifferenceAsync] = set('symmetric-difference')
 
 module.exports = {
   Blocks,

@@ -5,6 +5,8 @@
 const { existsSync, readFileSync } = require('node:fs')
 const { join } = require('node:path')
 
+const { version } = require('../package.json')
+
 const FOLDER = join(__dirname, '..', 'native')
 /** Forces one of them: `native` or `wasm`. */
 const VARIABLE = 'CHANGED_BLOCKS_BINDING'
@@ -14,29 +16,36 @@ function load() {
   if (wanted !== undefined && wanted !== 'native' && wanted !== 'wasm') {
     throw new Error(`${VARIABLE} is ${JSON.stringify(wanted)}, neither native nor wasm`)
   }
+  const modules = []
+  if (wanted !== 'wasm') {
+    modules.push([nativeFile(), path => require('./native.js').bindingOf(require(path))])
+  }
+  if (wanted !== 'native') {
+    modules.push(['changed-blocks.wasm', path => require('./wasm.js').bindingOf(path)])
+  }
   const reasons = []
-  for (const file of wanted === 'wasm' ? [] : nativeFiles()) {
-    const path = join(FOLDER, file)
-    if (!existsSync(path)) {
-      reasons.push(`there is no ${path}`)
-      continue
-    }
+  for (const [file, bindingAt] of modules) {
     try {
-      return require('./native.js').bindingOf(require(path))
+      return ofThisVersion(bindingAt(join(FOLDER, file)))
     } catch (error) {
-      reasons.push(error.message)
+      reasons.push(`${file}: ${error.message}`)
     }
   }
-  if (wanted === 'native') {
-    throw new Error(`no native module of changed-blocks can be loaded: ${reasons.join('; ')}`)
-  }
-  return require('./wasm.js').bindingOf(join(FOLDER, 'changed-blocks.wasm'))
+  throw new Error(`no module of changed-blocks in ${FOLDER} can be loaded: ${reasons.join('; ')}`)
 }
 
-/** The names under which a native module for this system may be. */
-function nativeFiles() {
+/** Refuses a module that was built for other JavaScript than this. */
+function ofThisVersion(binding) {
+  if (binding.version !== version) {
+    throw new Error(`it is of version ${binding.version}, but the package of ${version}`)
+  }
+  return binding
+}
+
+/** The name of the native module for this system. */
+function nativeFile() {
   const system = `${process.platform}-${process.arch}`
-  return process.platform === 'linux' ? [`${system}-${libc()}.node`] : [`${system}.node`]
+  return process.platform === 'linux' ? `${system}-${libc()}.node` : `${system}.node`
 }
 
 /** The C library of this process: a module for the other one would fail to load, or worse. */

@@ -1,6 +1,7 @@
 'use strict'
 
 const { argumentError } = require('./errors.js')
+const { describe } = require('./options.js')
 
 /** The changed blocks of a disk, as a bitmap. */
 class Blocks {
@@ -25,7 +26,8 @@ class Blocks {
 
   has(index) {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {
-      throw argumentError(`${String(index)} is no block of a disk of ${this.length} blocks`)
+      const hint = typeof index === 'bigint' ? 'give the index as a number' : undefined
+      throw argumentError(`${describe(index)} is no block of a disk of ${this.length} blocks`, hint)
     }
     return ((this.#words[Math.floor(index / 32)] >>> (index % 32)) & 1) === 1
   }

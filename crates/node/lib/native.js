@@ -2,7 +2,6 @@
 
 // The native module, as `binding.js` wants it.
 
-const { abortable } = require('./abort.js')
 const { PIECE, piecesOf } = require('./input.js')
 const { readChunks } = require('./stream.js')
 
@@ -17,14 +16,19 @@ function bindingOf(module) {
     return reply.failure == null ? { facts: reply.facts, words } : reply
   }
 
-  function later(signal, start) {
-    signal?.throwIfAborted()
+  /** The reply of work of the thread pool, which does not begin any more once nobody waits for it. */
+  async function later(waits, start) {
     const stop = new module.Stop()
-    return abortable(start(stop), signal, () => stop.stop())
+    try {
+      return await waits.for(start(stop))
+    } finally {
+      stop.stop()
+    }
   }
 
   return {
     name: 'native',
+    version: module.version?.(),
 
     scan: (operation, options, bytes) =>
       written(allocate => module.scanBytes(operation, options, bytes, allocate)),
@@ -33,7 +37,7 @@ function bindingOf(module) {
       if (text.length <= PIECE) {
         return this.scan(operation, options, Buffer.from(text))
       }
-      const pieces = piecesOf(text)
+      const pieces = piecesOf(text, text.length)
       const pull = () => pieces.next().value ?? NOTHING
       return written(allocate => module.scanPulled(operation, options, pull, allocate))
     },
@@ -47,21 +51,20 @@ function bindingOf(module) {
     combine: (operation, options, a, b) =>
       written(allocate => module.combineLists(operation, options, a, b, allocate)),
 
-    scanLater: async (operation, options, bytes, signal) =>
-      later(signal, stop => module.scanLater(operation, options, bytes, stop)),
+    scanLater: (operation, options, bytes, waits) =>
+      later(waits, stop => module.scanLater(operation, options, bytes, stop)),
 
-    combineLater: async (operation, options, a, b, signal) =>
-      later(signal, stop => module.combineLater(operation, options, a, b, stop)),
+    combineLater: (operation, options, a, b, waits) =>
+      later(waits, stop => module.combineLater(operation, options, a, b, stop)),
 
-    async scanStream(operation, options, stream, signal) {
-      signal?.throwIfAborted()
+    async scanStream(operation, options, stream, encoding, waits) {
       const feed = new module.Feed()
-      const reply = feed.scan(operation, options)
       try {
-        if (await readChunks(stream, signal, reply, bytes => feed.push(bytes))) {
-          feed.end()
-        }
-        return await abortable(reply, signal, () => feed.stop())
+        const reply = feed.scan(operation, options)
+        const reading = readChunks(stream, encoding, waits, bytes => feed.push(bytes))
+        // An error in the bitmap is known before the stream ends.
+        await Promise.race([reading.then(() => feed.end()), reply])
+        return await waits.for(reply)
       } finally {
         feed.stop()
       }

@@ -1,9 +1,9 @@
 'use strict'
 
-// Chunks of a stream, read until it ends, until they are not wanted any more, or until a signal says so, even if the stream
-// stands still.
+// Chunks of a stream, read until it ends, or until the call does, even if the stream stands still.
 
-const { bytesOf, inputError } = require('./input.js')
+const { inputError, piecesOf, wholeOf } = require('./input.js')
+const { turns } = require('./turns.js')
 
 /** Whether it is a Readable, a ReadableStream or anything else that gives chunks one after the other. */
 function isStream(input) {
@@ -11,56 +11,69 @@ function isStream(input) {
 }
 
 /**
- * Calls `take` with the bytes of each chunk, and waits where it returns a promise. Stops early once `settled` is.
- * Resolves to whether the stream was read to its end.
+ * Calls `take` with the bytes of each chunk, piece by piece, and waits where it gives a promise. Resolves once the stream has
+ * ended. A stream that is not read to its end is left.
  */
-async function readChunks(stream, signal, settled, take) {
-  signal?.throwIfAborted()
-  const interruption = interruptionBy(signal, settled)
-  const iterator = stream[Symbol.asyncIterator]()
+async function readChunks(stream, encoding, waits, take) {
+  const turn = turns(waits)
+  let iterator
   let ended = false
   try {
+    iterator = iteratorOf(stream)
     for (;;) {
-      const next = await Promise.race([iterator.next(), interruption.promise])
-      if (next === undefined) {
-        return false
-      }
-      if (next.done) {
+      const { done, value } = await waits.for(iterator.next())
+      if (done) {
         ended = true
-        return true
+        return
       }
-      const bytes = typeof next.value === 'string' ? Buffer.from(next.value) : bytesOf(next.value)
-      if (bytes === undefined) {
-        throw inputError(next.value, 'a stream of Buffers or strings')
+      const chunk = wholeOf(value, encoding)
+      if (chunk === undefined) {
+        throw inputError(value, 'a stream of Buffers or strings')
       }
-      await Promise.race([take(bytes), interruption.promise])
+      for (const piece of piecesOf(chunk, chunk.length)) {
+        const room = take(piece) ?? turn()
+        if (room !== undefined) {
+          await waits.for(room)
+        }
+      }
+      await turn()
     }
   } finally {
-    interruption.release()
     if (!ended) {
       leave(stream, iterator)
     }
   }
 }
 
-/** A promise that is rejected once the signal aborts, and resolves to nothing once `settled` is. */
-function interruptionBy(signal, settled) {
-  let onAbort
-  const promise = new Promise((resolve, reject) => {
-    settled?.then(() => resolve(), () => resolve())
-    onAbort = () => reject(signal.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
-  promise.catch(() => {})
-  return { promise, release: () => signal?.removeEventListener('abort', onAbort) }
+/** As the stream's own iterator; but that of a web stream cannot be left while it waits for a chunk. */
+function iteratorOf(stream) {
+  if (typeof stream.getReader !== 'function') {
+    return stream[Symbol.asyncIterator]()
+  }
+  const reader = stream.getReader()
+  return { next: () => reader.read(), return: () => reader.cancel() }
 }
 
-/** Leaves a stream before its end. One that stands still does not answer, so nobody waits for it. */
+/** Leaves a stream that is not at its end. One that stands still does not answer, so nobody waits for it. */
 function leave(stream, iterator) {
   if (typeof stream.destroy === 'function') {
+    // An error that nobody listens to would end the process.
+    stream.on?.('error', () => {})
     stream.destroy()
   }
-  Promise.resolve(iterator.return?.()).catch(() => {})
+  if (iterator !== undefined) {
+    quietly(() => iterator.return?.())
+  } else {
+    quietly(() => (stream.cancel ?? stream.return)?.call(stream))
+  }
 }
 
-module.exports = { isStream, readChunks }
+async function quietly(call) {
+  try {
+    await call()
+  } catch {
+    // The call has an error already, which says more.
+  }
+}
+
+module.exports = { isStream, leave, readChunks }

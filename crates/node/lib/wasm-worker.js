@@ -6,6 +6,6 @@ const { parentPort, workerData } = require('node:worker_threads')
 
 const { WasmModule } = require('./wasm.js')
 
-const { path, call } = workerData
-const reply = new WasmModule(path).call(...call)
+const { module: compiled, call } = workerData
+const reply = new WasmModule(compiled).call(...call)
 parentPort.postMessage(reply, reply.words === undefined ? [] : [reply.words.buffer])

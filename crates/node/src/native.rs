@@ -71,6 +71,12 @@ pub(crate) fn finish(outcome: Outcome) -> Finished {
     Ok((facts, outcome.into_words()?))
 }
 
+/// The version of the package that this module was built for.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// An operation on a bitmap in memory.
 #[napi]
 pub fn scan_bytes(operation: String, options: String, input: &[u8], allocate: Allocate<'_>) -> napi::Result<Reply> {
@@ -131,7 +137,7 @@ impl Stop {
     }
 }
 
-/// Work of the thread pool. JavaScript keeps its input in place meanwhile.
+/// Work of the thread pool. Its input is a copy that JavaScript has made for it, and gives to nothing else.
 pub struct Work {
     operation: String,
     options: String,

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How much may be queued before the event loop is to wait, in bytes.
 const FULL: usize = 4 << 20;
+/// How much may be queued for there to be room again. It is less, as the event loop should not be woken for each piece.
+const ROOM: usize = FULL / 2;
 
 /// Tells the event loop that there is room again.
 pub(crate) type Waker = Box<dyn FnOnce() + Send>;
@@ -57,7 +59,7 @@ impl Queue {
     /// Lets `waker` be called once there is room again, which may be at once.
     pub(crate) fn when_there_is_room(&self, waker: Waker) {
         let mut state = self.lock();
-        if state.bytes < FULL || state.closed {
+        if state.bytes < ROOM || state.closed {
             drop(state);
             waker();
         } else {
@@ -89,7 +91,7 @@ impl Queue {
             }
             if let Some(piece) = state.pieces.pop_front() {
                 state.bytes -= piece.len();
-                let waker = if state.bytes < FULL { state.waiting.take() } else { None };
+                let waker = if state.bytes < ROOM { state.waiting.take() } else { None };
                 drop(state);
                 if let Some(waker) = waker {
                     waker();
@@ -187,12 +189,15 @@ mod tests {
     fn a_full_queue_says_so_and_then_when_there_is_room() {
         let queue = Arc::new(Queue::default());
         let mut reader = QueueReader::new(queue.clone());
-        assert!(!queue.push(&vec![0; FULL]));
+        assert!(queue.push(&vec![0; ROOM]));
+        assert!(queue.push(&[0; 1]));
+        assert!(!queue.push(&vec![0; ROOM]));
         let (sender, receiver) = mpsc::channel();
         let waker = |sender: mpsc::Sender<()>| Box::new(move || sender.send(()).expect("someone waits"));
         queue.when_there_is_room(waker(sender.clone()));
-        assert!(receiver.try_recv().is_err());
-        assert_eq!(reader.read(&mut [0; 1]).expect("a byte"), 1);
+        reader.read_exact(&mut vec![0; ROOM]).expect("bytes");
+        assert!(receiver.try_recv().is_err(), "it is still half full");
+        reader.read_exact(&mut [0; 2]).expect("bytes");
         receiver.try_recv().expect("there is room");
         queue.when_there_is_room(waker(sender.clone()));
         receiver.try_recv().expect("there still is");

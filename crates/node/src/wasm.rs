@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! JavaScript: pointer = reserve(which, bytes), for each input; write the input there
-//! JavaScript: status = scan() or combine()
+//! JavaScript: status = scan_reserved() or combine_reserved()
 //! JavaScript: copy what words() and text() point to; release()
 //! ```
 //!
-//! Invariant: no pointer is used here. JavaScript writes to memory that was reserved, and to none else.
+//! Invariant: no pointer is dereferenced here. JavaScript writes to memory that was reserved, and to none else.
 
 use std::cell::RefCell;
 
@@ -50,6 +50,13 @@ pub extern "C" fn reserve(which: usize, bytes: usize) -> *mut u64 {
         *input = Input { words, bytes };
         input.words.as_mut_ptr()
     })
+}
+
+/// Makes a text of the version of the package that this module was built for.
+#[expect(unsafe_code, reason = "the name is one that only JavaScript sees")]
+#[unsafe(no_mangle)]
+pub extern "C" fn version() {
+    STATE.with_borrow_mut(|state| env!("CARGO_PKG_VERSION").clone_into(&mut state.text));
 }
 
 /// An operation on a bitmap. Returns whether the text is a failure.

@@ -50,6 +50,8 @@ test('a block that the disk does not have is no block', () => {
   for (const index of [20, -1, 0.5, NaN, Infinity, '0', undefined, 2 ** 40]) {
     assert.throws(() => found.has(index), { code: 'invalid-argument' }, String(index))
   }
+  const expected = { message: '1n is no block of a disk of 20 blocks', hint: 'give the index as a number' }
+  assert.throws(() => found.has(1n), expected)
 })
 
 test('blocks cannot be changed, and say what they are', () => {

@@ -16,10 +16,18 @@ const skip = binding === 'wasm' && 'only the native module is held to it'
 const { text, virtualSize } = largestDisk(10)
 const bytes = Buffer.from(text)
 
-function* chunks() {
-  for (let at = 0; at < bytes.length; at += 65_536) {
-    yield bytes.subarray(at, at + 65_536)
+const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
+shared.set(bytes)
+
+function* chunks(length) {
+  for (let at = 0; at < bytes.length; at += length) {
+    yield bytes.subarray(at, at + length)
   }
+}
+
+/** Chunks that are there at once: nothing but the call gives the event loop a turn. */
+async function* ready(length) {
+  yield* chunks(length)
 }
 
 /** For how many milliseconds this thread has run, and has waited for a processor, where the system counts that. */
@@ -70,12 +78,16 @@ async function longestHold(call) {
 for (const [name, call] of [
   ['extents of a Buffer', () => extentsAsync(bytes, { virtualSize })],
   ['extents of a string', () => extentsAsync(text, { virtualSize })],
-  ['extents of a stream', () => extentsAsync(Readable.from(chunks()), { virtualSize })],
+  ['extents of shared memory', () => extentsAsync(shared, { virtualSize })],
+  ['extents of a stream', () => extentsAsync(Readable.from(chunks(65_536)), { virtualSize })],
+  ['extents of a stream of one Buffer', () => extentsAsync(Readable.from([bytes]), { virtualSize })],
+  ['extents of a stream of one string', () => extentsAsync(Readable.from([text]), { virtualSize })],
+  ['extents of chunks that are all there', () => extentsAsync(ready(16_384), { virtualSize })],
   ['reads', () => extentsAsync(bytes, { virtualSize, align: 1 << 16, bigint: true })],
   ['blocks of a Buffer', () => blocksAsync(bytes, { virtualSize, at: 2 << 20 })],
   ['blocks of a string', () => blocksAsync(text, { virtualSize, at: 2 << 20 })],
 ]) {
-  test(`${name} never hold the event loop for longer than 5 ms`, { skip }, async () => {
+  test(`${name}: never holds the event loop for longer than 5 ms`, { skip }, async () => {
     // A machine that is busy with other things disturbs this program, too: one of some attempts has to be undisturbed.
     const holds = []
     do {
@@ -84,3 +96,14 @@ for (const [name, call] of [
     assert(holds.at(-1) <= 5, `${holds.map(hold => hold.toFixed(1)).join(', ')} ms`)
   })
 }
+
+test('a timer can abort a call whose chunks are all there', { skip }, async () => {
+  const controller = new AbortController()
+  globalThis.setTimeout(() => controller.abort(), 5)
+  async function* endless() {
+    for (;;) {
+      yield ''
+    }
+  }
+  await assert.rejects(extentsAsync(endless(), { signal: controller.signal }), { name: 'AbortError' })
+})

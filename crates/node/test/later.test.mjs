@@ -1,12 +1,13 @@
 // Calls that nobody waits for: streams, signals, many at once.
 
 import assert from 'node:assert/strict'
-import { setMaxListeners } from 'node:events'
+import { getEventListeners } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { Readable, Transform } from 'node:stream'
 import { test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 
-import { binding, blocksAsync, extents, extentsAsync, mergeAsync } from '../index.js'
+import { binding, blocksAsync, extents, extentsAsync, mergeAsync, union, unionAsync } from '../index.js'
 import { random, randomBlocks, toBase64 } from './naive.mjs'
 
 const answer = toBase64(randomBlocks(random(6), 3_000_000, 50, 9))
@@ -97,7 +98,6 @@ test('a signal rejects at once, and the reason is its own', async () => {
   const count = binding === 'native' ? 50 : 4
   for (const input of [() => answer, () => Buffer.from(answer), () => Readable.from([answer])]) {
     const controller = new AbortController()
-    setMaxListeners(count, controller.signal)
     const calls = Array.from({ length: count }, () => extentsAsync(input(), { signal: controller.signal }))
     controller.abort()
     for (const result of await Promise.allSettled(calls)) {
@@ -129,6 +129,60 @@ test('a signal ends a stream that stands still', async () => {
   assert(left)
 })
 
+test('a web stream that stands still is cancelled', async () => {
+  let cancelled = false
+  const stalled = new ReadableStream({
+    start: controller => controller.enqueue('YAAA'),
+    cancel: () => {
+      cancelled = true
+    },
+  })
+  await assert.rejects(extentsAsync(stalled, { signal: soon() }), { name: 'AbortError' })
+  await setTimeout(10)
+  assert(cancelled)
+})
+
+test('a signal that aborts as soon as a stream has ended', async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const controller = new AbortController()
+    async function* ending() {
+      yield 'A'.repeat(2 ** 20)
+      let wait = Promise.resolve()
+      for (let i = 0; i < turns; i++) {
+        wait = wait.then(() => {})
+      }
+      wait.then(() => controller.abort())
+    }
+    await assert.rejects(extentsAsync(ending(), { signal: controller.signal }), { name: 'AbortError' }, `${turns}`)
+  }
+})
+
+test('a signal that aborts while a call on lists goes on', async () => {
+  for (const turns of [0, 1, 3]) {
+    const controller = new AbortController()
+    const call = unionAsync(longList, longList, { signal: controller.signal })
+    for (let i = 0; i < turns; i++) {
+      await setImmediate()
+    }
+    controller.abort()
+    await assert.rejects(call, { name: 'AbortError' })
+  }
+})
+
+test('one signal for many calls has one listener, and none after them', async () => {
+  const controller = new AbortController()
+  const { signal } = controller
+  const warnings = []
+  const warned = warning => warnings.push(warning.name)
+  process.on('warning', warned)
+  const count = binding === 'native' ? 30 : 12
+  await Promise.all(Array.from({ length: count }, () => extentsAsync('YAAAAA==', { signal })))
+  await setTimeout(10)
+  process.off('warning', warned)
+  assert.deepEqual(warnings, [])
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
 test('a signal that aborts later, or never, changes nothing', async () => {
   const controller = new AbortController()
   assert.deepEqual(await extentsAsync(answer, { signal: controller.signal }), expected)
@@ -138,19 +192,114 @@ test('a signal that aborts later, or never, changes nothing', async () => {
   await assert.rejects(extentsAsync(answer, { signal: {} }), { code: 'invalid-argument' })
 })
 
-test('bytes that are shared or may be moved are copied first', async () => {
-  const bytes = Buffer.from(answer)
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
-  shared.set(bytes)
-  const call = extentsAsync(shared)
-  shared.fill(0)
-  assert.deepEqual(await call, expected)
+test('options count as they are when a call is made', async () => {
+  const options = { bigint: true, virtualSize: 2_000_000 }
+  const call = extentsAsync('YAAAAA==', options)
+  options.bigint = false
+  assert.deepEqual(await call, new BigUint64Array([65_536n, 131_072n]))
+  const read = []
+  const seen = new Proxy({ bigint: false }, { get: (target, name) => (read.push(name), target[name]) })
+  await extentsAsync('YAAAAA==', seen)
+  assert.deepEqual(read, ['bigint'])
 })
 
-test('bytes that were transferred meanwhile are no answer', { skip: binding === 'wasm' && 'they are copied there' }, async () => {
-  const bytes = new Uint8Array(Buffer.from('YAAAAA=='))
+test('a stream is destroyed by a call that does not read it', async () => {
+  const signal = AbortSignal.abort()
+  for (const options of [{ virtualSize: undefined }, { signal }, { signal: 5 }, { virtualsize: 1 }, null, { encoding: 'hex' }]) {
+    for (const call of [extentsAsync, blocksAsync]) {
+      // Its error, which comes later, would end the process.
+      const missing = createReadStream('/nonexistent/answer.b64')
+      await assert.rejects(call(missing, options))
+      assert(missing.destroyed)
+      let ran = false
+      async function* generator() {
+        ran = true
+        yield 'YAAAAA=='
+      }
+      const unread = generator()
+      await assert.rejects(call(unread, options))
+      await setImmediate()
+      assert.deepEqual([ran && options?.encoding !== 'hex', await unread.next()], [false, { done: true, value: undefined }])
+      let cancelled = false
+      const web = new ReadableStream({ cancel: () => (cancelled = true) })
+      const kept = setTimeout(1000, undefined, { ref: true })
+      await assert.rejects(call(web, options?.encoding === 'hex' ? { signal: soon() } : options))
+      await setTimeout(5)
+      assert(cancelled)
+      void kept
+    }
+  }
+  const locked = new ReadableStream()
+  locked.getReader()
+  await assert.rejects(extentsAsync(locked), { name: 'TypeError' })
+  await setTimeout(20)
+})
+
+test('the error of a stream is the one that is told, whatever leaving it does', async () => {
+  const stream = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ value: 5, done: false }),
+      return() {
+        throw new Error('it cannot be left')
+      },
+    }),
+  }
+  await assert.rejects(extentsAsync(stream), { code: 'invalid-argument' })
+})
+
+// Longer than what is copied at once.
+const longBytes = new Uint8Array(12 << 20).fill(0x66)
+const longList = new Float64Array(2 << 20).map((_, i) => (i % 2 ? 10 : 500 * i))
+
+const transferred = array => structuredClone(array.buffer, { transfer: [array.buffer] })
+
+test('what becomes of bytes after a call is made changes nothing', async () => {
+  const shared = new Uint8Array(new SharedArrayBuffer(answer.length))
+  for (const bytes of [new Uint8Array(answer.length), shared]) {
+    bytes.set(Buffer.from(answer))
+    const call = extentsAsync(bytes)
+    bytes.fill(65)
+    assert.deepEqual(await call, expected)
+  }
+  const bytes = new Uint8Array(Buffer.from(answer))
   const call = extentsAsync(bytes)
-  const moved = structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
-  await assert.rejects(call, { code: 'invalid-argument' })
-  assert.equal(moved.byteLength, 8)
+  transferred(bytes)
+  assert.deepEqual(await call, expected)
+  const list = new Float64Array(expected.subarray(0, 1000))
+  const merged = [mergeAsync(list, 0), unionAsync(list, list)]
+  list.fill(0)
+  transferred(list)
+  assert.deepEqual(await Promise.all(merged), [expected.slice(0, 1000), expected.slice(0, 1000)])
+})
+
+test('long inputs that are transferred meanwhile are no answer and no list', async () => {
+  for (const turns of [0, 1, 2]) {
+    for (const call of [
+      [() => new Uint8Array(longBytes), input => extentsAsync(input, { encoding: 'raw-msb0' })],
+      [() => new Float64Array(longList), input => mergeAsync(input, 1)],
+      [() => new Float64Array(longList), input => unionAsync(longList, input)],
+      [() => new Float64Array(longList), input => unionAsync(input, new Float64Array(longList))],
+    ]) {
+      const [make, start] = call
+      const input = make()
+      const outcome = start(input).then(result => result.length, error => error.code)
+      for (let i = 0; i < turns; i++) {
+        await setImmediate()
+      }
+      transferred(input)
+      // A fast machine may have copied all of it by then.
+      const found = await outcome
+      assert(found === 'invalid-argument' || (turns > 0 && found > 0), `${turns}: ${found}`)
+    }
+  }
+})
+
+test('long inputs give what short ones give', async () => {
+  assert.deepEqual(await extentsAsync(longBytes, { encoding: 'raw-msb0' }), extents(longBytes, { encoding: 'raw-msb0' }))
+  const text = Buffer.from(longBytes).toString('base64')
+  assert.deepEqual(await extentsAsync(text), extents(text))
+  assert.deepEqual(await extentsAsync(Readable.from([text, text])), extents(text + text))
+  const shared = new Float64Array(new SharedArrayBuffer(longList.byteLength))
+  shared.set(longList)
+  assert.deepEqual(await unionAsync(shared, new Float64Array([1, 2])), union(longList, new Float64Array([1, 2])))
 })

@@ -108,6 +108,59 @@ test('a list is never changed, also if it is a part of another', () => {
   assert.deepEqual(numbers, new Float64Array([9, 9, 0, 10, 12, 3, 9]))
 })
 
+test('the pieces of a split are a list for every call', async () => {
+  const next = random(9)
+  for (let round = 0; round < 100; round++) {
+    const [list, other] = [randomList(next), randomList(next)]
+    const pieces = split(list, 1 + next(10))
+    assert.deepEqual(merge(pieces, 0), list)
+    assert.deepEqual(split(pieces, 7), split(list, 7))
+    assert.deepEqual(budget(pieces, 2), budget(list, 2))
+    assert.deepEqual(await api.alignAsync(pieces, 16), align(list, 16))
+    assert.deepEqual(union(pieces, other), union(list, other))
+    assert.deepEqual(difference(other, pieces), difference(other, list))
+  }
+  // An overlap is refused, and named by its place in the list.
+  const overlap = new Float64Array([0, 5, 5, 5, 9, 2])
+  assert.throws(() => merge(overlap, 0), { code: 'byte-range', message: /^byte range 2, 2 bytes at offset 9,/ })
+})
+
+test('what a call on lists does not know is refused', async () => {
+  const list = new Float64Array([65_536, 1000])
+  const { signal } = new AbortController()
+  const expected = { name: 'ChangedBlocksError', code: 'invalid-argument' }
+  for (const call of [
+    () => align(list, 65_536, 70_000),
+    () => align(list, 512, null),
+    () => align(list, 512, { mergeGap: 1 }),
+    () => align(list, 512, { align: 1 }),
+    () => align(list, 512, { signal }),
+    () => align(list, 512, {}, 5),
+    () => merge(list, 1, { virtualSize: 70_000 }),
+    () => merge(list, 1, 5),
+    () => budget(list, 1, { signal }),
+    () => split(list, 1, { sginal: signal }),
+  ]) {
+    assert.throws(call, expected, String(call))
+  }
+  for (const call of [
+    () => api.mergeAsync(list, 1, { sginal: signal }),
+    () => api.mergeAsync(list, 1, { signal: 5 }),
+    () => api.mergeAsync(list, 1, 5),
+    () => api.mergeAsync(list, 1, null),
+    () => api.alignAsync(list, 512, { mergeGap: 1 }),
+    () => api.splitAsync(list, 1, {}, { signal }),
+    () => api.unionAsync(list, list, { sginal: signal }),
+    () => api.unionAsync(list, list, { virtualSize: 1 }),
+    () => api.unionAsync(list, list, 5),
+    () => api.unionAsync(list, list, null),
+  ]) {
+    await assert.rejects(call, expected, String(call))
+  }
+  assert.deepEqual(await api.alignAsync(list, 65_536, { virtualSize: 70_000, signal }), new Float64Array([65_536, 4464]))
+  assert.deepEqual([list, list, list].reduce(union), list)
+})
+
 test('lists that are none are refused', async () => {
   const good = new Float64Array([0, 10])
   for (const [list, code] of [

@@ -45,6 +45,22 @@ test('the program of the page prints what stands below it', () => {
   }
 })
 
+test("the program's exit codes are those of its next steps", () => {
+  for (const [args, status, words] of [
+    [[], 2, /^usage: /],
+    [['1099511627776'], 2, /^usage: /],
+    [['1M', 'missing.b64'], 2, /^wrong-usage: /],
+    [['1M', 'file-server-day.b64'], 2, /^wrong-usage: /],
+    [['1099511627776', 'missing.b64'], 1, /^operator: .*ENOENT/],
+    [['1073741824', 'file-server-day.b64'], 3, /^full-backup: /],
+    [['1099511627776', 'file-server-day.b64'], 0, /^$/],
+  ]) {
+    const run = spawnSync(process.execPath, ['plan.mjs', ...args], { encoding: 'utf8' })
+    assert.equal(run.status, status, `${args}: ${run.stderr}`)
+    assert.match(run.stderr, words)
+  }
+})
+
 test("the README's example prints what its comments say", () => {
   const [example] = blocks('crates/node/README.md', 'js')
   const expected = [...example.matchAll(/^console\.log.* \/\/ (.*)$/gm)].map(match => match[1])

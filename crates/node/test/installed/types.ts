@@ -18,6 +18,10 @@ extents(createReadStream('answer'))
 extents('AAAA', { virtualsize: 1 })
 // @ts-expect-error no such encoding
 extents('AAAA', { encoding: 'hex' })
+// @ts-expect-error a list is no bitmap
+extents(numbers)
+// @ts-expect-error nor is it a chunk of one
+extentsAsync((async function* () { yield exact })())
 // @ts-expect-error lists of two kinds
 changed.union(numbers, exact)
 // @ts-expect-error it is only read
