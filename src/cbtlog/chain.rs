@@ -60,6 +60,26 @@ pub enum Warning {
     },
 }
 
+impl Warning {
+    /// A stable name of the kind of warning, for programs. Only after `not-consistent` may changes be missing.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotConsistent { .. } => "not-consistent",
+            Self::Stray { .. } => "stray",
+            Self::Parent { .. } => "parent",
+        }
+    }
+
+    /// The disk of the log.
+    #[must_use]
+    pub const fn uuid(&self) -> Uuid {
+        match *self {
+            Self::NotConsistent { uuid } | Self::Stray { uuid } | Self::Parent { uuid, .. } => uuid,
+        }
+    }
+}
+
 impl LogEntry {
     /// The error for a log of a smaller disk than the one before it.
     pub(super) fn shrunk(&self, before: &Self) -> ChainError {

@@ -47,6 +47,7 @@ fn a_link_that_goes_one_way_only_is_not_followed() {
     let answer = ask(&folder_of(&twice), 1, 3).expect("a chain");
     let expected = [Warning::Parent { uuid: id(3), found: Some(id(1)), expected: id(2) }];
     assert_eq!((&*changed(&answer), &*answer.warnings), (&[1, 2][..], &expected[..]));
+    assert_eq!((expected[0].kind(), expected[0].uuid()), ("parent", id(3)));
 }
 
 /// The deletion of 2 has linked its neighbours to each other, and has not come to adding its changes to those of 3.
@@ -57,6 +58,7 @@ fn a_log_that_nobody_leads_to_is_part_of_the_answer() {
     let folder = folder_of(&deletion);
     let answer = ask(&folder, 1, 4).expect("a chain");
     assert_eq!((&*changed(&answer), &*answer.warnings), (&[1, 2, 3][..], &[Warning::Stray { uuid: id(2) }][..]));
+    assert_eq!((answer.warnings[0].kind(), answer.warnings[0].uuid()), ("stray", id(2)));
     assert_eq!(answer.chain, [id(3), id(4)]);
     // Whatever goes in good order afterwards: its older neighbour, its newer one, or both.
     let all = |contents: &[(u8, Content)], from, to| {
@@ -100,4 +102,5 @@ fn a_log_that_nobody_leads_to_is_part_of_the_answer() {
     assert_eq!(ask(&folder, 1, 4).expect_err("changes may be missing").kind(), "not-consistent");
     let answer = folder.store().list_changed_blocks_allow_inconsistent(id(1), id(4)).expect("allowed");
     assert_eq!(answer.warnings, expected);
+    assert_eq!((expected[1].kind(), expected[1].uuid()), ("not-consistent", id(2)));
 }
