@@ -5,7 +5,7 @@
     python crates/python/bench.py target/dist/examples
 
 Python's time is from the text, a `str`, to a NumPy array; Rust's is that of `Scanner::byte_ranges`. Both work on all
-processors. The result of each is freed after the clock was stopped.
+processors, and take turns at being the first. The result of each is freed after the clock was stopped.
 """
 
 import statistics
@@ -20,7 +20,10 @@ import numpy
 import changed_blocks
 
 GIB = 16_381
-DENSITIES = {"1%-runs-of-4": 31, "50%-random": 11}
+# How often each density of changes is timed.
+ROUNDS = {"1%-runs-of-4": 31, "50%-random": 11}
+# Rounds before those, which warm caches and memory up.
+WARM_UP = 2
 
 
 def time_rust(process):
@@ -45,23 +48,26 @@ def compare(examples, density, rounds, folder):
     command = [examples / "rust_call", path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         rust, python = [], []
-        for turn in range(rounds + 2):
-            (ours, count), (theirs, expected) = time_python(answer), time_rust(process)
+        for turn in range(WARM_UP + rounds):
+            if turn % 2 == 0:
+                (ours, count), (theirs, expected) = time_python(answer), time_rust(process)
+            else:
+                (theirs, expected), (ours, count) = time_rust(process), time_python(answer)
             assert count == expected, (count, expected)
-            # The first two warm caches and memory up.
-            if turn >= 2:
+            if turn >= WARM_UP:
                 python.append(ours)
                 rust.append(theirs)
         process.stdin.close()
     ours, theirs = statistics.median(python), statistics.median(rust)
     quartiles = [f"{value:.1f}" for value in statistics.quantiles(python, n=4)[::2]]
-    print(f"{density}: Python {ours:.1f} ms ({' – '.join(quartiles)}), Rust {theirs:.1f} ms, {theirs / ours:.2f} x")
+    times = f"Python {ours:.1f} ms (quartiles {' – '.join(quartiles)}), Rust {theirs:.1f} ms"
+    print(f"{density}: {times}; Python has {theirs / ours:.2f} of Rust's speed")
 
 
 def main():
     examples = Path(sys.argv[1] if len(sys.argv) > 1 else "target/dist/examples")
     with tempfile.TemporaryDirectory() as folder:
-        for density, rounds in DENSITIES.items():
+        for density, rounds in ROUNDS.items():
             compare(examples, density, rounds, folder)
 
 
