@@ -81,7 +81,8 @@ pub fn check<I: IntoIterator<Item = ByteRange>>(ranges: I) -> impl SortedRanges 
 }
 
 /// Any ranges at all: they are sorted, and those that overlap or touch each other are merged. Empty ones are left out, and
-/// a range that would reach beyond 2^64 - 1 ends there.
+/// a range that would reach beyond 2^64 - 1 ends there. No disk has a byte beyond; where such a range can only be a mistake,
+/// look for it with `checked_add` first.
 ///
 /// Complexity: n log n, and linear if they are in order already. The memory is that of the list.
 ///

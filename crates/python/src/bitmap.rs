@@ -1,15 +1,19 @@
 //! The bitmap: one bit a block, with set algebra, and back to text.
+//!
+//! Invariant: a question about blocks or bytes that the disk does not have is refused, since the answer "unchanged" may be
+//! wrong for a disk that has grown.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use changed_blocks::{BitOrder, BlockSize, ByteRange, Encoding, Error, Lengths, Scanner, VirtualSize};
+use changed_blocks::{BitOrder, BlockSize, Encoding, Error, Extent, Lengths, ListFault, Place, Source, VirtualSize};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
+use crate::arguments::{self, number};
 use crate::errors::Failure;
 use crate::extents::Extents;
-use crate::scan;
+use crate::{collect, scan};
 
 /// A bitmap: one bit a block, true where it changed.
 ///
@@ -19,7 +23,10 @@ use crate::scan;
 ///
 /// `a | b`, `a & b`, `a - b` and `a ^ b` need bitmaps of the same number of blocks. The methods of the same meaning take
 /// `extend=True`, for a disk that has grown: the shorter one is then extended with unchanged blocks. `~a` is what did not
-/// change.
+/// change; without `virtual_size`, that includes the bits that only fill up the last bytes of the answer.
+///
+/// Bitmaps are equal if they have the same blocks, of the same size, and the same of them are changed. The size of the disk is
+/// not compared.
 ///
 /// >>> import changed_blocks
 /// >>> monday = changed_blocks.bitmap("YAAAAA==")
@@ -32,7 +39,7 @@ use crate::scan;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Bitmap(pub(crate) changed_blocks::Bitmap);
 
-/// The arguments of `restore_bitmap`.
+/// The arguments of `_restore_bitmap`.
 type Restored<'py> = (Bound<'py, PyBytes>, u64, u64, Option<u64>);
 
 type Combine =
@@ -78,14 +85,19 @@ impl Bitmap {
         py.detach(|| self.0.any())
     }
 
-    /// Whether any byte of a range of the disk is part of a block that changed. Both arguments are bytes.
+    /// Whether any byte of a range of the disk is part of a block that changed. Both arguments are in bytes.
+    ///
+    /// Raises `UsageError` if the range ends beyond the end of the disk, of which the bitmap knows nothing: if the disk has grown
+    /// since, what lies there is new. Where `virtual_size` is not known, the disk ends with the last block.
     ///
     /// >>> import changed_blocks
     /// >>> bitmap = changed_blocks.bitmap("YAAAAA==")
     /// >>> bitmap.intersects(0, 65536), bitmap.intersects(0, 65537)
     /// (False, True)
-    fn intersects(&self, offset: u64, length: u64) -> bool {
-        self.0.intersects(ByteRange { offset_bytes: offset, len_bytes: length })
+    fn intersects(&self, offset: &Bound<'_, PyAny>, length: &Bound<'_, PyAny>) -> Result<bool, Failure> {
+        let blocks = u128::from(self.0.blocks()) * u128::from(self.block_size());
+        let range = arguments::range_on_disk(offset, length, self.virtual_size().map_or(blocks, u128::from))?;
+        Ok(offset.py().detach(|| self.0.intersects(range)))
     }
 
     /// The numbers of the blocks that changed, as an `array.array` of 64-bit numbers, which NumPy takes without a copy.
@@ -94,16 +106,39 @@ impl Bitmap {
     /// >>> changed_blocks.bitmap("ygAAAA==").indexes()
     /// array('Q', [0, 1, 4, 6])
     fn indexes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let indexes: Vec<u64> = py.detach(|| self.0.iter().collect());
-        let bytes = PyBytes::new(py, bytemuck::cast_slice(&indexes));
-        py.import("array")?.getattr("array")?.call1(("Q", bytes))
+        let array = py.import("array")?.getattr("array")?.call1(("Q",))?;
+        let mut blocks = self.0.iter();
+        let mut batch: Vec<u64> = Vec::new();
+        collect::reserve(&mut batch, collect::BATCH)?;
+        loop {
+            py.check_signals()?;
+            batch.clear();
+            py.detach(|| batch.extend(blocks.by_ref().take(collect::BATCH)));
+            array.call_method1("frombytes", (collect::bytes(py, bytemuck::cast_slice(&batch))?,))?;
+            if batch.len() < collect::BATCH {
+                return Ok(array);
+            }
+        }
     }
 
     /// The byte ranges that changed.
     ///
     /// Raises `FullBackupError` if one ends beyond 2 to the power of 64: then the block size is wrong.
     pub(crate) fn extents(&self, py: Python<'_>) -> Result<Extents, Failure> {
-        Ok(Extents::new(py.detach(|| self.0.byte_ranges())?, *self.0.geometry()))
+        let geometry = *self.0.geometry();
+        py.detach(|| {
+            let scanner = scan::scanner(Encoding::Raw(BitOrder::Lsb0), geometry.block_size, true);
+            let raw;
+            let words = self.0.as_words();
+            let bytes = if cfg!(target_endian = "little") {
+                bytemuck::cast_slice(words)
+            } else {
+                raw = self.0.try_to_raw(BitOrder::Lsb0)?;
+                &raw
+            };
+            let (ranges, geometry) = scan::byte_ranges_of(&scanner, Source::from(bytes), Some(geometry))?;
+            Ok(Extents::new(ranges, geometry))
+        })
     }
 
     /// The bitmap at another block size, in bytes. A larger block is changed if any of it is part of a changed block, a
@@ -114,8 +149,8 @@ impl Bitmap {
     /// >>> import changed_blocks
     /// >>> changed_blocks.bitmap("ygAAAA==").reblock(1 << 20).indexes()
     /// array('Q', [0])
-    fn reblock(&self, py: Python<'_>, block_size: u64) -> Result<Self, Failure> {
-        let block_size = BlockSize::new(block_size)?;
+    fn reblock(&self, py: Python<'_>, block_size: &Bound<'_, PyAny>) -> Result<Self, Failure> {
+        let block_size = BlockSize::new(number(block_size, "block_size")?)?;
         Ok(Self(py.detach(|| self.0.reblock(block_size))?))
     }
 
@@ -161,13 +196,20 @@ impl Bitmap {
         self.symmetric_difference(py, other, false)
     }
 
-    fn __invert__(&self, py: Python<'_>) -> Self {
-        Self(py.detach(|| self.0.complement()))
+    fn __invert__(&self, py: Python<'_>) -> Result<Self, Failure> {
+        py.detach(|| {
+            let mut unchanged = changed_blocks::Bitmap::try_new(self.0.blocks())?;
+            unchanged.set(Extent::new(0, self.0.blocks()));
+            let mut unchanged = unchanged.with_geometry(*self.0.geometry())?;
+            unchanged.subtract(&self.0, Lengths::Equal)?;
+            Ok(Self(unchanged))
+        })
     }
 
     /// The bitmap as the call would answer it: standard base64.
-    fn to_base64(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_base64())
+    fn to_base64<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyString>, Failure> {
+        let text = py.detach(|| self.0.try_to_base64())?;
+        Ok(PyString::from_bytes(py, text.as_bytes())?)
     }
 
     /// One `0` or `1` a block.
@@ -175,8 +217,9 @@ impl Bitmap {
     /// >>> import changed_blocks
     /// >>> changed_blocks.bitmap("YA==").to_bits()
     /// '01100000'
-    fn to_bits(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_bits())
+    fn to_bits<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyString>, Failure> {
+        let text = py.detach(|| self.0.try_to_bits())?;
+        Ok(PyString::from_bytes(py, text.as_bytes())?)
     }
 
     /// The bytes of the bitmap, as `raw-msb0` or as `raw-lsb0`.
@@ -190,16 +233,19 @@ impl Bitmap {
             return Err(Failure::usage(format!("{encoding} is not raw: raw-msb0 and raw-lsb0 are")));
         };
         let raw = py.detach(|| self.0.try_to_raw(order))?;
-        Ok(PyBytes::new(py, &raw))
+        Ok(collect::bytes(py, &raw)?)
     }
 
     fn __len__(&self) -> PyResult<usize> {
         Ok(self.0.blocks().try_into()?)
     }
 
-    fn __getitem__(&self, block: i64) -> PyResult<bool> {
-        let from_end = self.0.blocks().checked_add_signed(block).filter(|_| block < 0);
-        let changed = u64::try_from(block).ok().or(from_end).and_then(|block| self.0.get(block));
+    fn __getitem__(&self, block: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let changed = arguments::index(block)?.and_then(|block| {
+            let block = i64::try_from(block).ok()?;
+            let from_end = self.0.blocks().checked_add_signed(block).filter(|_| block < 0);
+            u64::try_from(block).ok().or(from_end).and_then(|block| self.0.get(block))
+        });
         changed.ok_or_else(|| PyIndexError::new_err("the disk does not have that block"))
     }
 
@@ -207,14 +253,16 @@ impl Bitmap {
         BitmapIterator { bitmap: bitmap.unbind(), next: 0 }
     }
 
-    fn __eq__(&self, other: &Self) -> bool {
-        self.0 == other.0
+    fn __eq__(&self, py: Python<'_>, other: &Self) -> bool {
+        py.detach(|| self.0 == other.0)
     }
 
-    fn __hash__(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.0.hash(&mut hasher);
-        hasher.finish()
+    fn __hash__(&self, py: Python<'_>) -> u64 {
+        py.detach(|| {
+            let mut hasher = DefaultHasher::new();
+            self.0.hash(&mut hasher);
+            hasher.finish()
+        })
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -222,10 +270,19 @@ impl Bitmap {
         format!("<Bitmap: {changed} of {blocks} blocks of {size} bytes changed>")
     }
 
-    /// For `pickle` and `copy`.
+    /// It never changes, so it is its own copy.
+    fn __copy__(bitmap: Py<Self>) -> Py<Self> {
+        bitmap
+    }
+
+    fn __deepcopy__(bitmap: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        bitmap
+    }
+
+    /// For `pickle`.
     fn __reduce__<'py>(&self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, Restored<'py>), Failure> {
-        let restore = py.import("changed_blocks._native")?.getattr("restore_bitmap")?;
-        let raw = PyBytes::new(py, &self.0.try_to_raw(BitOrder::Lsb0)?);
+        let restore = py.import("changed_blocks._native")?.getattr("_restore_bitmap")?;
+        let raw = collect::bytes(py, &py.detach(|| self.0.try_to_raw(BitOrder::Lsb0))?)?;
         Ok((restore, (raw, self.0.blocks(), self.block_size(), self.virtual_size())))
     }
 }
@@ -255,17 +312,23 @@ impl BitmapIterator {
 }
 
 /// Makes a bitmap again of what `pickle` has kept of it.
-#[pyfunction]
+#[pyfunction(name = "_restore_bitmap")]
 pub(crate) fn restore_bitmap(
     raw: &[u8],
     blocks: u64,
     block_size: u64,
     virtual_size: Option<u64>,
 ) -> Result<Bitmap, Failure> {
-    let geometry = scan::geometry(block_size, virtual_size)?;
-    let mut bitmap = Scanner::new(Encoding::Raw(BitOrder::Lsb0)).parallel(false).bitmap(raw)?;
-    if bitmap.extents().last().is_some_and(|last| last.end_block > blocks) {
-        return Err(Error::BlockBeyondEnd { block: blocks, blocks }.into());
+    let geometry = scan::geometry_of(block_size, virtual_size)?;
+    let (found, expected) = (raw.len() as u64, blocks.div_ceil(8));
+    if found != expected {
+        let fault = format!("has {found} bytes for {blocks} blocks: it was cut short, or is another's");
+        return Err(Error::List { place: Place::Byte { offset: 0 }, fault: ListFault::Syntax(fault.into()) }.into());
+    }
+    let scanner = scan::scanner(Encoding::Raw(BitOrder::Lsb0), geometry.block_size, false);
+    let mut bitmap = scanner.bitmap(raw)?;
+    if let Some(beyond) = bitmap.cursor().next_changed_from(blocks) {
+        return Err(Error::BlockBeyondEnd { block: beyond.start_block, blocks }.into());
     }
     bitmap.try_resize(blocks)?;
     Ok(Bitmap(bitmap.with_geometry(geometry)?))

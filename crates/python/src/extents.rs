@@ -1,23 +1,35 @@
 //! The list of byte ranges: a sequence of `(offset, length)`, whose memory NumPy and Arrow share.
 //!
-//! Invariant: the memory never changes, and holds pairs of 64-bit numbers. Slices share it.
+//! Invariant: the memory never changes, and holds pairs of 64-bit numbers. Slices share it. A list that is no part of another
+//! is sorted, and no two of its ranges overlap; they touch only after a split.
 
+mod iterator;
+mod make;
 mod methods;
 
 use arrow_buffer::Buffer;
-use changed_blocks::{ByteRange, Geometry};
-use pyo3::exceptions::PyValueError;
+use changed_blocks::shape::{self, SortedRanges};
+use changed_blocks::{ByteRange, Geometry, VirtualSize};
 use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
+use crate::collect;
 use crate::errors::Failure;
-use crate::{lists, scan};
+
+pub(crate) use make::restore;
 
 /// Byte ranges of a disk: a sequence of `(offset, length)`, both in bytes.
 ///
-/// As `extents` gives it, it is sorted, no two ranges overlap or touch, and none is empty. It never changes.
+/// As `extents` gives it, it is sorted, no two ranges overlap or touch, and none is empty. It never changes. Pieces that
+/// `split` makes may touch each other.
 ///
-/// `Extents(pairs)` makes one of any pairs of numbers: they are sorted, and those that overlap or touch become one.
+/// `Extents(pairs)` makes one of any pairs of numbers: they are sorted, those that overlap or touch become one, and empty ones
+/// are left out. A range that ends beyond `virtual_size`, or at 2 to the power of 64 or beyond, is refused, never cut. Of
+/// another `Extents`, what is not said otherwise stays: its sizes, and that it is a slice.
+///
+/// `pair in extents` asks whether the list has exactly that item. Whether bytes changed is a question to `intersects`.
+///
+/// Lists are equal if their ranges are. The sizes of disk and blocks are not compared, nor whether it is a slice.
 ///
 /// NumPy and Arrow take it without a copy: `numpy.asarray(extents)` has the shape `(n, 2)` and the type `uint64`, and
 /// `pyarrow.array(extents)` is of fixed-size lists of two. Both are read-only, and keep the memory alive.
@@ -38,6 +50,9 @@ pub(crate) struct Extents {
     is_part: bool,
 }
 
+/// An operation on two lists of ranges.
+type Combine = fn(&[ByteRange], &[ByteRange]) -> PyResult<Vec<ByteRange>>;
+
 impl Extents {
     pub(crate) fn new(ranges: Vec<ByteRange>, geometry: Geometry) -> Self {
         let pairs = bytemuck::allocation::cast_vec::<ByteRange, u64>(ranges);
@@ -48,51 +63,58 @@ impl Extents {
         bytemuck::cast_slice(self.pairs.typed_data::<u64>())
     }
 
-    fn total(&self) -> u64 {
-        self.ranges().iter().map(|range| range.len_bytes).sum()
-    }
-
-    /// A list that is made of this one.
-    fn with(&self, ranges: Vec<ByteRange>) -> Self {
-        Self { is_part: self.is_part, ..Self::new(ranges, self.geometry) }
-    }
-
     /// The list that `shaped` makes of this one.
     fn shape(
         &self,
         py: Python<'_>,
-        shaped: impl FnOnce(&[ByteRange]) -> changed_blocks::Result<Vec<ByteRange>> + Send,
+        shaped: impl FnOnce(&[ByteRange]) -> PyResult<Vec<ByteRange>> + Send,
     ) -> Result<Self, Failure> {
-        Ok(self.with(py.detach(|| shaped(self.ranges()))?))
+        let ranges = py.detach(|| shaped(self.ranges()))?;
+        Ok(Self { is_part: self.is_part, ..Self::new(ranges, self.geometry) })
     }
 
     /// The list that `combined` makes of this one and another.
-    fn combine(
-        &self,
-        py: Python<'_>,
-        other: &Self,
-        combined: impl FnOnce(&[ByteRange], &[ByteRange]) -> changed_blocks::Result<Vec<ByteRange>> + Send,
-    ) -> Result<Self, Failure> {
-        let ranges = py.detach(|| combined(self.ranges(), other.ranges()))?;
-        let (ours, theirs) = (self.geometry, other.geometry);
+    fn combine(&self, py: Python<'_>, other: &Self, extend: bool, combined: Combine) -> Result<Self, Failure> {
         let geometry = Geometry {
-            block_size: ours.block_size.min(theirs.block_size),
-            // One that is not known may be larger than the other.
-            virtual_size: ours.virtual_size.zip(theirs.virtual_size).map(|(a, b)| a.max(b)),
+            block_size: self.geometry.block_size.min(other.geometry.block_size),
+            virtual_size: self.common_size(other, extend)?,
         };
+        let ranges = py.detach(|| combined(self.ranges(), other.ranges()))?;
         Ok(Self { is_part: self.is_part || other.is_part, ..Self::new(ranges, geometry) })
+    }
+
+    /// The size of the disk of both. Lists of disks of different sizes are not the same disk's, unless it has grown.
+    fn common_size(&self, other: &Self, extend: bool) -> Result<Option<VirtualSize>, Failure> {
+        let (ours, theirs) = (self.geometry.virtual_size, other.geometry.virtual_size);
+        if let (Some(a), Some(b)) = (ours, theirs)
+            && a != b
+            && !extend
+        {
+            return Err(Failure::usage_with_hint(
+                format!("one list is of a disk of {} bytes and the other of {}", a.bytes(), b.bytes()),
+                "if the disk has grown in between, call the method with extend=True, as union(other, extend=True)",
+            ));
+        }
+        let size = ours.max(theirs);
+        let end = self.end_bytes().max(other.end_bytes());
+        match size.map(VirtualSize::bytes) {
+            Some(size) if end > size => Err(Failure::usage(format!(
+                "one list has a range that ends at {end}, the other is of a disk of {size}"
+            ))),
+            _ => Ok(size),
+        }
+    }
+
+    /// Where the last range ends.
+    fn end_bytes(&self) -> u64 {
+        let last = if self.is_part { self.ranges().iter().max() } else { self.ranges().last() };
+        last.map_or(0, |range| range.end_bytes())
     }
 
     /// The range at a place, which is counted from the end if it is negative.
     fn get(&self, index: isize) -> Option<ByteRange> {
         let place = if index < 0 { self.ranges().len().checked_add_signed(index) } else { index.try_into().ok() };
         self.ranges().get(place?).copied()
-    }
-
-    /// The place of a range; nothing if it is not there, or is no range.
-    fn place_of(&self, item: &Bound<'_, PyAny>) -> Option<usize> {
-        let wanted = range_of(item).ok()?;
-        self.ranges().iter().position(|&range| range == wanted)
     }
 
     fn slice(&self, slice: &Bound<'_, PySlice>) -> PyResult<Self> {
@@ -107,64 +129,11 @@ impl Extents {
         }
         let place = |n: usize| indices.start + isize::try_from(n).unwrap_or(0) * indices.step;
         let ranges = (0..count).filter_map(|n| self.ranges().get(usize::try_from(place(n)).ok()?).copied());
-        Ok(Self { is_part, ..Self::new(ranges.collect(), self.geometry) })
+        Ok(Self { is_part, ..Self::new(collect::collect(ranges.fuse())?, self.geometry) })
     }
 }
 
-const fn pair(range: ByteRange) -> (u64, u64) {
-    (range.offset_bytes, range.len_bytes)
-}
-
-/// The offset and the length of any object that gives two numbers.
-fn range_of(item: &Bound<'_, PyAny>) -> PyResult<ByteRange> {
-    let mut numbers = item.try_iter()?;
-    let mut number = || numbers.next().transpose();
-    match (number()?, number()?, number()?) {
-        (Some(offset), Some(length), None) => {
-            Ok(ByteRange { offset_bytes: offset.extract()?, len_bytes: length.extract()? })
-        }
-        _ => Err(PyValueError::new_err("a range is a pair of numbers: (offset, length)")),
-    }
-}
-
-/// Goes through the pairs of a list.
-#[pyclass(module = "changed_blocks")]
-pub(crate) struct ExtentsIterator {
-    extents: Py<Extents>,
-    next: usize,
-}
-
-impl ExtentsIterator {
-    const fn new(extents: Py<Extents>) -> Self {
-        Self { extents, next: 0 }
-    }
-}
-
-#[pymethods]
-impl ExtentsIterator {
-    fn __iter__(iterator: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        iterator
-    }
-
-    fn __next__(&mut self) -> Option<(u64, u64)> {
-        let range = self.extents.get().ranges().get(self.next)?;
-        self.next += 1;
-        Some(pair(*range))
-    }
-
-    fn __length_hint__(&self) -> usize {
-        self.extents.get().ranges().len() - self.next
-    }
-}
-
-/// Makes a list again of what `pickle` has kept of it.
-#[pyfunction]
-pub(crate) fn restore_extents(
-    pairs: &[u8],
-    block_size: u64,
-    virtual_size: Option<u64>,
-    is_part: bool,
-) -> Result<Extents, Failure> {
-    let geometry = scan::geometry(block_size, virtual_size)?;
-    Ok(Extents { is_part, ..Extents::new(lists::from_pairs(pairs), geometry) })
+/// The list as the library takes it: pieces that touch are one range again.
+fn sorted(ranges: &[ByteRange]) -> PyResult<impl SortedRanges> {
+    shape::pieces(ranges).map_err(|error| Failure::from(error).into())
 }

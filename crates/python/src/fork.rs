@@ -20,13 +20,13 @@ pub(crate) fn is_forked() -> bool {
     PROCESS.get().is_some_and(|&loaded| loaded != process::id())
 }
 
-/// Does work on the threads of the pool; in a fork, on one thread.
+/// Does work on the threads of the pool; on one thread in a fork, and unless it is to be `parallel`.
 ///
 /// # Errors
 ///
 /// The system has no thread.
-pub(crate) fn on_usable_threads<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    if !is_forked() {
+pub(crate) fn on_usable_threads<T: Send>(parallel: bool, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    if parallel && !is_forked() {
         return Ok(work());
     }
     let pool = ThreadPoolBuilder::new().num_threads(1).build();

@@ -6,10 +6,13 @@
 //!
 //! Invariant: every object is immutable, so that arrays of other packages may share its memory, and threads the object.
 
+mod arguments;
 mod arrow;
 mod bitmap;
+mod collect;
 mod errors;
 mod extents;
+mod file_object;
 mod fork;
 mod input;
 mod lists;
@@ -23,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use crate::bitmap::{Bitmap, restore_bitmap};
     #[pymodule_export]
-    use crate::extents::{Extents, restore_extents};
+    use crate::extents::{Extents, restore};
     #[pymodule_export]
     use crate::scan::{bitmap, extents};
     #[pymodule_export]

@@ -1,19 +1,20 @@
 //! Lists in the formats of other tools, through the library's table of formats.
 
-use std::io::BufRead;
-
-use changed_blocks::format::{FORMATS, ListFormat, Needs, ReadOptions, Totals};
-use changed_blocks::{ByteRange, Error, Geometry, Stamp, VirtualSize, shape};
-use pyo3::exceptions::PyMemoryError;
+use changed_blocks::format::{FORMATS, ListFormat, Needs, ReadOption, ReadOptions, Totals};
+use changed_blocks::shape;
+use changed_blocks::{ByteRange, Error, Geometry, Stamp, VirtualSize};
 use pyo3::prelude::*;
 
+use crate::collect;
 use crate::errors::Failure;
 use crate::extents::Extents;
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::signals::Signals;
 
-/// How many ranges are dealt with between looks for signals.
+/// How many ranges are written between looks for signals.
 const BATCH: usize = 4096;
+/// The room that is made for the text of a range before it is written.
+const RANGE_BYTES: usize = 64;
 
 /// The options for reading; see the library's `ReadOptions`.
 pub(crate) struct ListOptions {
@@ -22,6 +23,25 @@ pub(crate) struct ListOptions {
     pub(crate) context: Option<String>,
     pub(crate) since: Option<u64>,
     pub(crate) allocation: bool,
+}
+
+impl ListOptions {
+    /// Refuses an option that the format does not have: whoever gave it believes that it has a meaning.
+    fn refuse_misplaced(&self, format: &ListFormat) -> Result<(), Failure> {
+        let given = [
+            ("context", self.context.is_some(), ReadOption::Context),
+            ("since", self.since.is_some(), ReadOption::Since),
+            ("allocation", self.allocation, ReadOption::Allocation),
+        ];
+        for (name, is_given, option) in given {
+            if is_given && !format.options.contains(&option) {
+                let formats = names(|format| format.options.contains(&option));
+                let message = format!("{name} is for {} only, not for {}", formats.join(", "), format.name);
+                return Err(Failure::usage_with_hint(message, "name the format that the list has, or leave it out"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl From<ListOptions> for ReadOptions {
@@ -37,46 +57,48 @@ impl From<ListOptions> for ReadOptions {
     }
 }
 
+fn names(wanted: impl Fn(&ListFormat) -> bool) -> Vec<&'static str> {
+    FORMATS.iter().filter(|format| wanted(format)).map(|format| format.name).collect()
+}
+
 pub(crate) fn readable() -> Vec<&'static str> {
-    FORMATS.iter().filter(|format| format.is_readable()).map(|format| format.name).collect()
+    names(ListFormat::is_readable)
 }
 
 pub(crate) fn writable() -> Vec<&'static str> {
-    FORMATS.iter().filter(|format| format.writer().is_some()).map(|format| format.name).collect()
+    names(|format| format.writer().is_some())
 }
 
-fn named(name: &str, known: &[&str]) -> Result<&'static ListFormat, Failure> {
-    let format = ListFormat::named(name).filter(|format| known.contains(&format.name));
-    format.ok_or_else(|| Failure::usage(format!("{name:?} is no such format; known are: {}", known.join(", "))))
+fn unknown(name: &str, known: &[&str]) -> Failure {
+    Failure::usage(format!("{name:?} is no such format; known are: {}", known.join(", ")))
 }
 
 /// Reads a list. A file that is named must be the same before and after.
-pub(crate) fn read(source: &Bound<'_, PyAny>, format: &str, options: ListOptions) -> Result<Extents, Failure> {
-    let format = named(format, &readable())?;
+pub(crate) fn read(source: &Bound<'_, PyAny>, name: &str, options: ListOptions) -> Result<Extents, Failure> {
+    let format = ListFormat::named(name).ok_or_else(|| unknown(name, &readable()))?;
+    options.refuse_misplaced(format)?;
     let mut input = Input::new(source)?;
-    source.py().detach(|| {
+    let list = source.py().detach(|| {
         let failed = |source| Error::Read { offset: 0, source };
         let before = input.file().map(Stamp::before_reading).transpose().map_err(failed)?.flatten();
-        let list = read_ranges(format, input.buffered(), options);
+        let list = read_ranges(format, &mut input, options);
         if let (Some(file), Some(before)) = (input.file(), before)
             && Stamp::of(file).map_err(failed)? != before
         {
             return Err(Error::Changed.into());
         }
         list
-    })
+    });
+    list.map_err(|failure| input::advised(source, failure))
 }
 
-fn read_ranges(format: &ListFormat, from: impl BufRead, options: ListOptions) -> Result<Extents, Failure> {
+fn read_ranges(format: &ListFormat, input: &mut Input, options: ListOptions) -> Result<Extents, Failure> {
     let block_size = options.geometry.block_size;
-    let mut signals = Signals::new();
+    let reader = format.read(input.buffered(), &options.into())?;
+    let mut reader = reader.ok_or_else(|| unknown(format.name, &readable()))?;
     let mut ranges = Vec::new();
-    let mut reader = format.read(from, &options.into())?.ok_or_else(|| Failure::usage("the format is only written"))?;
     for range in reader.by_ref() {
-        if ranges.len() % BATCH == 0 {
-            signals.check()?;
-            ranges.try_reserve(BATCH).map_err(|_| PyMemoryError::new_err(()))?;
-        }
+        collect::reserve(&mut ranges, 1)?;
         ranges.push(range?);
     }
     let geometry =
@@ -85,28 +107,28 @@ fn read_ranges(format: &ListFormat, from: impl BufRead, options: ListOptions) ->
 }
 
 /// A whole list as text.
-pub(crate) fn write(ranges: &[ByteRange], geometry: &Geometry, format: &str) -> Result<Vec<u8>, Failure> {
-    let format = named(format, &writable())?;
-    let writer = format.writer().ok_or_else(|| Failure::usage("the format is only read"))?;
+pub(crate) fn write(ranges: &[ByteRange], geometry: &Geometry, name: &str) -> Result<Vec<u8>, Failure> {
+    let format = ListFormat::named(name).and_then(|format| Some((format, format.writer()?)));
+    let (format, writer) = format.ok_or_else(|| unknown(name, &writable()))?;
     let size = geometry.virtual_size.map(VirtualSize::bytes);
     if format.needs != Needs::Nothing && size.is_none() {
-        return Err(Failure::usage(format!("{} needs the size of the disk, which is not known", format.name)));
+        return Err(Failure::usage_with_hint(
+            format!("{name} needs the size of the disk, which is not known"),
+            "give virtual_size where the list is made",
+        ));
     }
     let unit = writer.size_unit();
     if let Some(bytes) = size.filter(|bytes| !bytes.is_multiple_of(unit)) {
-        let name = format.name;
         return Err(Failure::usage(format!("{name} counts the disk in units of {unit} bytes, not {bytes} bytes")));
     }
-    // Pieces of a range that was split are one range again.
-    let whole: Vec<ByteRange> = shape::from_unsorted(ranges.to_vec()).collect();
-    let mut totals = Totals::default();
-    totals.add_all(&whole, geometry);
+    let totals = totals(ranges, geometry)?;
     let mut signals = Signals::new();
     let mut text = Vec::new();
     writer.head(geometry, Some(&totals), &mut text);
     let mut end = 0;
     for batch in ranges.chunks(BATCH) {
         signals.check()?;
+        collect::reserve(&mut text, BATCH * RANGE_BYTES)?;
         text.extend_from_slice(if end > 0 { writer.separator() } else { b"" });
         writer.ranges(end, batch, &mut text);
         end = batch.last().map_or(end, |range| range.end_bytes());
@@ -115,18 +137,9 @@ pub(crate) fn write(ranges: &[ByteRange], geometry: &Geometry, format: &str) -> 
     Ok(text)
 }
 
-/// Offsets and lengths as little-endian numbers.
-pub(crate) fn to_pairs(ranges: &[ByteRange]) -> Vec<u8> {
-    let numbers = ranges.iter().flat_map(|range| [range.offset_bytes, range.len_bytes]);
-    numbers.flat_map(u64::to_le_bytes).collect()
-}
-
-pub(crate) fn from_pairs(pairs: &[u8]) -> Vec<ByteRange> {
-    let (numbers, _) = pairs.as_chunks::<8>();
-    let (ranges, _) = numbers.as_chunks::<2>();
-    let range = |&[offset, length]: &[[u8; 8]; 2]| ByteRange {
-        offset_bytes: u64::from_le_bytes(offset),
-        len_bytes: u64::from_le_bytes(length),
-    };
-    ranges.iter().map(range).collect()
+/// The figures of a list. Pieces of a range that was split are one range again, lest a block be counted twice.
+fn totals(ranges: &[ByteRange], geometry: &Geometry) -> changed_blocks::Result<Totals> {
+    let mut totals = Totals::default();
+    shape::pieces(ranges)?.for_each(|range| totals.add(range, geometry));
+    Ok(totals)
 }

@@ -37,24 +37,25 @@ impl Signals {
     }
 }
 
-/// Does work that has no steps on a thread of its own, so that a signal ends the call at once. The work itself then goes on
-/// to its end, and nobody learns of its result.
+/// Does work that has no steps on a thread of its own, or with those of the pool if it is to be `parallel`, so that a signal
+/// ends the call at once. The work itself then goes on to its end, and nobody learns of its result.
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
+    parallel: bool,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {
     py.detach(|| {
         let (sender, receiver) = channel();
         let send = move || {
             // Nobody waits any more after a signal.
-            let _ = sender.send(fork::on_usable_threads(work));
+            let _ = sender.send(fork::on_usable_threads(parallel, work));
         };
         let worker = thread::Builder::new().name("changed-blocks".to_owned()).spawn(send)?;
         loop {
             match receiver.recv_timeout(INTERVAL) {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => Python::attach(|py| py.check_signals())?,
-                // Its message is on standard error.
+                // The thread has panicked, and so has written why to standard error.
                 Err(RecvTimeoutError::Disconnected) => {
                     let _ = worker.join();
                     return Err(PyRuntimeError::new_err("the work ended without a result"));

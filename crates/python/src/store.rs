@@ -10,14 +10,16 @@ use pyo3::types::{PyMapping, PyString};
 use crate::bitmap::Bitmap;
 use crate::errors::Failure;
 use crate::extents::Extents;
+use crate::scan;
 use crate::signals::interruptible;
 
 /// The `.cbtlog` files of a storage repository, which answer `VDI.list_changed_blocks` without a host.
 ///
 /// `Store(folder)` takes every `<uuid>.cbtlog` of a folder. `Store({uuid: path, …})` takes files, or block devices, under
-/// any name. UUIDs are `uuid.UUID` or `str`. Nothing is opened before it is asked for, and nothing is ever written.
+/// any name; a UUID that is named twice, in two ways of writing it, is refused. UUIDs are `uuid.UUID` or `str`. Nothing is opened before it is asked for, and nothing is ever written.
 ///
-/// Raises a subclass of `Error` if the folder cannot be listed, or has a log that is named in a way that would be missed.
+/// Raises a subclass of `Error` if the folder cannot be listed, or has a log that is named in a way that would be missed;
+/// `TypeError` for an argument of another type.
 #[pyclass(frozen, module = "changed_blocks")]
 pub(crate) struct Store(cbtlog::Store);
 
@@ -32,7 +34,12 @@ impl Store {
         let mut store = cbtlog::Store::default();
         for item in named.items()? {
             let (uuid, path): (Bound<'_, PyAny>, PathBuf) = item.extract()?;
-            store.insert(uuid_of(&uuid)?, path);
+            let disk = uuid_of(&uuid)?;
+            if let Some(other) = store.path(disk) {
+                let message = format!("{disk} is named twice: its log is {} or {}", other.display(), path.display());
+                return Err(Failure::usage_with_hint(message, "name each disk once"));
+            }
+            store.insert(disk, path);
         }
         Ok(Self(store))
     }
@@ -44,32 +51,35 @@ impl Store {
 
     /// Which blocks changed between two disks. `vdi_from` is the older one, `vdi_to` the newer.
     ///
-    /// `allow_inconsistent` answers also from logs that were not closed: changes may be missing, and a warning names each
-    /// of them. Every warning is a `ChainWarning` as well, which Python shows on standard error unless told otherwise.
+    /// `allow_inconsistent` answers also from logs that were not closed: **changes may be missing**, and a warning names each
+    /// of these logs. With `parallel=False`, one thread reads all logs.
+    ///
+    /// A log that a deletion left is part of the answer, and a warning names it: the answer may then have too much. Every
+    /// warning is a `ChainWarning` as well, which Python shows on standard error unless told otherwise; its `kind` says
+    /// which it is.
     ///
     /// Other threads of Python run meanwhile. Ctrl-C ends the call at once; the reading goes on to its end unseen.
     ///
     /// Raises a subclass of `Error` if there is no answer; its `api_code` is the code with which a pool would refuse the same
     /// call, as `SR_BACKEND_FAILURE_460`.
-    #[pyo3(signature = (vdi_from, vdi_to, *, allow_inconsistent=false))]
+    #[pyo3(signature = (vdi_from, vdi_to, *, allow_inconsistent=false, parallel=true))]
     fn list_changed_blocks(
         &self,
         py: Python<'_>,
         vdi_from: &Bound<'_, PyAny>,
         vdi_to: &Bound<'_, PyAny>,
         allow_inconsistent: bool,
+        parallel: bool,
     ) -> Result<ChangedBlocks, Failure> {
         let (from, to, store) = (uuid_of(vdi_from)?, uuid_of(vdi_to)?, self.0.clone());
-        let answer = interruptible(py, move || match allow_inconsistent {
+        let answer = interruptible(py, parallel, move || match allow_inconsistent {
             true => store.list_changed_blocks_allow_inconsistent(from, to),
             false => store.list_changed_blocks(from, to),
         })??;
-        let warnings: Vec<String> = answer.warnings.iter().map(ToString::to_string).collect();
-        let warn = py.import("warnings")?.getattr("warn")?;
-        let category = py.import("changed_blocks.errors")?.getattr("ChainWarning")?;
-        for warning in &warnings {
-            warn.call1((warning, &category))?;
+        for warning in &answer.warnings {
+            scan::warn(py, &warning.to_string(), warning.kind(), Some(warning.uuid()))?;
         }
+        let warnings = answer.warnings.iter().map(ToString::to_string).collect();
         let bitmap = Py::new(py, Bitmap(answer.bitmap))?;
         Ok(ChangedBlocks { bitmap, virtual_size: answer.virtual_size, chain: answer.chain, warnings })
     }
@@ -96,7 +106,7 @@ pub(crate) struct ChangedBlocks {
     /// The disks whose logs the answer is made of, in order; the newer one is the last.
     #[pyo3(get)]
     chain: Vec<Uuid>,
-    /// The oddities of their logs. Changes may be missing where there are any.
+    /// The oddities of their logs, in words. Each was a `ChainWarning`, whose `kind` says whether changes may be missing.
     #[pyo3(get)]
     warnings: Vec<String>,
 }

@@ -21,7 +21,7 @@ def test_it_answers_for_each_block():
     assert list(bitmap) == [bitmap[i] for i in range(1001)] == [bitmap[i - 1001] for i in range(1001)]
     assert list(bitmap) == [bit == 1 for bit in bits]
     assert bitmap.indexes().tolist() == [i for i, bit in enumerate(bits) if bit]
-    for block in (1001, -1002, 2**62, -(2**62)):
+    for block in (1001, -1002, 2**62, -(2**62), 2**63, -(2**63) - 1, 2**64):
         with pytest.raises(IndexError):
             bitmap[block]
     assert repr(bitmap) == f"<Bitmap: {sum(bits)} of 1001 blocks of 65536 bytes changed>"
@@ -37,8 +37,28 @@ def test_it_is_equal_to_its_like():
     one, other = bitmap_of([0, 1, 1]), changed_blocks.bitmap(b"\x06", encoding="raw-lsb0")
     assert one != other and one == bitmap_of([0, 1, 1]) and hash(one) == hash(bitmap_of([0, 1, 1])) and one != 6
     for whole in (one, bitmap_of([1] * 70), bitmap_of([0, 1, 1], virtual_size=2 * BLOCK + 5)):
-        for again in (pickle.loads(pickle.dumps(whole)), copy.copy(whole), copy.deepcopy(whole)):
-            assert (again, again.virtual_size, len(again)) == (whole, whole.virtual_size, len(whole))
+        again = pickle.loads(pickle.dumps(whole))
+        assert (again, again.virtual_size, len(again)) == (whole, whole.virtual_size, len(whole))
+        assert copy.copy(whole) is whole and copy.deepcopy([whole])[0] is whole
+
+
+def test_what_pickle_kept_is_not_taken_for_less():
+    restore, (raw, blocks, block_size, size) = bitmap_of([1] * 70).__reduce__()
+    for bad in (
+        (raw[:-1], blocks),
+        (raw + b"\0", blocks),
+        (raw, blocks - 1),
+        (raw, blocks + 8),
+        (b"", blocks),
+        (b"", 0),
+    ):
+        with pytest.raises(changed_blocks.FullBackupError):
+            restore(*bad, block_size, size)
+    with pytest.raises(changed_blocks.FullBackupError, match="block 68 is marked"):
+        restore(raw[:-1] + b"\x1f", 68, block_size, size)
+    for size in (69 * BLOCK, 71 * BLOCK):
+        with pytest.raises(changed_blocks.FullBackupError):
+            restore(raw, blocks, block_size, size)
 
 
 def test_set_algebra_is_that_of_sets_of_blocks():
@@ -82,7 +102,7 @@ def test_larger_blocks_have_any_change_of_theirs():
         assert list(bitmap_of(bits, at=factor * BLOCK)) == expected
         assert bitmap.reblock(factor * BLOCK).block_size == factor * BLOCK
     assert list(bitmap.reblock(BLOCK // 2)) == [bit == 1 for bit in bits for _ in range(2)]
-    for bad in (0, 1000, 256, 2 << 30):
+    for bad in (0, 1000, 256, 2 << 30, 2**64 - 1):
         with pytest.raises(changed_blocks.UsageError) as raised:
             bitmap.reblock(bad)
         assert raised.value.kind == "block-size"
@@ -91,10 +111,31 @@ def test_larger_blocks_have_any_change_of_theirs():
 def test_it_says_whether_a_range_of_bytes_changed():
     bitmap = bitmap_of([0, 1, 1, 0])
     for offset in range(0, 4 * BLOCK, BLOCK // 2):
-        for length in (0, 1, BLOCK // 2, BLOCK):
+        for length in (0, 1, BLOCK // 2, min(BLOCK, 4 * BLOCK - offset)):
             touched = range(offset // BLOCK, -(-(offset + length) // BLOCK)) if length else ()
             assert bitmap.intersects(offset, length) == any(block in (1, 2) for block in touched)
-    assert not bitmap.intersects(2**64 - 1, 2**64 - 1)
+    assert not bitmap.intersects(4 * BLOCK, 0)
+
+
+def test_it_says_nothing_of_bytes_beyond_its_end():
+    of_known_size = bitmap_of([1, 0, 0], virtual_size=2 * BLOCK + 5)
+    assert not of_known_size.intersects(2 * BLOCK, 5)
+    for bitmap, offset, length in (
+        (bitmap_of([1, 0]), 2 * BLOCK, 1),
+        (bitmap_of([1, 0]), BLOCK, BLOCK + 1),
+        (bitmap_of([1, 0]), 2**64 - 1, 2**64 - 1),
+        (of_known_size, 2 * BLOCK, 6),
+        (of_known_size, 3 * BLOCK, 0),
+    ):
+        with pytest.raises(changed_blocks.UsageError, match="beyond the end of the disk") as raised:
+            bitmap.intersects(offset, length)
+        assert raised.value.hint
+
+
+def test_the_bits_that_fill_up_an_answer_count_as_blocks_without_the_size():
+    assert (~changed_blocks.bitmap("YA==")).to_bits() == "10011111"
+    assert (~changed_blocks.bitmap("YA==", virtual_size=5 * BLOCK - 1)).to_bits() == "10011"
+    assert list((~changed_blocks.bitmap("YA==", virtual_size=5 * BLOCK - 1)).extents())[-1] == (3 * BLOCK, 2 * BLOCK - 1)
 
 
 def test_every_encoding_is_read_back():

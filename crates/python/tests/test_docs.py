@@ -46,7 +46,7 @@ def test_examples_of_modules_are_right(module):
 
 
 def test_everything_public_is_documented():
-    missing = [name for name, text in NAMED.items() if not text and not name.startswith("restore_")]
+    missing = [name for name, text in NAMED.items() if not text and not name.startswith("_")]
     assert not missing
     for name in changed_blocks.__all__:
         value = getattr(changed_blocks, name)
@@ -66,9 +66,17 @@ def test_the_program_of_the_page_prints_what_the_page_says(tmp_path):
     # A day's answer that was cut short is a full backup.
     cut = tmp_path / "cut.b64"
     cut.write_bytes((DATA / "file-server-day.b64").read_bytes()[:2_000_000])
-    arguments[2] = str(cut)
-    run = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, *arguments[:2], cut, *arguments[3:]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 1 and run.stderr.startswith("take a full backup: the bitmap has 1500000 bytes"), run.stderr
+    # The disk has grown by the second day.
+    grown = changed_blocks.bitmap((DATA / "development-day.b64").read_bytes(), virtual_size=1 << 40)
+    larger = changed_blocks.bitmap("A" * 2_796_208, encoding="base64").union(grown, extend=True)
+    (tmp_path / "grown.b64").write_text(larger.to_base64(), encoding="ascii")
+    arguments[3:] = [str(len(larger) * 65536), "grown.b64"]
+    run = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[: int(head)] == expected
 
 
 def test_the_guides_example_works_with_one_line_changed(database_hour):

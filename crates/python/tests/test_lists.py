@@ -61,13 +61,25 @@ def test_a_part_of_a_list_is_not_written(extents):
 
 
 def test_a_size_that_a_format_needs_is_asked_for():
-    with pytest.raises(ValueError, match="needs the size"):
+    with pytest.raises(changed_blocks.UsageError, match="needs the size") as raised:
         Extents([(0, 512)]).to_format("extentlist")
+    assert "virtual_size" in raised.value.hint
     for name in ("none", "blksnap"):
-        with pytest.raises(ValueError, match="known are"):
+        with pytest.raises(changed_blocks.UsageError, match="known are"):
             Extents([]).to_format(name)
-    with pytest.raises(ValueError, match="known are"):
-        Extents.from_format("bmap", "")
+    for name in ("none", "bmap"):
+        with pytest.raises(changed_blocks.UsageError, match="known are"):
+            Extents.from_format(name, "")
+
+
+def test_an_option_that_a_format_does_not_have_is_refused():
+    for options in ({"context": "changed"}, {"since": 5}, {"allocation": True}):
+        (name,) = options
+        with pytest.raises(changed_blocks.UsageError, match=f"^{name} is for .*, not for text") as raised:
+            Extents.from_format("text", "0 1\n", **options)
+        assert raised.value.kind == "invalid-argument"
+    with pytest.raises(changed_blocks.UsageError, match="^since is -1"):
+        Extents.from_format("blksnap", b"", since=-1)
 
 
 def test_a_list_that_may_lack_changes_is_refused():

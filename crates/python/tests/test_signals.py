@@ -44,9 +44,15 @@ def test_other_threads_run_meanwhile(half_changed):
     assert count > 1000 and longest < max(0.8 * (last - started), 0.05), (count, longest, last - started)
 
 
-def run_until_interrupted(code, *arguments):
+def limited(memory):
+    """The beginning of a program that is to have only so much memory."""
+    return f"import resource\nresource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))\n"
+
+
+def run_until_interrupted(code, *arguments, memory=None):
     """Runs code that says it is ready, then gets a SIGINT; returns how long it took to end, and what it said."""
-    header = "import sys, pathlib, signal, changed_blocks\n"
+    header = limited(memory) if memory else ""
+    header += "import sys, pathlib, signal, changed_blocks\n"
     # A program that was started in the background ignores the signal.
     header += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     program = [sys.executable, "-c", header + textwrap.dedent(code), *map(str, arguments)]
@@ -101,6 +107,61 @@ def test_ctrl_c_ends_a_stream_that_never_ends():
     """
     seconds, _, errors = run_until_interrupted(code)
     assert seconds < 20 and "KeyboardInterrupt" in errors, (seconds, errors)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Extents([(0, 2**63)]).split(1)",
+        "Extents(itertools.repeat((0, 1)))",
+        "Extents.from_format('extentlist', Unchanged(), virtual_size=2**63)",
+    ],
+)
+def test_ctrl_c_ends_what_makes_long_lists(call):
+    """None of them would ever end, and the last one finds no range at all."""
+    code = f"""
+        import itertools
+        from changed_blocks import Extents
+        class Unchanged:
+            at = 0
+            def read(self, size):
+                lines = [b"%d 1 hole unchanged\\n" % (self.at + i) for i in range(size // 64)]
+                self.at += len(lines)
+                return b"".join(lines)
+        print("ready", flush=True)
+        {call}
+    """
+    seconds, _, errors = run_until_interrupted(code, memory=4 << 30)
+    assert seconds < 20 and "KeyboardInterrupt" in errors, (seconds, errors)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "call",
+    [
+        "changed_blocks.Extents([(0, 2**63)]).split(64)",
+        "bitmap.extents()",
+        "bitmap.indexes()",
+        "(bitmap | bitmap).reblock(512)",
+        "changed_blocks.bitmap(bytes(64 << 20), encoding='raw-msb0', block_size=65536, at=512)",
+    ],
+)
+def test_missing_memory_is_an_exception(call):
+    """Without being asked for, memory that is not there would end the whole program."""
+    code = f"""
+        import changed_blocks
+        bitmap = changed_blocks.bitmap(b"\\x55" * (32 << 20), encoding="raw-msb0")
+        try:
+            {call}
+        except (MemoryError, changed_blocks.OperatorError) as error:
+            print("refused")
+    """
+    program = [sys.executable, "-c", limited(1 << 30) + textwrap.dedent(code)]
+    # Each thread has address space of its own.
+    environment = {**os.environ, "RAYON_NUM_THREADS": "2"}
+    run = subprocess.run(program, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
 
 
 @posix_only

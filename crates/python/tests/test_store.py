@@ -79,15 +79,68 @@ def test_a_log_that_may_lack_changes_is_warned_of(folder):
         answer = store.list_changed_blocks(OLD, NEW, allow_inconsistent=True)
     assert warned[0].filename == __file__
     assert len(answer.warnings) == 1 and str(MIDDLE) in answer.warnings[0]
+    assert (warned[0].message.kind, warned[0].message.uuid) == ("not-consistent", MIDDLE)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(changed_blocks.ChainWarning):
             store.list_changed_blocks(OLD, NEW, allow_inconsistent=True)
 
 
+@pytest.mark.parametrize("function", [changed_blocks.extents, changed_blocks.bitmap])
+def test_a_single_log_that_may_lack_changes_is_warned_of(function, tmp_path):
+    path = write_log(tmp_path, MIDDLE, OLD, NEW, "00001000", flag=0)
+    with path.open("rb") as file, path.open("rb", buffering=0) as unbuffered:
+        for log in (path, path.read_bytes(), bytearray(path.read_bytes()), file, unbuffered):
+            with pytest.raises(changed_blocks.FullBackupError) as raised:
+                function(log, encoding="cbtlog")
+            assert raised.value.kind == "inconsistent"
+            if hasattr(log, "seek"):
+                log.seek(0)
+            with pytest.warns(changed_blocks.ChainWarning, match="changes may be missing") as warned:
+                answer = function(log, encoding="cbtlog", allow_inconsistent=True)
+            assert warned[0].filename == __file__
+            assert (warned[0].message.kind, warned[0].message.uuid) == ("not-consistent", None)
+            found = answer if function is changed_blocks.extents else answer.extents()
+            assert list(found) == [(4 * BLOCK, BLOCK)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(changed_blocks.ChainWarning):
+            function(path, encoding="cbtlog", allow_inconsistent=True)
+        # A log that was closed is no matter for a warning.
+        closed = write_log(tmp_path, MIDDLE, OLD, NEW, "00001000")
+        with closed.open("rb") as file:
+            for log in (closed, file):
+                function(log, encoding="cbtlog", allow_inconsistent=True)
+        for damaged in (b"", b"x" * 47, b"x" * 100):
+            with pytest.raises(changed_blocks.FullBackupError):
+                function(damaged, encoding="cbtlog", allow_inconsistent=True)
+
+
+def test_a_log_that_a_deletion_left_is_warned_of_as_one_that_adds(folder):
+    # The newer log has the older one as its parent, but the log in between still says that it has both as neighbours.
+    write_log(folder, OLD, NONE, NEW, "11110000")
+    write_log(folder, NEW, OLD, NONE, "0000001000000001")
+    with pytest.warns(changed_blocks.ChainWarning, match="part of the answer") as warned:
+        answer = changed_blocks.Store(folder).list_changed_blocks(OLD, NEW)
+    assert (warned[0].message.kind, warned[0].message.uuid) == ("stray", MIDDLE)
+    assert answer.bitmap.to_bits() == "0000101000000001"
+
+
+def test_one_thread_gives_the_same_answer(folder):
+    store = changed_blocks.Store(folder)
+    assert store.list_changed_blocks(OLD, NEW, parallel=False).bitmap == store.list_changed_blocks(OLD, NEW).bitmap
+
+
+def test_a_disk_is_named_once(folder):
+    path = folder / f"{OLD}.cbtlog"
+    for other in (OLD.hex, f"{{{OLD}}}", OLD.urn, OLD):
+        with pytest.raises(changed_blocks.UsageError, match="is named twice"):
+            changed_blocks.Store({str(OLD): path, other: folder / f"{MIDDLE}.cbtlog"})
+
+
 def test_wrong_arguments_are_refused(folder):
     store = changed_blocks.Store(folder)
-    with pytest.raises(ValueError, match="no UUID"):
+    with pytest.raises(changed_blocks.UsageError, match="no UUID"):
         store.list_changed_blocks("x", NEW)
     with pytest.raises(TypeError):
         store.list_changed_blocks(1, NEW)
