@@ -149,7 +149,7 @@ fn some_setups(number: usize) -> Vec<Setup> {
 #[test]
 fn runs_at_the_seams_of_large_blocks() {
     let mut number = 0;
-    for log2 in (1..=21).step_by(cases(4, 1)).chain([5, 6, 7]) {
+    for log2 in (1..=21).step_by(cases(7, 1)).chain([5, 6, 7]) {
         let ratio = 1u64 << log2;
         // Words of the result, if they are not too long, and a partial large block at the end.
         let len = (ratio * 65).min(MAX_BLOCKS / 4).max(2 * ratio) + 3;

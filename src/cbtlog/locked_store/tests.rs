@@ -47,7 +47,7 @@ fn event() -> impl Strategy<Value = Event> {
 const DISK: Uuid = Uuid::from_u128(1);
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(32, 256)))]
+    #![proptest_config(ProptestConfig::with_cases(cases(16, 256)))]
 
     /// Whatever happens to a disk, and wherever kills cut it short: each answer has all that was written.
     #[test]

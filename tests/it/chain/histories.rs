@@ -26,7 +26,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::with_cases(cases(32, 256)) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::with_cases(cases(16, 256)) })]
 
     /// Whatever happens to a disk, the answer for each pair of its snapshots has every block that differs, is just what
     /// was written, and is the union of the answers in between.

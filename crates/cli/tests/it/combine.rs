@@ -29,7 +29,7 @@ fn expected(operation: &str, inputs: &[&Bits], block_size: u64) -> String {
 #[test]
 fn every_operation_on_bitmaps_and_lists_is_that_of_their_bits() {
     let scratch = Scratch::new();
-    for case in 0..cases(12, 100) {
+    for case in 0..cases(6, 100) {
         let seed = case as u64;
         let bits: Vec<Bits> =
             (0..3).map(|i| Bits::scattered(400 + 8 * (case % 3) * i, 1 + seed % 5, seed * 3 + i as u64)).collect();
@@ -191,7 +191,7 @@ fn bitmaps_that_cannot_be_of_one_disk_are_different() {
 #[test]
 fn random_comparisons_agree_with_their_bits() {
     let scratch = Scratch::new();
-    for seed in 0..cases(10u64, 100) {
+    for seed in 0..cases(5u64, 100) {
         let [a, b] = [2 * seed, 2 * seed + 1].map(|seed| Bits::scattered(300, 1 + seed % 4, seed));
         let paths = [&a, &b].map(|bits| scratch.file(&format!("{}", std::ptr::from_ref(bits).addr()), bits.base64()));
         let run =

@@ -124,7 +124,7 @@ fn an_empty_input_is_no_empty_list() {
 
 #[test]
 fn one_byte() {
-    for byte in (0..=255u8).step_by(cases(9, 1)) {
+    for byte in (0..=255u8).step_by(cases(23, 1)) {
         let message = run_piped(["extents"], [byte]).failure(3);
         // White space alone, vertical tabulators included, is an empty bitmap.
         assert!(message.contains("offset") || matches!(byte, 9..=13 | b' '), "{byte}: {message}");

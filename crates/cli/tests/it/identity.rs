@@ -78,7 +78,7 @@ fn end(child: &mut Child) -> (Option<i32>, String) {
 
 #[test]
 fn no_list_mixes_what_was_there_before_with_what_came_later() {
-    rewrite_during(&[], false, cases(20, 60));
+    rewrite_during(&[], false, cases(10, 60));
     rewrite_during(&["--threads", "1"], false, 20);
 }
 
@@ -99,7 +99,7 @@ fn nor_does_one_of_a_file_that_is_read_once_more_for_its_block_size() {
 fn every_command_and_encoding_refuses_it() {
     let scratch = Scratch::new();
     // Millions of blocks; a bitmap of so many is put together of equal parts.
-    let (part, parts) = (Bits::scattered(48_000, 3, 77), cases(30, 80));
+    let (part, parts) = (Bits::scattered(48_000, 3, 77), cases(15, 80));
     let header = &part.cbtlog((part.0.len() * parts) as u64 * 65_536, 1)[..48];
     let files = [
         ("base64", "base64", part.base64().repeat(parts).into_bytes()),

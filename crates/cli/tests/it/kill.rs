@@ -136,7 +136,7 @@ fn kills_at_any_moment_lose_nothing() {
     let mut rounds = Rounds { store: scratch.path().to_owned(), model: Model::default() };
     let mut random = Random(7);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let kills = cases(20, 200);
+    let kills = cases(10, 200);
     for round in 0..kills {
         let mut served = Served::new(scratch.path(), &[]);
         runtime.block_on(rounds.check(&served.url)).unwrap_or_else(|error| panic!("round {round}: {error}"));
@@ -173,7 +173,7 @@ fn what_kills_have_left_does_not_pile_up() {
     let (folder, disk) = (scratch.path().to_str().expect("text"), DISK.to_string());
     let temporary = || scratch.names().into_iter().filter(|name| !name.ends_with(".cbtlog")).collect::<Vec<_>>();
     let (mut before, mut left) = (Vec::new(), 0);
-    for round in 0..cases(20, 40) {
+    for round in 0..cases(10, 40) {
         let mut child =
             cbt(["store", "mark", folder, &disk, "--offset", "0", "--length", "1"]).spawn().expect("it starts");
         // Once it has begun to write, or is done.

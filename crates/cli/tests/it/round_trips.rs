@@ -226,7 +226,7 @@ fn every_command_takes_every_format() {
             &["map"],
             &["extents", "--merge-gap", "1M", "--align", "1M", "--output", "json"],
         ];
-        for command in one_in(4, turn, commands) {
+        for command in one_in(8, turn, commands) {
             let command = &[command, &["--block-size", "64k"]].concat();
             assert_eq!(run_command(command, &[]).text(), expected_of(command, &[]), "{command:?} of {name}");
         }
@@ -261,7 +261,7 @@ fn every_command_writes_every_format() {
             &["subtract", "--allow-empty", path, none],
             &["xor", "--allow-empty", none, path],
         ];
-        for command in one_in(3, turn, commands) {
+        for command in one_in(5, turn, commands) {
             let args = [command, &output].concat();
             assert!(run(&args).bytes() == expected, "{args:?}");
             run([&args[..], &["-o", target.to_str().expect("text")]].concat()).bytes();
@@ -333,7 +333,7 @@ fn a_format_of_the_whole_disk_is_for_whole_lists_only() {
     for (turn, (name, _)) in writable().enumerate() {
         let is_of_whole_disk = !["text", "json", "ndjson", "csv", "pairs"].contains(&name);
         let parts = [["--offset", "64k"].as_slice(), &["--length", "1M"], &["--limit", "1"], &["--invert"]];
-        for part in one_in(2, turn, parts) {
+        for part in one_in(4, turn, parts) {
             for command in [&["extents"][..], &["union", "-"]] {
                 let args = [command, &["--from", "text", "--output", name], &SIZE, part].concat();
                 let found = run_piped(&args, list());

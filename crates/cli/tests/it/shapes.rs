@@ -65,7 +65,7 @@ fn split(list: Vec<(u64, u64)>, size: u64) -> Vec<(u64, u64)> {
 
 #[test]
 fn shapes_are_applied_in_their_order() {
-    for case in 0..cases(40, 400) {
+    for case in 0..cases(20, 400) {
         let seed = case as u64;
         let choose = |of: &[usize], by: usize| of[(case * 7 + by * 13 + case / 5) % of.len()];
         let bits = Bits::scattered(201, 1 + seed % 9, seed);
