@@ -1,6 +1,6 @@
 //! The lock on a folder of logs, by which those who change it and those who read it keep out of each other's way.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,11 +57,11 @@ pub(super) fn lock(folder: &Path, sharing: Sharing, patience: Duration) -> Resul
 fn holder(file: &File) -> Option<Holder> {
     use std::os::unix::fs::MetadataExt;
     let metadata = file.metadata().ok()?;
-    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let mut holders: Vec<u32> = holders(&locks, metadata.dev(), metadata.ino()).collect();
     holders.sort_by_key(|&process| process == std::process::id());
     // A process that has gone and left its lock to another has no name.
-    let named = |process| Some((process, fs::read_to_string(format!("/proc/{process}/comm")).ok()?));
+    let named = |process| Some((process, std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?));
     let (process, name) = holders.into_iter().find_map(named)?;
     Some(Holder { process, name: name.trim_end_matches('\n').to_owned() })
 }

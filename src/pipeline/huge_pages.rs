@@ -5,9 +5,6 @@
 
 use std::mem::MaybeUninit;
 
-/// A multiple of every page size.
-const ALIGNMENT: usize = 64 << 10;
-
 /// Reserves room in a list for so many more boundaries, in huge pages, if there is as much memory. Where there is none, the
 /// list stays as it was.
 pub(super) fn reserve(list: &mut Vec<u64>, more: usize) {
@@ -19,6 +16,8 @@ pub(super) fn reserve(list: &mut Vec<u64>, more: usize) {
 /// Asks the system to take huge pages. All goes on as well where it does not, though slower.
 #[cfg(target_os = "linux")]
 fn advise(memory: &mut [MaybeUninit<u64>]) {
+    /// A multiple of every page size.
+    const ALIGNMENT: usize = 64 << 10;
     let (_, aligned) = memory.split_at_mut(memory.as_ptr().align_offset(ALIGNMENT).min(memory.len()));
     // SAFETY: the advice changes no content, and the range lies in the list's own allocation.
     #[expect(unsafe_code)]
