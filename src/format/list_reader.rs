@@ -98,25 +98,23 @@ impl<'a> ListReader<'a> {
 
     /// Reads the next entries, and makes ranges of them.
     fn read_batch(&mut self) -> Result<()> {
-        (self.given, self.is_at_end) = (0, true);
+        self.given = 0;
         self.ready.clear();
         self.batch.clear();
         let outcome = self.entries.read(&mut self.batch);
-        // The entries before a fault come first, so that the first fault of a list is the one that is told, however its bytes
-        // arrive.
-        if !self.batch.is_empty() {
-            self.learn_disk()?;
-            self.check_batch()?;
-        }
-        outcome?;
         if self.batch.is_empty() {
+            outcome?;
             self.learn_disk()?;
             self.check_end()?;
             self.ready.extend(self.last.take());
-        } else {
-            self.is_at_end = false;
+            self.is_at_end = true;
+            return Ok(());
         }
-        Ok(())
+        // The entries before a fault come first, so that the first fault of a list is the one that is told, however its bytes
+        // arrive.
+        self.learn_disk()?;
+        self.check_batch()?;
+        outcome
     }
 
     /// Checks the entries of the batch, and puts together those that are changes and touch each other.
@@ -220,7 +218,9 @@ impl Iterator for ListReader<'_> {
             if self.is_at_end {
                 return self.fault.take().map(Err);
             }
-            self.fault = self.read_batch().err();
+            if let Err(error) = self.read_batch() {
+                (self.is_at_end, self.fault) = (true, Some(error));
+            }
         }
     }
 }
